@@ -1,0 +1,151 @@
+// haigha_channel: open, close, flow and state.
+#include <utility>
+
+#include "boundary.h"
+#include "channel_calls.h"
+#include "handles.h"
+
+using haigha::ErrorRef;
+using haigha::Ref;
+using haigha::Status;
+using haigha::capi::Arguments;
+using haigha::capi::calls;
+using haigha::capi::core;
+using haigha::capi::guard;
+using haigha::capi::usable;
+using haigha::client::Channel;
+using haigha::client::Completion;
+using haigha::client::Connection;
+
+namespace {
+
+haigha_channel_args read_args(Arguments& arguments, haigha_connection* connection,
+                              const haigha_channel_args* args, haigha_channel** channel) {
+    arguments.required(connection, "connection");
+    arguments.required(channel, "channel");
+    if (!arguments.bad() && core(connection)->forked()) {
+        arguments.fault(Status::forked, "the process was forked after the connection was made");
+    }
+    if (args == nullptr) return HAIGHA_CHANNEL_ARGS_INIT;
+    return arguments.args(args, "args");
+}
+
+auto flow(int32_t active) {
+    return [active](Arguments&) {
+        haigha::wire::channel::Flow method{};
+        method.active = active != 0;
+        return calls(method);
+    };
+}
+
+}  // namespace
+
+haigha_status haigha_channel_open(haigha_connection* connection, const haigha_channel_args* args,
+                                  const haigha_then* then, haigha_channel** channel,
+                                  haigha_error** error) {
+    return guard(error, [&]() -> haigha_status {
+        Arguments arguments;
+        const haigha_channel_args given = read_args(arguments, connection, args, channel);
+        if (arguments.bad()) return arguments.refuse(error);
+        Ref<Channel> opened;
+        ErrorRef refused =
+            core(connection)
+                ->open_channel(haigha::capi::then_from(&given.events), given.confirm != 0,
+                               Completion(haigha::capi::then_from(then)), -1, &opened);
+        if (refused) return haigha::capi::refuse(std::move(refused), error);
+        *channel = reinterpret_cast<haigha_channel*>(opened.leak());
+        return HAIGHA_OK;
+    });
+}
+
+haigha_status haigha_channel_open_wait(haigha_connection* connection,
+                                       const haigha_channel_args* args, int64_t timeout_ms,
+                                       haigha_channel** channel, haigha_error** error) {
+    return guard(error, [&]() -> haigha_status {
+        Arguments arguments;
+        const haigha_channel_args given = read_args(arguments, connection, args, channel);
+        if (timeout_ms < -1) arguments.fault(Status::argument, "timeout_ms is below -1");
+        if (arguments.bad()) return arguments.refuse(error);
+        Ref<Channel> opened;
+        ErrorRef failed = core(connection)
+                              ->wait(
+                                  [&](Completion done) {
+                                      return core(connection)
+                                          ->open_channel(haigha::capi::then_from(&given.events),
+                                                         given.confirm != 0, std::move(done),
+                                                         timeout_ms, &opened);
+                                  },
+                                  timeout_ms, nullptr);
+        if (failed) {
+            if (opened) {
+                opened->abandon();  // nobody has the handle; its events' release hook still runs
+            }
+            return haigha::capi::refuse(std::move(failed), error);
+        }
+        *channel = reinterpret_cast<haigha_channel*>(opened.leak());
+        return HAIGHA_OK;
+    });
+}
+
+haigha_status haigha_channel_close(haigha_channel* channel, const haigha_then* then,
+                                   haigha_error** error) {
+    return haigha::capi::run(channel, then, error, [](Arguments&) {
+        return [](Channel& object, Completion done, int64_t timeout_ms) {
+            return object.close(std::move(done), timeout_ms);
+        };
+    });
+}
+
+haigha_status haigha_channel_close_wait(haigha_channel* channel, int64_t timeout_ms,
+                                        haigha_error** error) {
+    return haigha::capi::run_wait(channel, timeout_ms, nullptr, error, [](Arguments&) {
+        return [](Channel& object, Completion done, int64_t limit_ms) {
+            return object.close(std::move(done), limit_ms);
+        };
+    });
+}
+
+haigha_status haigha_channel_set_events(haigha_channel* channel, const haigha_then* events,
+                                        haigha_error** error) {
+    return guard(error, [&]() -> haigha_status {
+        Arguments arguments;
+        Channel* object = usable(arguments, channel);
+        if (arguments.bad()) return arguments.refuse(error);
+        if (object->set_events(haigha::capi::then_from(events))) return HAIGHA_OK;
+        return haigha::capi::refuse(Status::closed, "the loop was closed", error);
+    });
+}
+
+haigha_status haigha_channel_flow(haigha_channel* channel, int32_t active, const haigha_then* then,
+                                  haigha_error** error) {
+    return haigha::capi::run(channel, then, error, flow(active));
+}
+haigha_status haigha_channel_flow_wait(haigha_channel* channel, int32_t active, int64_t timeout_ms,
+                                       haigha_reply** reply, haigha_error** error) {
+    return haigha::capi::run_wait(channel, timeout_ms, reply, error, flow(active));
+}
+
+int32_t haigha_channel_state(const haigha_channel* channel) {
+    if (channel == nullptr) return HAIGHA_STATE_CLOSED;
+    return static_cast<int32_t>(core(channel)->state());
+}
+uint16_t haigha_channel_id(const haigha_channel* channel) {
+    return channel != nullptr ? core(channel)->number() : uint16_t{0};
+}
+haigha_error* haigha_channel_last_error(const haigha_channel* channel) {
+    if (channel == nullptr || core(channel)->connection().forked()) return nullptr;
+    return haigha::capi::give(core(channel)->last_error());
+}
+
+haigha_channel* haigha_channel_ref(haigha_channel* channel) {
+    if (channel != nullptr) core(channel)->handles().add();
+    return channel;
+}
+void haigha_channel_unref(haigha_channel* channel) {
+    if (channel == nullptr || !core(channel)->handles().drop()) return;
+    (void)guard(nullptr, [&]() -> haigha_status {
+        core(channel)->abandon();
+        core(channel)->release();
+        return HAIGHA_OK;
+    });
+}

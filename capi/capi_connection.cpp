@@ -1,0 +1,208 @@
+// haigha_connection: open, close, flush, and what can be asked of it.
+#include <utility>
+
+#include "boundary.h"
+#include "handles.h"
+
+using haigha::ErrorRef;
+using haigha::Ref;
+using haigha::Status;
+using haigha::capi::Arguments;
+using haigha::capi::core;
+using haigha::capi::guard;
+using haigha::client::Completion;
+using haigha::client::Connection;
+using haigha::client::EventLoop;
+using haigha::client::Options;
+using haigha::client::Then;
+
+namespace {
+
+// The connection that the arguments of a call name, and that may be used here.
+Connection* usable(Arguments& arguments, haigha_connection* connection) {
+    arguments.required(connection, "connection");
+    if (arguments.bad()) return nullptr;
+    if (core(connection)->forked()) {
+        arguments.fault(Status::forked,
+                        "the process was forked after the connection was made: it belongs to the "
+                        "parent");
+    }
+    return core(connection);
+}
+
+void check_timeout(Arguments& arguments, int64_t timeout_ms) {
+    if (timeout_ms < -1) arguments.fault(Status::argument, "timeout_ms is below -1");
+}
+
+}  // namespace
+
+haigha_status haigha_connection_new(haigha_loop* loop, const haigha_options* options,
+                                    const haigha_then* events, haigha_connection** connection,
+                                    haigha_error** error) {
+    return guard(error, [&]() -> haigha_status {
+        Arguments arguments;
+        arguments.required(loop, "loop");
+        arguments.required(connection, "connection");
+        if (!arguments.bad() && core(loop)->transport().forked()) {
+            arguments.fault(Status::forked, "the process was forked after the loop was made");
+        }
+        if (arguments.bad()) return arguments.refuse(error);
+        Options values = options != nullptr ? options->values : Options();
+        *connection = reinterpret_cast<haigha_connection*>(new Connection(
+            Ref<EventLoop>(core(loop)), std::move(values), haigha::capi::then_from(events)));
+        return HAIGHA_OK;
+    });
+}
+
+haigha_status haigha_connection_set_events(haigha_connection* connection, const haigha_then* events,
+                                           haigha_error** error) {
+    return guard(error, [&]() -> haigha_status {
+        Arguments arguments;
+        Connection* object = usable(arguments, connection);
+        if (arguments.bad()) return arguments.refuse(error);
+        if (object->set_events(haigha::capi::then_from(events))) return HAIGHA_OK;
+        return haigha::capi::refuse(Status::closed, "the loop was closed", error);
+    });
+}
+
+haigha_status haigha_connection_open(haigha_connection* connection, const haigha_then* then,
+                                     haigha_error** error) {
+    return guard(error, [&]() -> haigha_status {
+        Arguments arguments;
+        Connection* object = usable(arguments, connection);
+        if (arguments.bad()) return arguments.refuse(error);
+        return haigha::capi::answer(object->open(Completion(haigha::capi::then_from(then)), -1),
+                                    error);
+    });
+}
+
+haigha_status haigha_connection_open_wait(haigha_connection* connection, int64_t timeout_ms,
+                                          haigha_error** error) {
+    return guard(error, [&]() -> haigha_status {
+        Arguments arguments;
+        Connection* object = usable(arguments, connection);
+        check_timeout(arguments, timeout_ms);
+        if (arguments.bad()) return arguments.refuse(error);
+        const int64_t limit_ms = timeout_ms < 0 ? object->options().connection_timeout : timeout_ms;
+        return haigha::capi::answer(
+            object->wait([&](Completion done) { return object->open(std::move(done), limit_ms); },
+                         limit_ms, nullptr),
+            error);
+    });
+}
+
+haigha_status haigha_connection_close(haigha_connection* connection, const haigha_then* then,
+                                      haigha_error** error) {
+    return guard(error, [&]() -> haigha_status {
+        Arguments arguments;
+        Connection* object = usable(arguments, connection);
+        if (arguments.bad()) return arguments.refuse(error);
+        return haigha::capi::answer(object->close(Completion(haigha::capi::then_from(then)), -1),
+                                    error);
+    });
+}
+
+haigha_status haigha_connection_close_wait(haigha_connection* connection, int64_t timeout_ms,
+                                           haigha_error** error) {
+    return guard(error, [&]() -> haigha_status {
+        Arguments arguments;
+        Connection* object = usable(arguments, connection);
+        check_timeout(arguments, timeout_ms);
+        if (arguments.bad()) return arguments.refuse(error);
+        const int64_t limit_ms = timeout_ms < 0 ? object->options().close_timeout_ms : timeout_ms;
+        return haigha::capi::answer(
+            object->wait([&](Completion done) { return object->close(std::move(done), limit_ms); },
+                         limit_ms, nullptr),
+            error);
+    });
+}
+
+haigha_status haigha_connection_flush(haigha_connection* connection, const haigha_then* then,
+                                      haigha_error** error) {
+    return guard(error, [&]() -> haigha_status {
+        Arguments arguments;
+        Connection* object = usable(arguments, connection);
+        if (arguments.bad()) return arguments.refuse(error);
+        return haigha::capi::answer(object->flush(Completion(haigha::capi::then_from(then)), -1),
+                                    error);
+    });
+}
+
+haigha_status haigha_connection_flush_wait(haigha_connection* connection, int64_t timeout_ms,
+                                           haigha_error** error) {
+    return guard(error, [&]() -> haigha_status {
+        Arguments arguments;
+        Connection* object = usable(arguments, connection);
+        check_timeout(arguments, timeout_ms);
+        if (arguments.bad()) return arguments.refuse(error);
+        return haigha::capi::answer(
+            object->wait(
+                [&](Completion done) { return object->flush(std::move(done), timeout_ms); },
+                timeout_ms, nullptr),
+            error);
+    });
+}
+
+int32_t haigha_connection_state(const haigha_connection* connection) {
+    if (connection == nullptr) return HAIGHA_STATE_CLOSED;
+    return static_cast<int32_t>(core(connection)->state());
+}
+
+haigha_error* haigha_connection_last_error(const haigha_connection* connection) {
+    if (connection == nullptr || core(connection)->forked()) return nullptr;
+    return haigha::capi::give(core(connection)->last_error());
+}
+
+haigha_status haigha_connection_info(const haigha_connection* connection, haigha_str name,
+                                     int64_t* value, haigha_error** error) {
+    return guard(error, [&]() -> haigha_status {
+        Arguments arguments;
+        Connection* object = usable(arguments, const_cast<haigha_connection*>(connection));
+        arguments.required(value, "value");
+        const auto key = arguments.name(name, "name");
+        if (arguments.bad()) return arguments.refuse(error);
+        if (object->info(key, value)) return HAIGHA_OK;
+        return haigha::capi::refuse(
+            Status::argument, "a connection has no number called \"" + std::string(key) + "\"",
+            error);
+    });
+}
+
+haigha_status haigha_connection_server_properties(const haigha_connection* connection,
+                                                  haigha_table** table, haigha_error** error) {
+    return guard(error, [&]() -> haigha_status {
+        Arguments arguments;
+        Connection* object = usable(arguments, const_cast<haigha_connection*>(connection));
+        arguments.required(table, "table");
+        if (arguments.bad()) return arguments.refuse(error);
+        const std::vector<std::byte> contents = object->server_properties();
+        if (contents.empty()) {
+            return haigha::capi::refuse(Status::closed, "connection.start was not received", error);
+        }
+        haigha_table* copy = nullptr;
+        if (const haigha_status status = haigha_table_new(&copy, error); status != HAIGHA_OK) {
+            return status;
+        }
+        haigha::wire::TableCursor cursor(contents);
+        haigha::wire::Field field;
+        while (cursor.next(field) == haigha::wire::FieldStatus::field) {
+            (void)copy->table.add(field);  // what cannot be written again is left out
+        }
+        *table = copy;
+        return HAIGHA_OK;
+    });
+}
+
+haigha_connection* haigha_connection_ref(haigha_connection* connection) {
+    if (connection != nullptr) core(connection)->handles().add();
+    return connection;
+}
+
+void haigha_connection_unref(haigha_connection* connection) {
+    if (connection == nullptr || !core(connection)->handles().drop()) return;
+    (void)guard(nullptr, [&]() -> haigha_status {
+        core(connection)->abandon();
+        core(connection)->release();
+        return HAIGHA_OK;
+    });
+}

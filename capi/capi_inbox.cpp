@@ -1,0 +1,87 @@
+// haigha_inbox: events fetched in batches.
+#include <algorithm>
+#include <array>
+
+#include "boundary.h"
+#include "handles.h"
+
+using haigha::ErrorRef;
+using haigha::Ref;
+using haigha::Status;
+using haigha::capi::Arguments;
+using haigha::capi::core;
+using haigha::capi::guard;
+using haigha::client::Event;
+using haigha::client::Inbox;
+
+haigha_status haigha_inbox_new(size_t capacity_events, haigha_inbox** inbox, haigha_error** error) {
+    return guard(error, [&]() -> haigha_status {
+        Arguments arguments;
+        arguments.required(inbox, "inbox");
+        if (capacity_events > Inbox::max_capacity) {
+            arguments.fault(
+                Status::argument,
+                "capacity_events is " + std::to_string(capacity_events) + ", more than 1000000");
+        }
+        if (arguments.bad()) return arguments.refuse(error);
+        ErrorRef failed;
+        Ref<Inbox> made = Inbox::create(capacity_events, &failed);
+        if (!made) return haigha::capi::refuse(failed, error);
+        *inbox = reinterpret_cast<haigha_inbox*>(made.leak());
+        return HAIGHA_OK;
+    });
+}
+
+int haigha_inbox_fd(const haigha_inbox* inbox) {
+    return inbox != nullptr ? core(inbox)->fd() : -1;
+}
+
+haigha_status haigha_inbox_poll(haigha_inbox* inbox, haigha_event* events, size_t event_bytes,
+                                size_t capacity, int64_t timeout_ms, size_t* count,
+                                haigha_error** error) {
+    return guard(error, [&]() -> haigha_status {
+        Arguments arguments;
+        arguments.required(inbox, "inbox");
+        arguments.required(events, "events");
+        arguments.required(count, "count");
+        // No caller was ever compiled with a smaller record than the first release's.
+        constexpr std::size_t first_size = 176;
+        if (event_bytes < first_size || event_bytes > haigha::capi::max_struct_size) {
+            arguments.fault(Status::struct_version, "event_bytes is " +
+                                                        std::to_string(event_bytes) +
+                                                        ": it has to be sizeof(haigha_event)");
+        }
+        if (capacity == 0) arguments.fault(Status::argument, "capacity is 0");
+        if (timeout_ms < -1) arguments.fault(Status::argument, "timeout_ms is below -1");
+        if (arguments.bad()) return arguments.refuse(error);
+        if (timeout_ms != 0 && core(inbox)->on_a_filling_thread()) {
+            return haigha::capi::refuse(Status::wrong_thread,
+                                        "a poll that waits, on the thread of a loop that fills "
+                                        "this inbox",
+                                        error);
+        }
+        if (event_bytes == sizeof(Event)) {
+            *count = core(inbox)->poll({reinterpret_cast<Event*>(events), capacity}, timeout_ms);
+            return HAIGHA_OK;
+        }
+        // An older or newer caller: the array has another stride than ours.
+        std::array<Event, 64> batch;
+        const std::size_t wanted = std::min(capacity, batch.size());
+        *count = core(inbox)->poll(std::span(batch).first(wanted), timeout_ms);
+        auto* at = reinterpret_cast<unsigned char*>(events);
+        for (std::size_t i = 0; i < *count; ++i, at += event_bytes) {
+            const std::size_t known = std::min(event_bytes, sizeof(Event));
+            std::memcpy(at, &batch[i], known);
+            std::memset(at + known, 0, event_bytes - known);
+        }
+        return HAIGHA_OK;
+    });
+}
+
+haigha_inbox* haigha_inbox_ref(haigha_inbox* inbox) {
+    if (inbox != nullptr) core(inbox)->add_handle();
+    return inbox;
+}
+void haigha_inbox_unref(haigha_inbox* inbox) {
+    if (inbox != nullptr) core(inbox)->drop_handle();
+}

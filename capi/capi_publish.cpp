@@ -1,0 +1,107 @@
+// The basic class, publishing.
+#include "boundary.h"
+#include "channel_calls.h"
+#include "handles.h"
+
+using haigha::ErrorRef;
+using haigha::Ref;
+using haigha::Status;
+using haigha::capi::Arguments;
+using haigha::capi::guard;
+using haigha::capi::usable;
+using haigha::client::Reply;
+using haigha::protocol::PublishRequest;
+using haigha::wire::Properties;
+
+namespace {
+
+// Larger bodies than any broker takes are a mistake of the caller's.
+constexpr std::size_t max_body_size = std::size_t{1} << 40;
+
+void read_properties(Arguments& arguments, const haigha_properties* from, Properties& to) {
+    const haigha_properties given = arguments.args(from, "properties");
+    constexpr std::uint32_t known = 0xFFFC;
+    if ((given.present & ~known) != 0) {
+        arguments.fault(Status::argument, "properties->present has bits that are no property");
+    }
+    to.present = static_cast<std::uint16_t>(given.present & known);
+    const auto text = [&](std::uint32_t bit, haigha_str value, const char* name) {
+        return (given.present & bit) != 0 ? arguments.name(value, name) : std::string_view();
+    };
+    to.content_type = text(HAIGHA_PROPERTY_CONTENT_TYPE, given.content_type, "content_type");
+    to.content_encoding =
+        text(HAIGHA_PROPERTY_CONTENT_ENCODING, given.content_encoding, "content_encoding");
+    to.correlation_id =
+        text(HAIGHA_PROPERTY_CORRELATION_ID, given.correlation_id, "correlation_id");
+    to.reply_to = text(HAIGHA_PROPERTY_REPLY_TO, given.reply_to, "reply_to");
+    to.expiration = text(HAIGHA_PROPERTY_EXPIRATION, given.expiration, "expiration");
+    to.message_id = text(HAIGHA_PROPERTY_MESSAGE_ID, given.message_id, "message_id");
+    to.type = text(HAIGHA_PROPERTY_TYPE, given.type, "type");
+    to.user_id = text(HAIGHA_PROPERTY_USER_ID, given.user_id, "user_id");
+    to.app_id = text(HAIGHA_PROPERTY_APP_ID, given.app_id, "app_id");
+    to.cluster_id = text(HAIGHA_PROPERTY_CLUSTER_ID, given.cluster_id, "cluster_id");
+    to.delivery_mode = given.delivery_mode;
+    to.priority = given.priority;
+    to.timestamp = given.timestamp;
+    if ((given.present & HAIGHA_PROPERTY_HEADERS) != 0) {
+        to.headers = haigha::capi::arguments_table(arguments, given.headers);
+    }
+}
+
+// Fills `request`, which borrows from the caller's memory and from `properties`.
+void read_request(Arguments& arguments, const haigha_publish_args* args, haigha_str body,
+                  Properties& properties, PublishRequest& request) {
+    const haigha_publish_args given = arguments.args(args, "args");
+    request.exchange = arguments.name(given.exchange, "exchange");
+    request.routing_key = arguments.name(given.routing_key, "routing_key");
+    request.mandatory = given.mandatory != 0;
+    request.immediate = given.immediate != 0;
+    request.data = given.user_data;
+    request.body = haigha::wire::as_bytes(arguments.text(body, "body", max_body_size));
+    if (given.properties == nullptr) return;
+    read_properties(arguments, given.properties, properties);
+    request.properties = &properties;
+}
+
+}  // namespace
+
+haigha_status haigha_publish(haigha_channel* channel, const haigha_publish_args* args,
+                             haigha_str body, uint64_t* sequence, haigha_error** error) {
+    return guard(error, [&]() -> haigha_status {
+        Arguments arguments;
+        auto* const object = usable(arguments, channel);
+        Properties properties;
+        PublishRequest request;
+        read_request(arguments, args, body, properties, request);
+        if (arguments.bad()) [[unlikely]]
+            return arguments.refuse(error);
+        std::uint64_t number = 0;
+        const Status status = object->publish(request, &number);
+        if (status != Status::ok) [[unlikely]] {
+            // WOULD_BLOCK is no failure, and comes often: details only for who asks.
+            if (error == nullptr) return haigha::capi::number(status);
+            return haigha::capi::refuse(object->refusal(status), error);
+        }
+        if (sequence != nullptr) *sequence = number;
+        return HAIGHA_OK;
+    });
+}
+
+haigha_status haigha_publish_wait(haigha_channel* channel, const haigha_publish_args* args,
+                                  haigha_str body, int64_t timeout_ms, haigha_reply** reply,
+                                  haigha_error** error) {
+    return guard(error, [&]() -> haigha_status {
+        Arguments arguments;
+        auto* const object = usable(arguments, channel);
+        Properties properties;
+        PublishRequest request;
+        if (timeout_ms < -1) arguments.fault(Status::argument, "timeout_ms is below -1");
+        read_request(arguments, args, body, properties, request);
+        if (arguments.bad()) return arguments.refuse(error);
+        Ref<Reply> answered;
+        ErrorRef failed = object->publish_wait(request, timeout_ms, &answered);
+        if (failed) return haigha::capi::refuse(std::move(failed), error);
+        if (reply != nullptr) *reply = haigha::capi::give(std::move(answered));
+        return HAIGHA_OK;
+    });
+}

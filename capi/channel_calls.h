@@ -1,0 +1,75 @@
+// How every operation on a channel runs: checked, then started with an answer or waited for.
+#pragma once
+
+#include <utility>
+
+#include "boundary.h"
+#include "handles.h"
+
+namespace haigha::capi {
+
+// The channel that the arguments of a call name, and that may be used here.
+inline client::Channel* usable(Arguments& arguments, haigha_channel* channel) {
+    if (channel == nullptr) {
+        arguments.required(channel, "channel");
+        return nullptr;
+    }
+    if (core(channel)->connection().forked()) {
+        arguments.fault(Status::forked,
+                        "the process was forked after the channel was made: it belongs to the "
+                        "parent");
+    }
+    return core(channel);
+}
+
+// `prepare(Arguments&)` reads the arguments and returns what starts the operation, as
+// `ErrorRef (client::Channel&, client::Completion, int64_t timeout_ms)`.
+template <class Prepare>
+haigha_status run(haigha_channel* channel, const haigha_then* then, haigha_error** error,
+                  Prepare prepare) noexcept {
+    return guard(error, [&]() -> haigha_status {
+        Arguments arguments;
+        client::Channel* object = usable(arguments, channel);
+        auto start = prepare(arguments);
+        if (arguments.bad()) return arguments.refuse(error);
+        return answer(start(*object, client::Completion(then_from(then)), -1), error);
+    });
+}
+
+template <class Prepare>
+haigha_status run_wait(haigha_channel* channel, int64_t timeout_ms, haigha_reply** reply,
+                       haigha_error** error, Prepare prepare) noexcept {
+    return guard(error, [&]() -> haigha_status {
+        Arguments arguments;
+        client::Channel* object = usable(arguments, channel);
+        if (timeout_ms < -1) arguments.fault(Status::argument, "timeout_ms is below -1");
+        auto start = prepare(arguments);
+        if (arguments.bad()) return arguments.refuse(error);
+        Ref<client::Reply> answered;
+        ErrorRef failed = object->wait(
+            [&](client::Completion done) { return start(*object, std::move(done), timeout_ms); },
+            timeout_ms, &answered);
+        if (failed) return refuse(std::move(failed), error);
+        if (reply != nullptr) *reply = give(std::move(answered));
+        return HAIGHA_OK;
+    });
+}
+
+// What starts a plain method.
+template <class Method>
+auto calls(Method method) {
+    return [method](client::Channel& channel, client::Completion done, int64_t timeout_ms) {
+        return channel.call(method, std::move(done), timeout_ms);
+    };
+}
+
+// The contents of a table of arguments; NULL is an empty one.
+inline wire::TableBytes arguments_table(Arguments& arguments, const haigha_table* table) {
+    if (table == nullptr) return {};
+    if (table->table.kind() != wire::TableKind::table) {
+        arguments.fault(Status::argument, "arguments is an array, not a table");
+    }
+    return {table->table.contents()};
+}
+
+}  // namespace haigha::capi

@@ -1,0 +1,150 @@
+#include "client/amqp_uri.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace haigha::client {
+
+namespace {
+
+int hex_digit(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+std::optional<std::string> percent_decoded(std::string_view text) {
+    std::string decoded;
+    decoded.reserve(text.size());
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] != '%') {
+            decoded += text[i];
+            continue;
+        }
+        if (i + 2 >= text.size()) return std::nullopt;
+        const int high = hex_digit(text[i + 1]);
+        const int low = hex_digit(text[i + 2]);
+        if (high < 0 || low < 0) return std::nullopt;
+        decoded += static_cast<char>(high * 16 + low);
+        i += 2;
+    }
+    return decoded;
+}
+
+bool same_ignoring_case(std::string_view text, std::string_view lower) {
+    if (text.size() != lower.size()) return false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i] >= 'A' && text[i] <= 'Z' ? static_cast<char>(text[i] + 32) : text[i];
+        if (c != lower[i]) return false;
+    }
+    return true;
+}
+
+ErrorRef bad_uri(const std::string& what) {
+    return make_error(Status::argument, "the URI " + what);
+}
+
+ErrorRef set_decoded(Options& options, std::string_view name, std::string_view encoded) {
+    const auto decoded = percent_decoded(encoded);
+    if (!decoded) return bad_uri("has a % in its " + std::string(name) + " without two hex digits");
+    return set_option(options, name, *decoded);
+}
+
+ErrorRef apply_host(Options& options, std::string_view text) {
+    std::string_view host = text;
+    std::string_view port;
+    if (text.starts_with('[')) {
+        const std::size_t end = text.find(']');
+        if (end == std::string_view::npos) return bad_uri("has a [ without a ] in its host");
+        host = text.substr(1, end - 1);
+        const std::string_view rest = text.substr(end + 1);
+        if (!rest.empty() && rest[0] != ':') return bad_uri("has something between ] and the port");
+        if (!rest.empty()) port = rest.substr(1);
+    } else if (const std::size_t colon = text.rfind(':'); colon != std::string_view::npos) {
+        host = text.substr(0, colon);
+        port = text.substr(colon + 1);
+        if (host.find(':') != std::string_view::npos) {
+            return bad_uri("has an IPv6 address that is not in [ ]");
+        }
+    }
+    if (host.find(',') != std::string_view::npos) {
+        return make_error(Status::unsupported,
+                          "the URI names several hosts: only one is supported");
+    }
+    if (!host.empty()) {
+        if (ErrorRef error = set_decoded(options, "host", host)) return error;
+    }
+    return port.empty() ? nullptr : set_option_from_text(options, "port", port);
+}
+
+ErrorRef apply_query(Options& options, std::string_view query) {
+    while (!query.empty()) {
+        const std::size_t end = query.find('&');
+        const std::string_view pair = query.substr(0, end);
+        query = end == std::string_view::npos ? std::string_view() : query.substr(end + 1);
+        if (pair.empty()) continue;
+        const std::size_t equals = pair.find('=');
+        if (equals == std::string_view::npos) return bad_uri("has a query parameter without a =");
+        const auto name = percent_decoded(pair.substr(0, equals));
+        const auto value = percent_decoded(pair.substr(equals + 1));
+        if (!name || !value) return bad_uri("has a % in its query without two hex digits");
+        if (ErrorRef error = set_option_from_text(options, *name, *value)) return error;
+    }
+    return nullptr;
+}
+
+}  // namespace
+
+ErrorRef apply_uri(Options& options, std::string_view uri) {
+    const std::size_t scheme_end = uri.find("://");
+    if (scheme_end == std::string_view::npos) return bad_uri("does not begin with amqp://");
+    const std::string_view scheme = uri.substr(0, scheme_end);
+    if (same_ignoring_case(scheme, "amqps")) {
+        return make_error(Status::unsupported,
+                          "the URI asks for TLS (amqps), which this version does not have yet");
+    }
+    if (!same_ignoring_case(scheme, "amqp")) {
+        return bad_uri("has a scheme that is neither amqp nor amqps");
+    }
+    std::string_view rest = uri.substr(scheme_end + 3);
+    if (rest.find('#') != std::string_view::npos) {
+        return bad_uri("has a fragment (#); in a user name or password it is written %23");
+    }
+    std::string_view query;
+    if (const std::size_t at = rest.find('?'); at != std::string_view::npos) {
+        query = rest.substr(at + 1);
+        rest = rest.substr(0, at);
+    }
+    Options changed = options;
+    std::string_view authority = rest;
+    if (const std::size_t slash = rest.find('/'); slash != std::string_view::npos) {
+        authority = rest.substr(0, slash);
+        const std::string_view vhost = rest.substr(slash + 1);
+        if (vhost.find('/') != std::string_view::npos) {
+            return bad_uri("has more than one path segment; a / in the vhost is written %2F");
+        }
+        if (ErrorRef error = set_decoded(changed, "vhost", vhost)) return error;
+    }
+    if (const std::size_t at = authority.rfind('@'); at != std::string_view::npos) {
+        const std::string_view login = authority.substr(0, at);
+        authority = authority.substr(at + 1);
+        if (login.find('@') != std::string_view::npos) {
+            return bad_uri("has more than one @; in a user name or password it is written %40");
+        }
+        const std::size_t colon = login.find(':');
+        if (ErrorRef error = set_decoded(changed, "user", login.substr(0, colon))) return error;
+        if (colon != std::string_view::npos) {
+            if (ErrorRef error = set_decoded(changed, "password", login.substr(colon + 1))) {
+                return error;
+            }
+        }
+    }
+    if (ErrorRef error = apply_host(changed, authority)) return error;
+    if (ErrorRef error = apply_query(changed, query)) return error;
+    options = std::move(changed);
+    return nullptr;
+}
+
+}  // namespace haigha::client

@@ -1,0 +1,15 @@
+// amqp:// URIs, as RabbitMQ's URI specification has them.
+#pragma once
+
+#include <string_view>
+
+#include "base/error.h"
+#include "client/option_table.h"
+
+namespace haigha::client {
+
+// Sets what the URI names and leaves the rest. Null, or what is wrong with it; the options are then
+// unchanged. An error never repeats the URI, which may hold a password.
+ErrorRef apply_uri(Options& options, std::string_view uri);
+
+}  // namespace haigha::client

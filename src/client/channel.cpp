@@ -1,0 +1,187 @@
+#include "client/channel.h"
+
+#include <memory>
+#include <utility>
+
+#include "transport/loop.h"
+
+namespace haigha::client {
+
+ErrorRef Channel::last_error() const {
+    const std::lock_guard lock(connection_->mutex_);
+    return last_error_;
+}
+
+bool Channel::set_events(Then events) {
+    auto shared = std::make_shared<Then>(std::move(events));
+    const bool posted = connection_->loop().transport().post([self = Ref<Channel>(this), shared] {
+        self->events_ = std::move(*shared);
+        if (self->state() != State::closed) return;
+        const ErrorRef error = self->last_error();
+        Event told = self->connection_->event_for(EventType::channel_state, self.get());
+        told.state = static_cast<std::int32_t>(State::closed);
+        told.previous_state = static_cast<std::int32_t>(State::closed);
+        told.error = error.get();
+        self->connection_->tell(self->events_, told);
+    });
+    if (!posted) shared->disarm();
+    return posted;
+}
+
+ErrorRef Channel::refusal(Status status) const {
+    if (status == Status::would_block) {
+        return make_error(status,
+                          "too many bytes wait to be written, or the broker holds publishes "
+                          "back: not taken");
+    }
+    if (status == Status::argument) {
+        return make_error(status, "consumer_tag is in use on this channel");
+    }
+    const std::lock_guard lock(connection_->mutex_);
+    if (!last_error_) {
+        if (state() == State::closed || state() == State::closing) {
+            const Ref<Error> closed =
+                edit_error(*make_error(Status::closed, "the channel was closed"));
+            closed->channel_id = number_;
+            return ErrorRef(closed.get());
+        }
+        return connection_->closed_error("the channel cannot be used");
+    }
+    const Ref<Error> error = edit_error(*last_error_);
+    error->status = Status::closed;
+    error->message = "the channel has ended: " + last_error_->message;
+    return ErrorRef(error.get());
+}
+
+void Channel::abandon() {
+    muted_.store(true, std::memory_order_release);
+    Connection& connection = *connection_;
+    if (connection.forked()) return;
+    {
+        const std::lock_guard lock(connection.mutex_);
+        if (connection.machine_.consumer_count({number_, this}) > 0) return;
+        protocol::Call nobody;
+        nobody.deadline = Instant::never();
+        if (connection.machine_.close_channel({number_, this}, std::move(nobody)) != Status::ok) {
+            return;
+        }
+        (void)connection.note_work();
+    }
+    connection.tell_loop();
+}
+
+ErrorRef Channel::close(Completion completion, std::int64_t timeout_ms) {
+    return connection_->close_channel(*this, std::move(completion), timeout_ms);
+}
+
+ErrorRef Channel::consume(wire::basic::Consume method, Then deliveries, Completion completion,
+                          std::int64_t timeout_ms) {
+    auto consumer = std::make_unique<Consumer>();
+    consumer->then = std::move(deliveries);
+    consumer->tag = method.consumer_tag.text;
+    if (consumer->tag.empty()) {
+        // Ours, so that deliveries find their consumer whenever they come.
+        consumer->tag = "haigha-" + std::to_string(number_) + "." +
+                        std::to_string(next_consumer_.fetch_add(1) + 1);
+    }
+    method.consumer_tag = {consumer->tag};
+    bool qos_known = true;
+    {
+        const std::lock_guard lock(connection_->mutex_);
+        if (!method.no_ack) qos_known = connection_->machine_.mark_qos({number_, this});
+    }
+    const std::int64_t prefetch = connection_->options().prefetch;
+    if (!qos_known && prefetch > 0) {
+        // A default that is not finite fills the memory of whoever forgets it (rule 74).
+        wire::basic::Qos qos{};
+        qos.prefetch_count = static_cast<std::uint16_t>(prefetch);
+        if (ErrorRef error = call(qos, Completion(), timeout_ms)) {
+            consumer->then.disarm();
+            completion.disarm();
+            return error;
+        }
+    }
+    protocol::Call start_call;
+    start_call.kind = protocol::CallKind::consume;
+    start_call.name = consumer->tag;
+    start_call.consumer = consumer.get();
+    start_call.no_ack = method.no_ack;
+    if (ErrorRef error = start(method, std::move(start_call), std::move(completion), timeout_ms)) {
+        consumer->then.disarm();
+        return error;
+    }
+    (void)consumer.release();
+    return nullptr;
+}
+
+ErrorRef Channel::cancel(std::string_view consumer_tag, Completion completion,
+                         std::int64_t timeout_ms) {
+    wire::basic::Cancel method{};
+    method.consumer_tag = {consumer_tag};
+    protocol::Call cancel_call;
+    cancel_call.kind = protocol::CallKind::cancel;
+    cancel_call.name = consumer_tag;
+    return start(method, std::move(cancel_call), std::move(completion), timeout_ms);
+}
+
+ErrorRef Channel::confirm_select(Completion completion, std::int64_t timeout_ms) {
+    protocol::Call select;
+    select.kind = protocol::CallKind::confirm_select;
+    select.barrier = true;
+    return start(wire::confirm::Select{}, std::move(select), std::move(completion), timeout_ms);
+}
+
+ErrorRef Channel::qos(const wire::basic::Qos& method, Completion completion,
+                      std::int64_t timeout_ms) {
+    if (ErrorRef error = call(method, std::move(completion), timeout_ms)) return error;
+    const std::lock_guard lock(connection_->mutex_);
+    (void)connection_->machine_.mark_qos({number_, this});
+    return nullptr;
+}
+
+ErrorRef Channel::publish_wait(protocol::PublishRequest request, std::int64_t timeout_ms,
+                               Ref<Reply>* reply) {
+    Connection& connection = *connection_;
+    if (ErrorRef refused = connection.may_wait()) return refused;
+    const Instant deadline = transport::Loop::now() + connection.timeout(timeout_ms);
+    while (true) {
+        const Ref<Waiter> waiter = Ref<Waiter>::adopt(new Waiter);
+        request.data = waiter.get();
+        request.waiter = true;
+        std::uint64_t sequence = 0;
+        Status status = Status::ok;
+        {
+            const std::lock_guard lock(connection.mutex_);
+            status = connection.machine_.publish({number_, this}, request, &sequence);
+            if (status == Status::ok) {
+                if (sequence > 0) waiter->add_ref();  // the ring's share
+                (void)connection.note_work();
+            } else if (status == Status::would_block) {
+                connection.room_waiters_.push_back(waiter);
+            }
+        }
+        if (status != Status::ok && status != Status::would_block) return refusal(status);
+        if (status == Status::ok) connection.tell_loop();
+        if (status == Status::ok && sequence == 0) {
+            *reply = Ref<Reply>::adopt(new Reply);
+            return nullptr;
+        }
+        const Duration left = deadline - transport::Loop::now();
+        if (left.nanoseconds <= 0 || !waiter->wait_for(left)) {
+            return make_error(
+                Status::timeout,
+                status == Status::ok
+                    ? "the broker has not confirmed the message in time; it is still "
+                      "under way"
+                    : "the message could not be taken in time: too many bytes wait to "
+                      "be written, or the broker holds publishes back");
+        }
+        if (waiter->error()) return waiter->error();
+        if (status == Status::ok) {
+            *reply = waiter->reply();
+            return nullptr;
+        }
+    }
+}
+
+}  // namespace haigha::client

@@ -1,0 +1,115 @@
+// What haigha_channel is: a channel as its user holds it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/counted.h"
+#include "base/error.h"
+#include "base/ref.h"
+#include "client/completion.h"
+#include "client/connection.h"
+#include "client/event.h"
+#include "client/handle_count.h"
+#include "client/then.h"
+#include "protocol/connection_machine.h"
+#include "wire/method_table.h"
+
+namespace haigha::client {
+
+// An operation on its way: what the machine calls a call's token.
+struct Operation {
+    Completion completion;
+    Ref<Channel> channel;
+};
+
+// A consumer: what the machine calls a consumer's token. Of the loop's thread once it is
+// registered.
+struct Consumer {
+    Then then;
+    std::string tag;
+};
+
+class Channel : public Counted<Channel> {
+  public:
+    Channel(Ref<Connection> connection, Then events)
+        : connection_(std::move(connection)), events_(std::move(events)) {}
+
+    Connection& connection() const { return *connection_; }
+    std::uint16_t number() const { return number_; }
+    State state() const { return state_.load(std::memory_order_acquire); }
+    HandleCount& handles() { return handles_; }
+
+    // The user has dropped the last handle.
+    void abandon();
+    ErrorRef last_error() const;
+    bool set_events(Then events);
+    void disarm_events() { events_.disarm(); }
+
+    // ---- operations. Ok: the completion will be answered. Otherwise nothing was taken.
+
+    template <class Method>
+    ErrorRef call(const Method& method, Completion completion, std::int64_t timeout_ms,
+                  protocol::CallKind kind = protocol::CallKind::plain) {
+        protocol::Call call;
+        call.kind = kind;
+        return start(method, std::move(call), std::move(completion), timeout_ms);
+    }
+    ErrorRef consume(wire::basic::Consume method, Then deliveries, Completion completion,
+                     std::int64_t timeout_ms);
+    ErrorRef cancel(std::string_view consumer_tag, Completion completion, std::int64_t timeout_ms);
+    ErrorRef confirm_select(Completion completion, std::int64_t timeout_ms);
+    ErrorRef qos(const wire::basic::Qos& method, Completion completion, std::int64_t timeout_ms);
+    ErrorRef close(Completion completion, std::int64_t timeout_ms);
+
+    // would_block gives no error object: it costs nothing.
+    Status publish(const protocol::PublishRequest& request, std::uint64_t* sequence) {
+        return connection_->publish(*this, request, sequence);
+    }
+    // Waits for room, and for the outcome when there are confirms.
+    ErrorRef publish_wait(protocol::PublishRequest request, std::int64_t timeout_ms,
+                          Ref<Reply>* reply);
+    template <class Method>
+    Status settle(const Method& method) {
+        return connection_->settle(*this, method);
+    }
+
+    // Why a call is refused with `status`.
+    ErrorRef refusal(Status status) const;
+
+    // Runs start(completion) and waits for its answer.
+    template <class Start>
+    ErrorRef wait(Start start, std::int64_t timeout_ms, Ref<Reply>* reply) {
+        return connection_->wait(std::move(start), timeout_ms, reply);
+    }
+
+  private:
+    friend class Counted<Channel>;
+    friend class Connection;
+    ~Channel() = default;
+
+    template <class Method>
+    ErrorRef start(const Method& method, protocol::Call call, Completion completion,
+                   std::int64_t timeout_ms) {
+        const wire::MethodInfo* info = wire::find_method(Method::id);
+        call.reply = info->replies[0];
+        call.other_reply = info->replies[1];
+        return connection_->call(*this, method, std::move(call), std::move(completion), timeout_ms);
+    }
+
+    Ref<Connection> connection_;
+    std::uint16_t number_ = 0;
+    std::atomic<State> state_{State::opening};
+    std::atomic<bool> muted_{false};
+    std::atomic<std::uint32_t> next_consumer_{0};
+    HandleCount handles_;
+    ErrorRef last_error_;  // guarded by the connection's mutex
+    Then events_;          // of the loop's thread
+};
+
+}  // namespace haigha::client
+
+#include "client/connection_calls.h"

@@ -1,0 +1,189 @@
+// What haigha_connection is: the protocol machine and a stream, joined on a loop's thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/counted.h"
+#include "base/error.h"
+#include "base/ref.h"
+#include "base/slab.h"
+#include "client/completion.h"
+#include "client/event.h"
+#include "client/event_loop.h"
+#include "client/handle_count.h"
+#include "client/message.h"
+#include "client/option_table.h"
+#include "client/then.h"
+#include "protocol/connection_machine.h"
+#include "transport/connector.h"
+#include "transport/loop.h"
+#include "transport/stream.h"
+
+namespace haigha::client {
+
+struct Operation;
+
+// One mutex guards the machine, so that any thread may publish or call; it is never held while user
+// code runs. Everything else happens on the loop's thread.
+class Connection final : public Counted<Connection>, public transport::Flushable {
+  public:
+    Connection(Ref<EventLoop> loop, Options options, Then events);
+
+    EventLoop& loop() const { return *loop_; }
+    const Options& options() const { return options_; }
+    State state() const { return state_.load(std::memory_order_acquire); }
+    HandleCount& handles() { return handles_; }
+    bool forked() const { return loop_->transport().forked(); }
+    ErrorRef last_error() const;
+    bool set_events(Then events);
+    void disarm_events() { events_.disarm(); }
+    // False for a name that is not known.
+    bool info(std::string_view name, std::int64_t* value) const;
+    std::vector<std::byte> server_properties() const;
+
+    // The user has dropped the last handle.
+    void abandon();
+    // Everything stops, in silence. Of the loop's thread.
+    void end_abortively();
+
+    // ---- operations. Null: the completion will be answered. Otherwise nothing was taken.
+
+    ErrorRef open(Completion completion, std::int64_t timeout_ms);
+    ErrorRef close(Completion completion, std::int64_t timeout_ms);
+    ErrorRef flush(Completion completion, std::int64_t timeout_ms);
+    ErrorRef open_channel(Then events, bool confirm, Completion completion, std::int64_t timeout_ms,
+                          Ref<Channel>* channel);
+
+    template <class Start>
+    ErrorRef wait(Start start, std::int64_t timeout_ms, Ref<Reply>* reply) {
+        if (ErrorRef refused = may_wait()) return refused;
+        const Ref<Waiter> waiter = Ref<Waiter>::adopt(new Waiter);
+        if (ErrorRef refused = start(Completion(waiter))) return refused;
+        return await(*waiter, timeout_ms, reply);
+    }
+    // Null, or why a blocking form must not be used here.
+    ErrorRef may_wait() const;
+    Duration timeout(std::int64_t timeout_ms) const {
+        return milliseconds(timeout_ms < 0 ? options_.rpc_timeout_ms : timeout_ms);
+    }
+
+    // transport::Flushable
+    void flush() override;
+    void add_ref() const override { Counted<Connection>::add_ref(); }
+    void release() const override { Counted<Connection>::release(); }
+
+  private:
+    friend class Counted<Connection>;
+    friend class Channel;
+    ~Connection();
+
+    struct Flush {
+        std::uint64_t mark;  // done when so many bytes are gone
+        bool after_drained;  // the mark is set once nothing waits for its turn
+        Instant deadline;
+        Completion completion;
+    };
+    struct Closing {
+        Instant deadline;
+        Completion completion;
+    };
+
+    // ---- for Channel: from any thread
+
+    Status publish(Channel& channel, const protocol::PublishRequest& request,
+                   std::uint64_t* sequence);
+    template <class Method>
+    ErrorRef call(Channel& channel, const Method& method, protocol::Call call,
+                  Completion completion, std::int64_t timeout_ms);
+    template <class Method>
+    Status settle(Channel& channel, const Method& method);
+    ErrorRef close_channel(Channel& channel, Completion completion, std::int64_t timeout_ms);
+    ErrorRef await(Waiter& waiter, std::int64_t timeout_ms, Ref<Reply>* reply);
+    ErrorRef closed_error(std::string_view what) const;  // with the mutex held
+
+    // Notes under the mutex that the loop has something to do; then, without it, tells it.
+    bool note_work(Instant deadline = Instant::never());
+    void tell_loop() { loop_->transport().flush_soon(*this); }
+
+    // ---- of the loop's thread
+
+    void begin();
+    void on_connected(int fd, ErrorRef error);
+    void on_ready(bool readable, bool writable);
+    void read();
+    bool make_room();
+    void process();
+    void write();
+    void watch();
+    void fail(ErrorRef error);
+    void io_failed(const char* doing, int error);
+    void on_timer();
+    void arm_timer();
+    void finish_flushes();
+    void resume_reading();
+    void dispatch();
+    void dispatch_one(protocol::MachineEvent& event);
+    void dispatch_delivery(protocol::MachineEvent& event);
+    void dispatch_return(protocol::MachineEvent& event);
+    void dispatch_reply(protocol::MachineEvent& event);
+    void dispatch_outcomes(protocol::MachineEvent& event);
+    void dispatch_channel_end(protocol::MachineEvent& event);
+    void dispatch_end(protocol::MachineEvent& event);
+    Message* make_message(const protocol::MachineEvent& event);
+    void tell_state(State now, const ErrorRef& error);
+    void tell(const Then& then, Event& event);
+    Event event_for(EventType type, Channel* channel);
+    void tear_down();
+    protocol::ConnectionParameters machine_parameters() const;
+
+    const Ref<EventLoop> loop_;
+    const Options options_;
+    const transport::Endpoint endpoint_;
+    const std::uint32_t id_;
+    HandleCount handles_;
+    std::atomic<State> state_{State::fresh};
+    std::atomic<bool> muted_{false};
+    std::atomic<std::uint64_t> bytes_received_{0};
+    std::atomic<std::uint64_t> reads_{0};
+    std::atomic<std::uint64_t> writes_{0};
+    std::atomic<int> local_port_{0};
+
+    mutable std::mutex mutex_;
+    // ---- guarded by mutex_
+    protocol::ConnectionMachine machine_;
+    bool flush_scheduled_ = false;
+    Instant timer_due_ =
+        Instant::never();  // when the loop's timer has to be set for, at the latest
+    Completion opening_;
+    Instant open_deadline_ = Instant::never();
+    std::vector<Closing> closings_;
+    std::vector<Flush> flushes_;
+    std::vector<Ref<Waiter>> room_waiters_;  // of publish_wait
+    ErrorRef last_error_;
+
+    // ---- of the loop's thread
+    Then events_;
+    std::unique_ptr<transport::Connector> connector_;
+    std::unique_ptr<transport::Stream> stream_;
+    std::unique_ptr<transport::Timer> timer_;
+    Ref<MessagePool> messages_;
+    Ref<Slab> slab_;  // read into [end_, capacity), parsed from [begin_, end_)
+    std::size_t begin_ = 0;
+    std::size_t end_ = 0;
+    std::size_t wanted_ = 0;
+    bool paused_ = false;  // an inbox has enough
+    bool socket_full_ = false;
+    bool ended_ = false;  // connection_closed was dispatched
+    bool torn_down_ = false;
+    ErrorRef hard_close_;  // what a graceful close that took too long is answered with
+    protocol::EventList machine_events_;
+    std::vector<Ref<Inbox>> full_inboxes_;
+};
+
+}  // namespace haigha::client

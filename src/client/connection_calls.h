@@ -1,0 +1,75 @@
+// The parts of Connection that know the method they send.
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "client/channel.h"
+#include "client/connection.h"
+
+namespace haigha::client {
+
+template <class Method>
+ErrorRef Connection::call(Channel& channel, const Method& method, protocol::Call call,
+                          Completion completion, std::int64_t timeout_ms) {
+    auto operation = std::make_unique<Operation>();
+    operation->completion = std::move(completion);
+    operation->channel = Ref<Channel>(&channel);
+    call.token = operation.get();
+    call.deadline = transport::Loop::now() + timeout(timeout_ms);
+    const Instant deadline = call.deadline;
+    bool tell = false;
+    Status status = Status::ok;
+    {
+        const std::lock_guard lock(mutex_);
+        status = machine_.call({channel.number_, &channel}, std::move(call), method);
+        if (status == Status::ok) {
+            (void)operation.release();
+            tell = note_work(deadline);
+        }
+    }
+    if (status != Status::ok) {
+        operation->completion.disarm();
+        return channel.refusal(status);
+    }
+    if (tell) tell_loop();
+    return nullptr;
+}
+
+template <class Method>
+Status Connection::settle(Channel& channel, const Method& method) {
+    bool tell = false;
+    {
+        const std::lock_guard lock(mutex_);
+        const Status status = machine_.send({channel.number_, &channel}, method);
+        if (status != Status::ok) return status;
+        tell = note_work();
+    }
+    if (tell) tell_loop();
+    return Status::ok;
+}
+
+inline bool Connection::note_work(Instant deadline) {
+    bool tell = !flush_scheduled_;
+    flush_scheduled_ = true;
+    if (deadline < timer_due_) {
+        timer_due_ = deadline;
+        tell = true;
+    }
+    return tell;
+}
+
+inline Status Connection::publish(Channel& channel, const protocol::PublishRequest& request,
+                                  std::uint64_t* sequence) {
+    bool tell = false;
+    {
+        const std::lock_guard lock(mutex_);
+        const Status status = machine_.publish({channel.number_, &channel}, request, sequence);
+        if (status != Status::ok) return status;
+        tell = note_work();
+    }
+    if (tell) tell_loop();
+    return Status::ok;
+}
+
+}  // namespace haigha::client

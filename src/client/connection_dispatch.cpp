@@ -1,0 +1,322 @@
+// What the machine reported, told to whoever asked: the part of Connection that runs user code.
+#include <array>
+#include <memory>
+#include <utility>
+
+#include "client/channel.h"
+#include "client/connection.h"
+
+namespace haigha::client {
+
+using protocol::EventKind;
+using protocol::MachineEvent;
+
+Event Connection::event_for(EventType type, Channel* channel) {
+    Event event;
+    event.type = type;
+    event.connection = this;
+    event.channel = channel;
+    event.channel_id = channel != nullptr ? channel->number() : 0;
+    return event;
+}
+
+// User code runs in here, and nowhere else on the way of an event.
+void Connection::tell(const Then& then, Event& event) {
+    const bool quiet =
+        muted_.load(std::memory_order_acquire) ||
+        (event.channel != nullptr && event.channel->muted_.load(std::memory_order_acquire) &&
+         event.type != EventType::delivery && event.type != EventType::consumer_cancelled);
+    if (quiet) return;
+    if (then.deliver(event) && event.type == EventType::delivery) {
+        // Stop reading once this batch is told; the inbox says when to go on.
+        full_inboxes_.emplace_back(then.inbox());
+    }
+}
+
+void Connection::dispatch() {
+    for (std::size_t i = 0; i < machine_events_.size(); ++i) {
+        MachineEvent& event = machine_events_[i];
+        if (event.kind == EventKind::delivery) [[likely]] {
+            dispatch_delivery(event);
+        } else {
+            dispatch_one(event);
+        }
+    }
+    machine_events_.clear();
+    if (full_inboxes_.empty()) return;
+    const Ref<Inbox> full = full_inboxes_.front();
+    full_inboxes_.clear();
+    if (paused_ || ended_ || stream_ == nullptr) return;
+    paused_ = true;
+    {
+        const std::lock_guard lock(mutex_);
+        machine_.set_reading(false, transport::Loop::now());
+    }
+    watch();
+    full->when_half_empty([self = Ref<Connection>(this)] {
+        self->loop_->transport().post([self] { self->resume_reading(); });
+    });
+}
+
+void Connection::dispatch_one(MachineEvent& event) {
+    auto* const channel = static_cast<Channel*>(event.owner);
+    switch (event.kind) {
+        case EventKind::connection_open: {
+            {
+                const std::lock_guard lock(mutex_);
+                open_deadline_ = Instant::never();
+                timer_due_ = machine_.deadline();
+                if (!closings_.empty()) machine_.close(200, "closed");
+                state_.store(closings_.empty() ? State::open : State::closing,
+                             std::memory_order_release);
+            }
+            if (timer_ != nullptr) timer_->set(timer_due_);
+            tell_state(State::open, nullptr);
+            Completion opening;
+            {
+                const std::lock_guard lock(mutex_);
+                opening = std::exchange(opening_, Completion());
+            }
+            Event reply = event_for(EventType::reply, nullptr);
+            opening.complete(reply, nullptr, nullptr, muted_);
+            return;
+        }
+        case EventKind::connection_closed:
+            dispatch_end(event);
+            return;
+        case EventKind::blocked:
+        case EventKind::unblocked: {
+            Event told = event_for(
+                event.kind == EventKind::blocked ? EventType::blocked : EventType::unblocked,
+                nullptr);
+            told.error = event.error.get();
+            loop_->log(LogLevel::warn, id_, "connection",
+                       event.error ? std::string_view(event.error->message)
+                                   : std::string_view("the broker takes publishes again"));
+            tell(events_, told);
+            return;
+        }
+        case EventKind::writable: {
+            if (channel == nullptr) {
+                std::vector<Ref<Waiter>> waiters;
+                {
+                    const std::lock_guard lock(mutex_);
+                    waiters.swap(room_waiters_);
+                }
+                for (const Ref<Waiter>& waiter : waiters)
+                    waiter->finish(nullptr, nullptr);
+            }
+            Event told = event_for(EventType::writable, channel);
+            tell(channel != nullptr ? channel->events_ : events_, told);
+            return;
+        }
+        case EventKind::channel_open: {
+            if (channel == nullptr) return;
+            State expected = State::opening;
+            channel->state_.compare_exchange_strong(expected, State::open);
+            Event told = event_for(EventType::channel_state, channel);
+            told.state = static_cast<std::int32_t>(State::open);
+            told.previous_state = static_cast<std::int32_t>(State::opening);
+            tell(channel->events_, told);
+            return;
+        }
+        case EventKind::channel_closed:
+            dispatch_channel_end(event);
+            return;
+        case EventKind::call_done:
+            dispatch_reply(event);
+            return;
+        case EventKind::delivery:
+            dispatch_delivery(event);
+            return;
+        case EventKind::returned:
+            dispatch_return(event);
+            return;
+        case EventKind::outcomes:
+            dispatch_outcomes(event);
+            return;
+        case EventKind::consumer_cancelled: {
+            const std::unique_ptr<Consumer> consumer(static_cast<Consumer*>(event.subject));
+            if (event.silent || channel == nullptr) return;
+            Event told = event_for(EventType::consumer_cancelled, channel);
+            told.consumer_tag = Str(consumer->tag);
+            told.error = event.error.get();
+            tell(consumer->then, told);
+            return;
+        }
+        case EventKind::flow: {
+            if (channel == nullptr) return;
+            Event told = event_for(EventType::flow, channel);
+            told.state = static_cast<std::int32_t>(event.number);
+            tell(channel->events_, told);
+            return;
+        }
+    }
+}
+
+// The message borrows the machine's views; its memory is the event's slab, or what was read into.
+Message* Connection::make_message(const MachineEvent& event) {
+    Message* message = messages_->take();
+    message->exchange = event.exchange;
+    message->routing_key = event.routing_key;
+    message->consumer_tag = event.name;
+    message->body =
+        std::string_view(reinterpret_cast<const char*>(event.body.data()), event.body.size());
+    message->properties = event.properties;
+    message->delivery_tag = event.number;
+    message->redelivered = event.redelivered;
+    return message;
+}
+
+void Connection::dispatch_delivery(MachineEvent& event) {
+    auto* const channel = static_cast<Channel*>(event.owner);
+    const auto* const consumer = static_cast<const Consumer*>(event.subject);
+    Message* message = make_message(event);
+    Event told = event_for(EventType::delivery, channel);
+    told.flags = event.redelivered ? flag_redelivered : 0;
+    told.number = event.number;
+    told.message = message;
+    told.exchange = message->exchange;
+    told.routing_key = message->routing_key;
+    told.consumer_tag = message->consumer_tag;
+    told.body = message->body;
+    tell(consumer->then, told);
+    messages_->settle(message, event.slab ? event.slab.get() : slab_.get());
+}
+
+void Connection::dispatch_return(MachineEvent& event) {
+    auto* const channel = static_cast<Channel*>(event.owner);
+    if (channel == nullptr) return;
+    Message* message = make_message(event);
+    Event told = event_for(EventType::returned, channel);
+    told.message = message;
+    told.error = event.error.get();
+    told.exchange = message->exchange;
+    told.routing_key = message->routing_key;
+    told.body = message->body;
+    tell(channel->events_, told);
+    messages_->settle(message, event.slab ? event.slab.get() : slab_.get());
+}
+
+void Connection::dispatch_reply(MachineEvent& event) {
+    const std::unique_ptr<Operation> operation(static_cast<Operation*>(event.subject));
+    Event told = event_for(EventType::reply, operation->channel.get());
+    Channel* const channel = operation->channel.get();
+    const bool muted = muted_ || (channel != nullptr && channel->muted_);
+    if (event.error) {
+        operation->completion.complete(told, event.error, nullptr, muted);
+        return;
+    }
+    const Ref<Reply> reply = Ref<Reply>::adopt(new Reply);
+    reply->queue = event.name;
+    reply->consumer_tag = event.name;
+    reply->message_count = event.message_count;
+    reply->consumer_count = event.consumer_count;
+    if (event.has_message) {
+        Message* message = make_message(event);
+        messages_->keep(message, event.slab ? event.slab.get() : slab_.get());
+        reply->message = Ref<Message>::adopt(message);
+    }
+    operation->completion.complete(told, nullptr, reply, muted);
+}
+
+void Connection::dispatch_outcomes(MachineEvent& event) {
+    auto* const channel = static_cast<Channel*>(event.owner);
+    std::array<protocol::Settled, 256> settled;
+    bool done = false;
+    while (!done) {
+        std::size_t count = 0;
+        {
+            const std::lock_guard lock(mutex_);
+            count = event.ring->take(settled, &done);
+        }
+        for (const protocol::Settled& one : std::span(settled).first(count)) {
+            if (one.waiter) {
+                const Ref<Waiter> waiter = Ref<Waiter>::adopt(static_cast<Waiter*>(one.data));
+                const Ref<Reply> reply = Ref<Reply>::adopt(new Reply);
+                reply->outcome = static_cast<std::int32_t>(one.outcome);
+                waiter->finish(nullptr, reply);
+                continue;
+            }
+            if (channel == nullptr) continue;
+            Event told = event_for(EventType::outcome, channel);
+            told.number = one.sequence;
+            told.user_data = one.data;
+            told.outcome = static_cast<std::int32_t>(one.outcome);
+            tell(channel->events_, told);
+        }
+    }
+}
+
+void Connection::dispatch_channel_end(MachineEvent& event) {
+    // The machine's share ends here.
+    const Ref<Channel> channel = Ref<Channel>::adopt(static_cast<Channel*>(event.owner));
+    {
+        const std::lock_guard lock(mutex_);
+        channel->last_error_ = event.error;
+    }
+    const State before = channel->state_.exchange(State::closed);
+    if (event.error) {
+        loop_->log(LogLevel::warn, id_, "channel", event.error->message);
+    }
+    Event told = event_for(EventType::channel_state, channel.get());
+    told.state = static_cast<std::int32_t>(State::closed);
+    told.previous_state = static_cast<std::int32_t>(before);
+    told.error = event.error.get();
+    tell(channel->events_, told);
+}
+
+void Connection::tell_state(State now, const ErrorRef& error) {
+    State before = State::fresh;
+    if (now == State::open) before = State::opening;
+    if (now == State::closed) before = state_.load();
+    Event told = event_for(EventType::connection_state, nullptr);
+    told.state = static_cast<std::int32_t>(now);
+    told.previous_state = static_cast<std::int32_t>(before);
+    told.error = error.get();
+    tell(events_, told);
+}
+
+void Connection::dispatch_end(MachineEvent& event) {
+    ended_ = true;
+    Completion opening;
+    std::vector<Closing> closings;
+    std::vector<Flush> flushes;
+    std::vector<Ref<Waiter>> room_waiters;
+    ErrorRef cause = event.error;
+    {
+        const std::lock_guard lock(mutex_);
+        last_error_ = event.error;
+        opening = std::exchange(opening_, Completion());
+        closings.swap(closings_);
+        flushes.swap(flushes_);
+        room_waiters.swap(room_waiters_);
+        if (!cause) cause = closed_error("not finished");
+        timer_due_ = Instant::never();
+    }
+    const State before = state_.exchange(State::closed);
+    loop_->log(event.error ? LogLevel::error : LogLevel::info, id_, "connection",
+               event.error ? std::string_view(event.error->message) : std::string_view("closed"));
+    Event reply = event_for(EventType::reply, nullptr);
+    opening.complete(reply, cause, nullptr, muted_);
+    for (Flush& flush : flushes) {
+        Event told = event_for(EventType::reply, nullptr);
+        flush.completion.complete(told, cause, nullptr, muted_);
+    }
+    for (const Ref<Waiter>& waiter : room_waiters)
+        waiter->finish(cause, nullptr);
+    Event told = event_for(EventType::connection_state, nullptr);
+    told.state = static_cast<std::int32_t>(State::closed);
+    told.previous_state = static_cast<std::int32_t>(before);
+    told.error = event.error.get();
+    tell(events_, told);
+    for (Closing& closing : closings) {
+        Event answer = event_for(EventType::reply, nullptr);
+        closing.completion.complete(answer, hard_close_, nullptr, muted_);
+    }
+    // The last words, if there are any, have a little time.
+    if (timer_ != nullptr) timer_->set(transport::Loop::now() + seconds(1));
+    if (stream_ != nullptr) tell_loop();
+}
+
+}  // namespace haigha::client

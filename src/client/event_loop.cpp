@@ -1,0 +1,51 @@
+#include "client/event_loop.h"
+
+#include <chrono>
+#include <memory>
+#include <utility>
+
+#include "client/connection.h"
+
+namespace haigha::client {
+
+EventLoop::~EventLoop() {
+    if (log_hook_.release != nullptr) log_hook_.release(log_hook_.user_data);
+}
+
+bool EventLoop::close(Completion completion) {
+    // A std::function wants to be copied, a completion does not.
+    auto shared = std::make_shared<Completion>(std::move(completion));
+    const bool posted = loop_->post([self = Ref<EventLoop>(this), shared] {
+        const std::vector<Connection*> connections = self->connections_;
+        for (Connection* connection : connections)
+            connection->end_abortively();
+        self->loop_->close([shared] {
+            Event event;
+            shared->complete(event, nullptr, nullptr, false);
+        });
+    });
+    if (!posted) shared->disarm();
+    return posted;
+}
+
+bool EventLoop::set_log(LogLevel level, LogHook hook) {
+    return loop_->post([self = Ref<EventLoop>(this), level, hook] {
+        const LogHook before = std::exchange(self->log_hook_, hook);
+        self->log_level_.store(hook.fn != nullptr ? static_cast<std::int32_t>(level) : -1,
+                               std::memory_order_relaxed);
+        if (before.release != nullptr) before.release(before.user_data);
+    });
+}
+
+void EventLoop::log(LogLevel level, std::uint32_t connection_id, std::string_view subject,
+                    std::string_view message) {
+    if (!logs(level) || log_hook_.fn == nullptr) return;
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    const LogRecord record{level, connection_id,
+                           static_cast<std::uint64_t>(
+                               std::chrono::duration_cast<std::chrono::nanoseconds>(now).count()),
+                           subject, message};
+    log_hook_.invoke(log_hook_.fn, record, log_hook_.user_data);
+}
+
+}  // namespace haigha::client

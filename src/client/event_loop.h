@@ -1,0 +1,79 @@
+// What haigha_loop is: a transport loop with its log hook and the connections that live on it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "base/counted.h"
+#include "base/ref.h"
+#include "client/completion.h"
+#include "client/handle_count.h"
+#include "transport/loop.h"
+
+namespace haigha::client {
+
+enum class LogLevel : std::int32_t { error = 0, warn = 1, info = 2, debug = 3, trace = 4 };
+
+struct LogRecord {
+    LogLevel level;
+    std::uint32_t connection_id;
+    std::uint64_t time_ns;  // since the Unix epoch
+    std::string_view subject;
+    std::string_view message;
+};
+
+// The user's log function in the C API's own type, which only `invoke` knows.
+struct LogHook {
+    using AnyFunction = void (*)();
+    using Invoke = void (*)(AnyFunction fn, const LogRecord& record, void* user_data);
+    using Release = void (*)(void* user_data);
+    Invoke invoke = nullptr;
+    AnyFunction fn = nullptr;
+    void* user_data = nullptr;
+    Release release = nullptr;
+};
+
+class EventLoop : public Counted<EventLoop> {
+  public:
+    // Takes over the loop's first user.
+    explicit EventLoop(Ref<transport::Loop> loop) : loop_(std::move(loop)) {}
+
+    transport::Loop& transport() { return *loop_; }
+    HandleCount& handles() { return handles_; }
+    // The user has dropped the last handle: what lives on it keeps it going.
+    void abandon() { loop_->drop_user(); }
+
+    // Ends every connection and leaves the uv loop. False when it has ended already.
+    bool close(Completion completion);
+
+    // `hook` replaces the one before, on the loop's thread.
+    bool set_log(LogLevel level, LogHook hook);
+    bool logs(LogLevel level) const {
+        return static_cast<std::int32_t>(level) <= log_level_.load(std::memory_order_relaxed);
+    }
+    // Of the loop's thread.
+    void log(LogLevel level, std::uint32_t connection_id, std::string_view subject,
+             std::string_view message);
+
+    // Of the loop's thread.
+    void add(Connection* connection) { connections_.push_back(connection); }
+    void remove(Connection* connection) { std::erase(connections_, connection); }
+    std::uint32_t next_connection_id() {
+        return connection_ids_.fetch_add(1, std::memory_order_relaxed) + 1;
+    }
+
+  private:
+    friend class Counted<EventLoop>;
+    ~EventLoop();
+
+    Ref<transport::Loop> loop_;
+    HandleCount handles_;
+    std::atomic<std::int32_t> log_level_{-1};
+    std::atomic<std::uint32_t> connection_ids_{0};
+    LogHook log_hook_;
+    std::vector<Connection*> connections_;
+};
+
+}  // namespace haigha::client

@@ -1,0 +1,19 @@
+// The user's references to an object, apart from the library's own: the last one has a meaning.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace haigha::client {
+
+class HandleCount {
+  public:
+    void add() { count_.fetch_add(1, std::memory_order_relaxed); }
+    // True for the last one.
+    bool drop() { return count_.fetch_sub(1, std::memory_order_acq_rel) == 1; }
+
+  private:
+    std::atomic<std::uint32_t> count_{1};
+};
+
+}  // namespace haigha::client

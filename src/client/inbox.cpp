@@ -1,0 +1,164 @@
+#include "client/inbox.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+#include "client/channel.h"
+#include "client/connection.h"
+#include "client/message.h"
+#include "client/reply.h"
+
+namespace haigha::client {
+
+Inbox::Item::Item(const Event& from) : event(from) {
+    if (event.error != nullptr) event.error->add_ref();
+    if (event.reply != nullptr) event.reply->add_ref();
+    if (event.message != nullptr) event.message->add_ref();
+    if (event.channel != nullptr) event.channel->add_ref();
+    if (event.connection != nullptr) event.connection->add_ref();
+    if (event.message == nullptr && event.consumer_tag.size > 0) {
+        text = std::string_view(event.consumer_tag);
+    }
+}
+
+Inbox::Item::Item(Item&& other) noexcept
+    : event(std::exchange(other.event, Event())), text(std::move(other.text)) {}
+
+Inbox::Item& Inbox::Item::operator=(Item&& other) noexcept {
+    std::swap(event, other.event);
+    std::swap(text, other.text);
+    return *this;
+}
+
+Inbox::Item::~Item() {
+    if (event.error != nullptr) event.error->release();
+    if (event.reply != nullptr) event.reply->release();
+    if (event.message != nullptr) event.message->release();
+    if (event.channel != nullptr) event.channel->release();
+    if (event.connection != nullptr) event.connection->release();
+}
+
+Ref<Inbox> Inbox::create(std::size_t capacity, ErrorRef* error) {
+    const int fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (fd < 0) {
+        const Ref<Error> failed = edit_error(*make_error(
+            Status::io,
+            std::string("cannot make an eventfd for an inbox: ") + std::strerror(errno)));
+        failed->os_errno = errno;
+        *error = ErrorRef(failed.get());
+        return nullptr;
+    }
+    return Ref<Inbox>::adopt(new Inbox(capacity == 0 ? default_capacity : capacity, fd));
+}
+
+Inbox::~Inbox() {
+    ::close(fd_);
+}
+
+bool Inbox::push(const Event& event) {
+    const std::lock_guard lock(mutex_);
+    if (dropped_) return false;
+    filler_ = std::this_thread::get_id();
+    const bool first = waiting_.empty();
+    waiting_.push(Item(event));
+    if (event.type == EventType::delivery) ++waiting_deliveries_;
+    if (first) {
+        const std::uint64_t one = 1;
+        (void)!::write(fd_, &one, sizeof one);
+    }
+    return waiting_deliveries_ > capacity_;
+}
+
+bool Inbox::on_a_filling_thread() const {
+    const std::lock_guard lock(mutex_);
+    return filler_ == std::this_thread::get_id();
+}
+
+void Inbox::drop_handle() {
+    if (!handles_.drop()) return;
+    Queue<Item> dropped;
+    std::vector<std::function<void()>> resume;
+    {
+        const std::lock_guard lock(mutex_);
+        dropped_ = true;
+        std::swap(dropped, waiting_);
+        waiting_deliveries_ = 0;
+        resume.swap(resume_);
+    }
+    handed_out_.clear();
+    for (const auto& call : resume)
+        call();
+    release();
+}
+
+void Inbox::when_half_empty(std::function<void()> resume) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (waiting_deliveries_ > capacity_ / 2) {
+            resume_.push_back(std::move(resume));
+            return;
+        }
+    }
+    resume();
+}
+
+std::size_t Inbox::take(std::span<Event> events) {
+    std::vector<std::function<void()>> resume;
+    std::size_t count = 0;
+    {
+        const std::lock_guard lock(mutex_);
+        while (count < events.size() && !waiting_.empty()) {
+            handed_out_.push_back(waiting_.pop());
+            if (handed_out_.back().event.type == EventType::delivery) --waiting_deliveries_;
+            ++count;
+        }
+        if (count > 0 && waiting_.empty()) {
+            std::uint64_t drained = 0;
+            (void)!::read(fd_, &drained, sizeof drained);
+        }
+        if (waiting_deliveries_ <= capacity_ / 2) resume.swap(resume_);
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+        Item& item = handed_out_[i];
+        if (!item.text.empty()) item.event.consumer_tag = Str(item.text);
+        events[i] = item.event;
+    }
+    for (const auto& call : resume)
+        call();
+    return count;
+}
+
+void Inbox::wait(std::int64_t timeout_ms) const {
+    using Clock = std::chrono::steady_clock;
+    const auto end =
+        Clock::now() + std::chrono::milliseconds(std::max<std::int64_t>(timeout_ms, 0));
+    while (true) {
+        int left_ms = -1;
+        if (timeout_ms >= 0) {
+            const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
+            left_ms = static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 1 << 30));
+        }
+        pollfd readable{fd_, POLLIN, 0};
+        const int count = ::poll(&readable, 1, left_ms);
+        if (count > 0 || (count == 0 && left_ms <= 0)) return;
+        if (count == 0 && Clock::now() >= end && timeout_ms >= 0) return;
+        if (count < 0 && errno != EINTR) return;
+    }
+}
+
+std::size_t Inbox::poll(std::span<Event> events, std::int64_t timeout_ms) {
+    handed_out_.clear();
+    std::size_t count = take(events);
+    if (count > 0 || timeout_ms == 0) return count;
+    wait(timeout_ms);
+    return take(events);
+}
+
+}  // namespace haigha::client

@@ -1,0 +1,78 @@
+// A queue of events that a program fetches in batches, with a descriptor to wait for.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/counted.h"
+#include "base/queue.h"
+#include "base/ref.h"
+#include "client/event.h"
+#include "client/handle_count.h"
+
+namespace haigha::client {
+
+class Inbox : public Counted<Inbox> {
+  public:
+    static constexpr std::size_t default_capacity = 1024;
+    static constexpr std::size_t max_capacity = 1'000'000;
+
+    // Null with *error set when there is no descriptor to be had.
+    static Ref<Inbox> create(std::size_t capacity, ErrorRef* error);
+
+    int fd() const { return fd_; }
+
+    // The user's references. With the last one the events that wait are dropped, and later ones
+    // too.
+    void add_handle() { handles_.add(); }
+    void drop_handle();
+    // Whether the calling thread is one that puts events in: waiting there would be for ever.
+    bool on_a_filling_thread() const;
+
+    // Keeps what the event refers to. True when more deliveries wait than the capacity: whoever
+    // reads them off the network should stop until resume() is called.
+    bool push(const Event& event);
+    // Calls `resume` once, from a poll, when the inbox is half empty; at once if it is already.
+    void when_half_empty(std::function<void()> resume);
+
+    // Moves up to events.size() events out; returns how many. They borrow from this inbox until the
+    // next call. Waits up to timeout_ms (-1: for ever) for the first.
+    std::size_t poll(std::span<Event> events, std::int64_t timeout_ms);
+
+  private:
+    friend class Counted<Inbox>;
+    explicit Inbox(std::size_t capacity, int fd) : capacity_(capacity), fd_(fd) {}
+    ~Inbox();
+
+    // An event and what keeps its pointers good.
+    struct Item {
+        explicit Item(const Event& from);
+        Item(Item&& other) noexcept;
+        Item& operator=(Item&& other) noexcept;
+        ~Item();
+        Event event;
+        std::string text;  // what consumer_tag points to, when no message holds it
+    };
+
+    std::size_t take(std::span<Event> events);
+    void wait(std::int64_t timeout_ms) const;
+
+    const std::size_t capacity_;
+    const int fd_;
+    HandleCount handles_;
+    mutable std::mutex mutex_;
+    bool dropped_ = false;
+    std::thread::id filler_;  // of the last event
+    Queue<Item> waiting_;
+    std::size_t waiting_deliveries_ = 0;
+    std::vector<std::function<void()>> resume_;
+    std::vector<Item> handed_out_;  // of the poller
+};
+
+}  // namespace haigha::client

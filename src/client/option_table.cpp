@@ -1,0 +1,142 @@
+#include "client/option_table.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace haigha::client {
+
+namespace {
+
+constexpr std::int64_t mebibyte = 1024 * 1024;
+
+constexpr std::array rows = {
+    OptionRow{"host", "The broker's host name or address.", &Options::host, nullptr, 1, 253, false,
+              "localhost"},
+    OptionRow{"port", "The broker's TCP port.", nullptr, &Options::port, 1, 65535},
+    OptionRow{"unix_path", "A Unix socket to connect to, in place of host and port.",
+              &Options::unix_path, nullptr, 0, 107},
+    OptionRow{"vhost", "The virtual host.", &Options::vhost, nullptr, 0, 255, false, "/"},
+    OptionRow{"user", "The user's name.", &Options::user, nullptr, 0, 65535, false, "guest"},
+    OptionRow{"password", "The user's password.", &Options::password, nullptr, 0, 65535, true},
+    OptionRow{"auth_mechanism",
+              "The authentication mechanisms to use, in order of preference, separated by spaces: "
+              "PLAIN, AMQPLAIN, EXTERNAL, ANONYMOUS.",
+              &Options::auth_mechanism, nullptr, 1, 255, false, "PLAIN"},
+    OptionRow{"connection_name", "What the broker's tools show for this connection.",
+              &Options::connection_name, nullptr, 0, 4096},
+    OptionRow{"heartbeat", "The heartbeat timeout to ask for, in seconds; 0 turns heartbeats off.",
+              nullptr, &Options::heartbeat, 0, 65535},
+    OptionRow{"connection_timeout",
+              "How long opening may take, from resolving the name to an open virtual host, in "
+              "milliseconds.",
+              nullptr, &Options::connection_timeout, 1, 3'600'000},
+    OptionRow{"rpc_timeout_ms",
+              "How long an operation may wait for the broker's answer, including for its turn, in "
+              "milliseconds.",
+              nullptr, &Options::rpc_timeout_ms, 1, 86'400'000},
+    OptionRow{"close_timeout_ms", "How long a graceful close may take, in milliseconds.", nullptr,
+              &Options::close_timeout_ms, 0, 3'600'000},
+    OptionRow{"channel_max",
+              "The largest number of channels to ask for; 0: what the broker allows.", nullptr,
+              &Options::channel_max, 0, 65535},
+    OptionRow{"frame_max",
+              "The largest frame to ask for, in bytes (current brokers refuse less than 8192); 0: "
+              "what the broker allows.",
+              nullptr,
+              &Options::frame_max,
+              8192,
+              16 * mebibyte,
+              false,
+              {},
+              true},
+    OptionRow{"max_message_size",
+              "The largest message to accept, in bytes; a larger one closes its channel.", nullptr,
+              &Options::max_message_size, 0, std::int64_t{1} << 40},
+    OptionRow{"outbox_high_water_bytes",
+              "Publishes are refused with WOULD_BLOCK while at least so many bytes wait to be "
+              "written; half of it makes writable again.",
+              nullptr, &Options::outbox_high_water_bytes, 4096, std::int64_t{1} << 40},
+    OptionRow{"prefetch",
+              "The prefetch count of channels on which qos was not called; 0: no limit.", nullptr,
+              &Options::prefetch, 0, 65535},
+    OptionRow{"address_family", "Which addresses of the host to use: 4, 6, or 0 for both.", nullptr,
+              &Options::address_family, 0, 6},
+    OptionRow{"tcp_nodelay", "Whether to send small packets at once (TCP_NODELAY): 0 or 1.",
+              nullptr, &Options::tcp_nodelay, 0, 1},
+};
+
+const OptionRow* find_row(std::string_view name) {
+    const auto* const row =
+        std::find_if(rows.begin(), rows.end(), [&](const OptionRow& r) { return r.name == name; });
+    return row == rows.end() ? nullptr : row;
+}
+
+ErrorRef refuse(std::string message) {
+    return make_error(Status::argument, std::move(message));
+}
+
+ErrorRef unknown(std::string_view name) {
+    return refuse("there is no option \"" + std::string(name.substr(0, 64)) + "\"");
+}
+
+}  // namespace
+
+std::span<const OptionRow> option_rows() noexcept {
+    return rows;
+}
+
+ErrorRef set_option(Options& options, std::string_view name, std::string_view value) {
+    const OptionRow* row = find_row(name);
+    if (row == nullptr) return unknown(name);
+    if (row->text == nullptr) {
+        return refuse("the option " + std::string(name) + " is a number, not a string");
+    }
+    const auto size = static_cast<std::int64_t>(value.size());
+    if (size < row->minimum || size > row->maximum) {
+        return refuse("the option " + std::string(name) + " takes " + std::to_string(row->minimum) +
+                      " to " + std::to_string(row->maximum) + " bytes, not " +
+                      std::to_string(size));
+    }
+    if (row->text == &Options::host || row->text == &Options::unix_path) {
+        if (value.find('\0') != std::string_view::npos) {
+            return refuse("the option " + std::string(name) + " holds a NUL byte");
+        }
+    }
+    options.*row->text = value;
+    return nullptr;
+}
+
+ErrorRef set_option(Options& options, std::string_view name, std::int64_t value) {
+    const OptionRow* row = find_row(name);
+    if (row == nullptr) return unknown(name);
+    if (row->number == nullptr) {
+        return refuse("the option " + std::string(name) + " is a string, not a number");
+    }
+    const bool in_range =
+        (value >= row->minimum && value <= row->maximum) || (row->zero_too && value == 0);
+    const bool family =
+        row->number != &Options::address_family || value == 0 || value == 4 || value == 6;
+    if (!in_range || !family) {
+        return refuse("the option " + std::string(name) + " takes " +
+                      (row->zero_too ? "0 or " : "") + std::to_string(row->minimum) + " to " +
+                      std::to_string(row->maximum) + ", not " + std::to_string(value));
+    }
+    options.*row->number = value;
+    return nullptr;
+}
+
+ErrorRef set_option_from_text(Options& options, std::string_view name, std::string_view value) {
+    const OptionRow* row = find_row(name);
+    if (row == nullptr) return unknown(name);
+    if (row->text != nullptr) return set_option(options, name, value);
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+    if (error != std::errc() || end != value.data() + value.size()) {
+        // The text is not repeated: in a URI it may be a part of a misplaced password.
+        return refuse("the option " + std::string(name) + " takes a whole number");
+    }
+    return set_option(options, name, number);
+}
+
+}  // namespace haigha::client

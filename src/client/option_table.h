@@ -1,0 +1,56 @@
+// Every option of a connection, once: its name, type, range, default and meaning.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace haigha::client {
+
+// The values. The table's rows name its members; defaults are here.
+struct Options {
+    std::string host = "localhost";
+    std::int64_t port = 5672;
+    std::string unix_path;
+    std::string vhost = "/";
+    std::string user = "guest";
+    std::string password = "guest";
+    std::string auth_mechanism = "PLAIN";
+    std::string connection_name;
+    std::int64_t heartbeat = 60;
+    std::int64_t connection_timeout = 30000;
+    std::int64_t rpc_timeout_ms = 20000;
+    std::int64_t close_timeout_ms = 5000;
+    std::int64_t channel_max = 2047;
+    std::int64_t frame_max = 131072;
+    std::int64_t max_message_size = 64 * 1024 * 1024;
+    std::int64_t outbox_high_water_bytes = 16 * 1024 * 1024;
+    std::int64_t prefetch = 300;
+    std::int64_t address_family = 0;
+    std::int64_t tcp_nodelay = 1;
+};
+
+struct OptionRow {
+    std::string_view name;
+    std::string_view meaning;
+    std::string Options::*text = nullptr;     // one of these two
+    std::int64_t Options::*number = nullptr;  //
+    std::int64_t minimum = 0;                 // of the number, or of the text's length in bytes
+    std::int64_t maximum = 0;
+    bool secret = false;
+    std::string_view default_text = {};  // of a text; a secret's is not told
+    bool zero_too = false;               // 0 is allowed although it is below the minimum
+};
+
+std::span<const OptionRow> option_rows() noexcept;
+
+// Null, or a sentence that names the option and what it takes; never the value of a secret.
+ErrorRef set_option(Options& options, std::string_view name, std::string_view value);
+ErrorRef set_option(Options& options, std::string_view name, std::int64_t value);
+// As set_option, with a number written as decimal text: how a URI gives it.
+ErrorRef set_option_from_text(Options& options, std::string_view name, std::string_view value);
+
+}  // namespace haigha::client

@@ -1,0 +1,22 @@
+// What an operation answered, kept as long as somebody wants it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/counted.h"
+#include "base/ref.h"
+#include "client/message.h"
+
+namespace haigha::client {
+
+struct Reply : Counted<Reply> {
+    std::string queue;
+    std::string consumer_tag;
+    std::uint32_t message_count = 0;
+    std::uint32_t consumer_count = 0;
+    std::int32_t outcome = 0;
+    Ref<Message> message;
+};
+
+}  // namespace haigha::client

@@ -1,0 +1,77 @@
+// How something answers: by a callback or into an inbox, and a release hook that runs exactly once.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+
+#include "base/counted.h"
+#include "base/ref.h"
+#include "client/event.h"
+#include "client/inbox.h"
+
+namespace haigha::client {
+
+class Then {
+  public:
+    // The user's function in the C API's own type, which only `invoke` knows.
+    using AnyFunction = void (*)();
+    using Invoke = void (*)(AnyFunction fn, const Event& event, void* user_data);
+    using Release = void (*)(void* user_data);
+
+    Then() = default;
+    Then(Invoke invoke, AnyFunction fn, void* user_data, Release release, Ref<Inbox> inbox,
+         std::uint64_t tag)
+        : invoke_(invoke),
+          fn_(fn),
+          user_data_(user_data),
+          release_(release),
+          inbox_(std::move(inbox)),
+          tag_(tag) {}
+    Then(Then&& other) noexcept
+        : invoke_(other.invoke_),
+          fn_(std::exchange(other.fn_, nullptr)),
+          user_data_(other.user_data_),
+          release_(std::exchange(other.release_, nullptr)),
+          inbox_(std::move(other.inbox_)),
+          tag_(other.tag_) {}
+    Then& operator=(Then&& other) noexcept {
+        std::swap(invoke_, other.invoke_);
+        std::swap(fn_, other.fn_);
+        std::swap(user_data_, other.user_data_);
+        std::swap(release_, other.release_);
+        std::swap(inbox_, other.inbox_);
+        std::swap(tag_, other.tag_);
+        return *this;
+    }
+    ~Then() {
+        if (release_ != nullptr) release_(user_data_);
+    }
+
+    // The call that brought it is refused: its user_data stays the caller's.
+    void disarm() { release_ = nullptr; }
+
+    bool wanted() const { return fn_ != nullptr || inbox_; }
+    Inbox* inbox() const { return inbox_.get(); }
+
+    // Completes the event with the tag and the user_data, and delivers it. Returns true when it
+    // went into an inbox that has had enough deliveries.
+    bool deliver(Event& event) const {
+        event.tag = tag_;
+        if (event.type != EventType::outcome) event.user_data = user_data_;
+        if (fn_ != nullptr) {
+            invoke_(fn_, event, user_data_);
+            return false;
+        }
+        return inbox_ ? inbox_->push(event) : false;
+    }
+
+  private:
+    Invoke invoke_ = nullptr;
+    AnyFunction fn_ = nullptr;
+    void* user_data_ = nullptr;
+    Release release_ = nullptr;
+    Ref<Inbox> inbox_;
+    std::uint64_t tag_ = 0;
+};
+
+}  // namespace haigha::client

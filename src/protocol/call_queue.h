@@ -1,0 +1,92 @@
+// A channel's calls (methods that have a reply), and what must be written after them, in order.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/queue.h"
+#include "protocol/machine_event.h"
+#include "protocol/outbox.h"
+#include "wire/method_declarations.h"
+
+namespace haigha::protocol {
+
+// What a reply means to the channel, beyond answering the caller.
+enum class CallKind : std::uint8_t {
+    plain,
+    channel_open,
+    channel_close,
+    confirm_select,
+    consume,
+    cancel,
+};
+
+struct Call {
+    Token token = nullptr;  // null: nobody waits for the answer any more
+    CallKind kind = CallKind::plain;
+    bool failed = false;  // timed out or abandoned: keeps its place until the late reply (rule 16)
+    // Nothing follows it on the wire before its reply: channel.open and confirm.select (rule 69).
+    bool barrier = false;
+    wire::MethodId reply{};
+    wire::MethodId other_reply{};  // basic.get has two
+    Instant deadline = Instant::never();
+    Token consumer = nullptr;  // consume
+    bool no_ack = false;       // consume
+    std::string name;          // consume, cancel: the consumer tag
+};
+
+// At most one call is in flight (rule 18); later ones, and publishes and acks made after a call
+// that is not yet written, wait here, so that a channel's operations reach the broker in the order
+// of the calls.
+class CallQueue {
+  public:
+    struct Waiting {
+        std::vector<std::byte> frames;
+        bool is_call = false;
+        bool large = false;       // content that shares the wire with other channels, by the frame
+        std::size_t written = 0;  // of a large one
+        Call call;
+    };
+
+    // `total` counts the bytes that wait in all of a connection's queues.
+    explicit CallQueue(std::size_t& total) : total_(total) {}
+    ~CallQueue() { clear(); }
+    CallQueue(const CallQueue&) = delete;
+    CallQueue& operator=(const CallQueue&) = delete;
+
+    // True when frames may go straight to the wire.
+    bool idle() const { return waiting_.empty() && !(in_flight_ && call_.barrier); }
+    bool in_flight() const { return in_flight_; }
+    Call& current() { return call_; }
+    const Call& current() const { return call_; }
+
+    void write(Call call, std::span<const std::byte> frames, Outbox& outbox);
+    // A call, in its turn: now, or after what waits.
+    void add(Call call, std::span<const std::byte> frames, Outbox& outbox);
+    // Frames that go after all that was added before them. Returns where to put `size` bytes.
+    std::byte* hold(std::size_t size, bool large);
+    // The reply has come: gives the call, and goes on with what waits.
+    Call finish(Outbox& outbox);
+    // Moves what may go to the outbox.
+    void advance(Outbox& outbox);
+    // A large content is at the front: moves one frame of it. True while there is more of it.
+    bool write_large_frame(Outbox& outbox);
+    bool large_is_next() const {
+        return !waiting_.empty() && waiting_.front().large && !(in_flight_ && call_.barrier);
+    }
+
+    Queue<Waiting>& waiting() { return waiting_; }
+    const Queue<Waiting>& waiting() const { return waiting_; }
+    void clear();
+
+  private:
+    bool in_flight_ = false;
+    Call call_;
+    Queue<Waiting> waiting_;
+    std::size_t& total_;
+};
+
+}  // namespace haigha::protocol

@@ -1,0 +1,672 @@
+#include "protocol/channel_machine.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "wire/method_codec.h"
+#include "wire/method_table.h"
+
+namespace haigha::protocol {
+
+namespace {
+
+using wire::MethodId;
+
+constexpr std::uint16_t content_too_large = 311;
+constexpr std::uint16_t frame_error = 501;
+constexpr std::uint16_t syntax_error = 502;
+constexpr std::uint16_t command_invalid = 503;
+constexpr std::uint16_t unexpected_frame = 505;
+
+std::string method_name(MethodId id) {
+    if (const wire::MethodInfo* info = wire::find_method(id)) return std::string(info->name);
+    return "method " + std::to_string(id.class_id) + "." + std::to_string(id.method_id);
+}
+
+std::span<const std::byte> arguments_of(std::span<const std::byte> payload) {
+    return payload.subspan(4);
+}
+
+Violation undecodable(MethodId id) {
+    return {syntax_error, "the arguments of " + method_name(id) + " cannot be decoded"};
+}
+
+}  // namespace
+
+MachineEvent& ChannelMachine::add_event(EventList& events, EventKind kind) {
+    MachineEvent& event = events.emplace_back();
+    event.kind = kind;
+    event.channel = id_;
+    event.owner = owner_;
+    return event;
+}
+
+ErrorRef ChannelMachine::channel_error(Status status, std::string message) const {
+    const ErrorRef plain = make_error(status, std::move(message), Stage::ready);
+    const Ref<Error> error = edit_error(*plain);
+    error->channel_id = id_;
+    error->host = context_.host;
+    return ErrorRef(error.get());
+}
+
+// ---- verbs
+
+void ChannelMachine::open(Call call) {
+    call.kind = CallKind::channel_open;
+    call.barrier = true;
+    call.reply = wire::channel::OpenOk::id;
+    std::byte buffer[64];
+    const wire::channel::Open method{};
+    const std::byte* end = wire::write_method_frame(buffer, id_, method);
+    calls_.add(std::move(call), {buffer, static_cast<std::size_t>(end - buffer)}, context_.outbox);
+}
+
+void ChannelMachine::call(Call call, std::span<const std::byte> frame) {
+    if (call.kind == CallKind::confirm_select && !ring_) {
+        ring_ = Ref<ConfirmRing>::adopt(new ConfirmRing);
+    }
+    if (call.kind == CallKind::consume) {
+        consumers_.emplace(call.name, Consumer{call.consumer, false, call.no_ack});
+        last_consumer_ = nullptr;
+    }
+    calls_.add(std::move(call), frame, context_.outbox);
+}
+
+void ChannelMachine::close(Call call) {
+    call.kind = CallKind::channel_close;
+    call.reply = wire::channel::CloseOk::id;
+    std::byte buffer[64];
+    wire::channel::Close method{};
+    method.reply_code = 200;
+    method.reply_text = {"closed"};
+    const std::byte* end = wire::write_method_frame(buffer, id_, method);
+    close_requested_ = true;
+    calls_.add(std::move(call), {buffer, static_cast<std::size_t>(end - buffer)}, context_.outbox);
+}
+
+std::uint64_t ChannelMachine::publish(const PublishRequest& request) {
+    wire::basic::Publish method{};
+    method.exchange = {request.exchange};
+    method.routing_key = {request.routing_key};
+    method.mandatory = request.mandatory;
+    method.immediate = request.immediate;
+
+    static constexpr wire::Properties no_properties{};
+    const wire::Properties& properties =
+        request.properties != nullptr ? *request.properties : no_properties;
+    const std::size_t properties_size = wire::properties_size(properties);
+    const std::size_t method_size = wire::method_frame_size(method);
+    const std::size_t header_size = wire::frame_overhead + 12 + properties_size;
+    const std::size_t piece = context_.frame_max - wire::frame_overhead;
+    const std::size_t pieces = (request.body.size() + piece - 1) / piece;
+    const std::size_t total =
+        method_size + header_size + request.body.size() + pieces * wire::frame_overhead;
+
+    const bool large = total > large_content;
+    // One stretch for everything, or for one frame at a time where a chunk would be too large.
+    const bool direct = calls_.idle() && !large;
+    const bool together = !direct || total <= Outbox::chunk_capacity;
+    std::byte* at = direct ? context_.outbox.append(together ? total : method_size + header_size)
+                           : calls_.hold(total, large);
+
+    at = wire::write_method_frame(at, id_, method);
+    at = wire::write_frame_header(at, wire::FrameType::header, id_,
+                                  static_cast<std::uint32_t>(12 + properties_size));
+    wire::Writer writer{at};
+    writer(wire::basic::Publish::id.class_id);
+    writer(std::uint16_t{0});  // weight
+    writer(static_cast<std::uint64_t>(request.body.size()));
+    at = wire::write_properties(properties, writer.position());
+    *at++ = wire::frame_end;
+    for (std::size_t done = 0; done < request.body.size();) {
+        const std::size_t size = std::min(piece, request.body.size() - done);
+        if (!together) at = context_.outbox.append(size + wire::frame_overhead);
+        at = wire::write_frame_header(at, wire::FrameType::body, id_,
+                                      static_cast<std::uint32_t>(size));
+        std::memcpy(at, request.body.data() + done, size);
+        at += size;
+        *at++ = wire::frame_end;
+        done += size;
+    }
+    return ring_ ? ring_->add(request.data, request.waiter) : 0;
+}
+
+void ChannelMachine::abandon(Token call) {
+    if (calls_.in_flight() && calls_.current().token == call) {
+        calls_.current().token = nullptr;
+        calls_.current().failed = true;
+        return;
+    }
+    for (CallQueue::Waiting& item : calls_.waiting()) {
+        if (!item.is_call || item.call.token != call) continue;
+        item.call.token = nullptr;
+        // A close that was asked for is still said in its turn.
+        item.call.failed = item.call.kind != CallKind::channel_close;
+    }
+}
+
+// ---- consumers
+
+ChannelMachine::Consumer* ChannelMachine::find_consumer(std::string_view tag) {
+    if (last_consumer_ != nullptr && tag == last_tag_) [[likely]]
+        return last_consumer_;
+    const auto found = consumers_.find(tag);
+    if (found == consumers_.end()) return nullptr;
+    last_tag_ = found->first;
+    last_consumer_ = &found->second;
+    return last_consumer_;
+}
+
+void ChannelMachine::remove_consumer(std::string_view tag) {
+    last_consumer_ = nullptr;
+    const auto found = consumers_.find(tag);
+    if (found != consumers_.end()) consumers_.erase(found);
+}
+
+// ---- content
+
+void ChannelMachine::on_delivery(const wire::basic::Deliver& method,
+                                 const wire::ContentHeader& header, std::span<const std::byte> body,
+                                 EventList& events) {
+    deliver(find_consumer(method.consumer_tag.text), method, header.properties, body, nullptr,
+            events);
+}
+
+void ChannelMachine::deliver(Consumer* consumer, const wire::basic::Deliver& method,
+                             std::span<const std::byte> properties, std::span<const std::byte> body,
+                             Ref<Slab> slab, EventList& events) {
+    if (close_requested_) return;  // it could not be settled any more; the broker requeues it
+    if (consumer == nullptr || consumer->token == nullptr) {
+        // Nobody's: given back, never dropped in silence (rule 46).
+        wire::basic::Reject reject{};
+        reject.delivery_tag = method.delivery_tag;
+        reject.requeue = true;
+        if (consumer == nullptr || !consumer->no_ack) {
+            wire::write_method_frame(frame(wire::method_frame_size(reject)), id_, reject);
+        }
+        return;
+    }
+    MachineEvent& event = add_event(events, EventKind::delivery);
+    event.subject = consumer->token;
+    event.number = method.delivery_tag;
+    event.redelivered = method.redelivered;
+    event.exchange = method.exchange.text;
+    event.routing_key = method.routing_key.text;
+    event.name = method.consumer_tag.text;
+    event.properties = properties;
+    event.body = body;
+    event.slab = std::move(slab);
+}
+
+std::optional<Violation> ChannelMachine::on_header(std::span<const std::byte> payload,
+                                                   EventList& events) {
+    if (state_ == ChannelState::closing) return std::nullopt;
+    if (assembler_.expects() != ContentAssembler::Part::header) {
+        return Violation{unexpected_frame, "a content header that follows no method with content"};
+    }
+    wire::ContentHeader header;
+    if (!wire::parse_content_header(payload, header)) {
+        return Violation{frame_error, "a content header that cannot be decoded"};
+    }
+    if (header.class_id != wire::basic::Publish::id.class_id) {
+        return Violation{frame_error, "a content header of class " +
+                                          std::to_string(header.class_id) +
+                                          " after a method of class basic"};
+    }
+    if (header.body_size > context_.max_message_size) {
+        const ErrorRef error =
+            channel_error(Status::protocol, "a message of " + std::to_string(header.body_size) +
+                                                " bytes is over the option max_message_size (" +
+                                                std::to_string(context_.max_message_size) +
+                                                "): the channel was closed");
+        fail(content_too_large, error, events);
+        return std::nullopt;
+    }
+    if (assembler_.header(header, *context_.slabs)) return content_complete(events);
+    return std::nullopt;
+}
+
+std::optional<Violation> ChannelMachine::on_body(std::span<const std::byte> payload,
+                                                 EventList& events) {
+    if (state_ == ChannelState::closing) return std::nullopt;
+    if (assembler_.expects() != ContentAssembler::Part::body) {
+        return Violation{unexpected_frame, "a body frame that follows no content header"};
+    }
+    if (payload.size() > assembler_.left()) {
+        return Violation{frame_error, "body frames that hold more than the header announced"};
+    }
+    if (assembler_.body(payload, *context_.slabs)) return content_complete(events);
+    return std::nullopt;
+}
+
+std::optional<Violation> ChannelMachine::content_complete(EventList& events) {
+    const std::span<const std::byte> payload = assembler_.method_payload();
+    const std::span<const std::byte> properties = assembler_.properties();
+    const std::span<const std::byte> body = assembler_.body();
+    Ref<Slab> slab = assembler_.finish();
+    const MethodId id = *wire::read_method_id(payload);
+    if (id == wire::basic::Deliver::id) {
+        wire::basic::Deliver method{};
+        if (!wire::decode_method(arguments_of(payload), method)) return undecodable(id);
+        deliver(find_consumer(method.consumer_tag.text), method, properties, body, std::move(slab),
+                events);
+        return std::nullopt;
+    }
+    if (id == wire::basic::Return::id) {
+        wire::basic::Return method{};
+        if (!wire::decode_method(arguments_of(payload), method)) return undecodable(id);
+        const Ref<Error> error = edit_error(*channel_error(
+            Status::ok, "the broker returned a message: " + std::string(method.reply_text.text)));
+        error->reply_code = method.reply_code;
+        error->reply_text = std::string(method.reply_text.text);
+        MachineEvent& event = add_event(events, EventKind::returned);
+        event.exchange = method.exchange.text;
+        event.routing_key = method.routing_key.text;
+        event.properties = properties;
+        event.body = body;
+        event.slab = std::move(slab);
+        event.error = ErrorRef(error.get());
+        return std::nullopt;
+    }
+    // basic.get-ok
+    wire::basic::GetOk method{};
+    if (!wire::decode_method(arguments_of(payload), method)) return undecodable(id);
+    const Call done = calls_.finish(context_.outbox);
+    if (done.token == nullptr) {
+        wire::basic::Reject reject{};
+        reject.delivery_tag = method.delivery_tag;
+        reject.requeue = true;
+        wire::write_method_frame(frame(wire::method_frame_size(reject)), id_, reject);
+        return std::nullopt;
+    }
+    MachineEvent& event = add_event(events, EventKind::call_done);
+    event.subject = done.token;
+    event.has_message = true;
+    event.number = method.delivery_tag;
+    event.redelivered = method.redelivered;
+    event.message_count = method.message_count;
+    event.exchange = method.exchange.text;
+    event.routing_key = method.routing_key.text;
+    event.properties = properties;
+    event.body = body;
+    event.slab = std::move(slab);
+    return std::nullopt;
+}
+
+// ---- methods
+
+std::optional<Violation> ChannelMachine::on_method(MethodId id, std::span<const std::byte> payload,
+                                                   EventList& events) {
+    if (id == wire::channel::Close::id) return on_close(arguments_of(payload), events);
+    switch (state_) {
+        case ChannelState::opening:
+        case ChannelState::open:
+            if (assembler_.expects() != ContentAssembler::Part::none) {
+                return Violation{unexpected_frame,
+                                 method_name(id) + " in the middle of a message's content"};
+            }
+            return on_method_open(id, payload, events);
+        case ChannelState::closing:
+            if (id == wire::channel::CloseOk::id) return on_close_ok(events);
+            if (id == wire::channel::OpenOk::id && close_when_opened_) {
+                close_when_opened_ = false;
+                write_close(200, "the open came too late");
+            }
+            return std::nullopt;
+        case ChannelState::closed:
+            return std::nullopt;
+    }
+    return std::nullopt;
+}
+
+std::optional<Violation> ChannelMachine::on_method_open(MethodId id,
+                                                        std::span<const std::byte> payload,
+                                                        EventList& events) {
+    const std::span<const std::byte> arguments = arguments_of(payload);
+    switch (id.key()) {
+        case wire::basic::Deliver::id.key():
+        case wire::basic::Return::id.key():
+            assembler_.begin(payload);
+            return std::nullopt;
+        case wire::basic::GetOk::id.key():
+            if (!calls_.in_flight() || calls_.current().reply != id) break;
+            assembler_.begin(payload);
+            return std::nullopt;
+        case wire::basic::Ack::id.key(): {
+            wire::basic::Ack method{};
+            if (!wire::decode_method(arguments, method)) return undecodable(id);
+            return settle(method.delivery_tag, method.multiple, Outcome::confirmed, events);
+        }
+        case wire::basic::Nack::id.key(): {
+            wire::basic::Nack method{};
+            if (!wire::decode_method(arguments, method)) return undecodable(id);
+            return settle(method.delivery_tag, method.multiple, Outcome::nacked, events);
+        }
+        case wire::basic::Cancel::id.key(): {
+            wire::basic::Cancel method{};
+            if (!wire::decode_method(arguments, method)) return undecodable(id);
+            const Consumer* consumer = find_consumer(method.consumer_tag.text);
+            if (consumer == nullptr) return std::nullopt;  // cancelled from both sides at once
+            MachineEvent& event = add_event(events, EventKind::consumer_cancelled);
+            event.subject = consumer->token;
+            event.name = method.consumer_tag.text;
+            event.error =
+                channel_error(Status::closed, "the broker cancelled consumer \"" +
+                                                  std::string(method.consumer_tag.text) +
+                                                  "\": its queue was deleted or is not available");
+            if (event.subject == nullptr) events.pop_back();
+            remove_consumer(method.consumer_tag.text);
+            return std::nullopt;
+        }
+        case wire::channel::Flow::id.key(): {
+            wire::channel::Flow method{};
+            if (!wire::decode_method(arguments, method)) return undecodable(id);
+            flow_active = method.active;
+            add_event(events, EventKind::flow).number = method.active ? 1 : 0;
+            wire::channel::FlowOk ok{};
+            ok.active = method.active;
+            wire::write_method_frame(context_.outbox.append(wire::method_frame_size(ok)), id_, ok);
+            return std::nullopt;
+        }
+        default:
+            return on_reply(id, payload, events);
+    }
+    return on_reply(id, payload, events);
+}
+
+std::optional<Violation> ChannelMachine::settle(std::uint64_t tag, bool multiple, Outcome outcome,
+                                                EventList& events) {
+    // A tag that nothing was published with is the peer's mistake, and harmless (rule 64).
+    if (ring_ && ring_->settle(tag, multiple, outcome)) {
+        add_event(events, EventKind::outcomes).ring = ring_;
+    }
+    return std::nullopt;
+}
+
+std::optional<Violation> ChannelMachine::on_reply(MethodId id, std::span<const std::byte> payload,
+                                                  EventList& events) {
+    if (!calls_.in_flight() ||
+        (calls_.current().reply != id && calls_.current().other_reply != id)) {
+        const wire::MethodInfo* info = wire::find_method(id);
+        if (info == nullptr) {
+            return Violation{command_invalid, method_name(id) + " is not a method of AMQP 0-9-1"};
+        }
+        std::string expected = calls_.in_flight()
+                                   ? " where " + method_name(calls_.current().reply) + " was due"
+                                   : " without having been asked";
+        fail(command_invalid,
+             channel_error(Status::protocol, "the broker sent " + method_name(id) + expected +
+                                                 ": the channel was closed"),
+             events);
+        return std::nullopt;
+    }
+    const std::span<const std::byte> arguments = arguments_of(payload);
+    MachineEvent reply;
+    reply.kind = EventKind::call_done;
+    reply.channel = id_;
+    reply.owner = owner_;
+    bool decoded = true;
+    const auto decode = [&](auto& method) { decoded = wire::decode_method(arguments, method); };
+    switch (id.key()) {
+        case wire::queue::DeclareOk::id.key(): {
+            wire::queue::DeclareOk method{};
+            decode(method);
+            reply.name = method.queue.text;
+            reply.message_count = method.message_count;
+            reply.consumer_count = method.consumer_count;
+            break;
+        }
+        case wire::queue::PurgeOk::id.key(): {
+            wire::queue::PurgeOk method{};
+            decode(method);
+            reply.message_count = method.message_count;
+            break;
+        }
+        case wire::queue::DeleteOk::id.key(): {
+            wire::queue::DeleteOk method{};
+            decode(method);
+            reply.message_count = method.message_count;
+            break;
+        }
+        case wire::basic::ConsumeOk::id.key(): {
+            wire::basic::ConsumeOk method{};
+            decode(method);
+            reply.name = method.consumer_tag.text;
+            break;
+        }
+        case wire::basic::CancelOk::id.key(): {
+            wire::basic::CancelOk method{};
+            decode(method);
+            reply.name = method.consumer_tag.text;
+            break;
+        }
+        default:
+            break;  // the other replies say nothing, or nothing that is used
+    }
+    if (!decoded) return undecodable(id);
+
+    const CallKind kind = calls_.current().kind;
+    if (kind == CallKind::channel_open) state_ = ChannelState::open;
+    if (kind == CallKind::channel_close) return on_close_ok(events);
+    const Call done = calls_.finish(context_.outbox);
+    reply.subject = done.token;
+    if (kind == CallKind::consume) {
+        Consumer* consumer = find_consumer(done.name);
+        if (consumer != nullptr && done.failed) {
+            // The caller was told that it failed: undo it.
+            wire::basic::Cancel cancel{};
+            cancel.consumer_tag = {done.name};
+            cancel.no_wait = true;
+            wire::write_method_frame(frame(wire::method_frame_size(cancel)), id_, cancel);
+            remove_consumer(done.name);
+        } else if (consumer != nullptr) {
+            consumer->known = true;
+        }
+    }
+    if (kind == CallKind::cancel) {
+        if (const Consumer* consumer = find_consumer(done.name); consumer != nullptr) {
+            MachineEvent& event = add_event(events, EventKind::consumer_cancelled);
+            event.subject = consumer->token;
+            event.name = reply.name;
+            if (event.subject == nullptr) events.pop_back();
+            remove_consumer(done.name);
+        }
+    }
+    if (kind == CallKind::channel_open) add_event(events, EventKind::channel_open);
+    if (reply.subject != nullptr) events.push_back(std::move(reply));
+    return std::nullopt;
+}
+
+// ---- the end
+
+std::optional<Violation> ChannelMachine::on_close(std::span<const std::byte> arguments,
+                                                  EventList& events) {
+    wire::channel::Close method{};
+    if (!wire::decode_method(arguments, method)) return undecodable(wire::channel::Close::id);
+    const bool was_closing = state_ == ChannelState::closing;
+    const bool close_written =
+        calls_.in_flight() && calls_.current().kind == CallKind::channel_close;
+    if (!was_closing) {
+        const MethodId blamed{method.class_id, method.method_id};
+        const wire::MethodInfo* info = wire::find_method(blamed);
+        std::string message =
+            "the broker closed the channel: " + std::string(method.reply_text.text);
+        if (message.find(std::to_string(method.reply_code)) == std::string::npos) {
+            message += " (" + std::to_string(method.reply_code) + ")";
+        }
+        const ErrorRef plain = channel_error(Status::channel_closed_by_broker, std::move(message));
+        const Ref<Error> error = edit_error(*plain);
+        error->reply_code = method.reply_code;
+        error->reply_text = std::string(method.reply_text.text);
+        error->class_id = method.class_id;
+        error->method_id = method.method_id;
+        // Names in the table of methods are static and end in NUL.
+        error->method_name = info != nullptr ? info->name.data() : "";
+        // Only close-ok may follow on this channel (rule 30).
+        std::vector<std::uint64_t> unsent(id_ + 1u);
+        context_.outbox.count_unsent(unsent);
+        context_.outbox.purge(id_, false);
+        end(ErrorRef(error.get()), unsent[id_], events);
+    }
+    const wire::channel::CloseOk ok{};
+    wire::write_method_frame(context_.outbox.append(wire::method_frame_size(ok)), id_, ok);
+    // When both sides closed at once ours is still to be answered; the number is taken until then.
+    state_ = was_closing || close_written ? ChannelState::closing : ChannelState::closed;
+    return std::nullopt;
+}
+
+std::optional<Violation> ChannelMachine::on_close_ok(EventList& events) {
+    if (owner_ != nullptr) {
+        Token closer = nullptr;
+        if (calls_.in_flight() && calls_.current().kind == CallKind::channel_close) {
+            closer = std::exchange(calls_.current().token, nullptr);
+        }
+        const std::uint16_t id = id_;
+        end(nullptr, 0, events);
+        if (closer != nullptr) {
+            MachineEvent& event = events.emplace_back();
+            event.kind = EventKind::call_done;
+            event.channel = id;
+            event.subject = closer;
+        }
+    }
+    state_ = ChannelState::closed;
+    return std::nullopt;
+}
+
+void ChannelMachine::end(const ErrorRef& error, std::uint64_t unsent, EventList& events) {
+    const ErrorRef closed = error ? error : channel_error(Status::closed, "the channel was closed");
+    for (const CallQueue::Waiting& item : calls_.waiting()) {
+        // Publishes that never reached the outbox are not sent either.
+        if (item.is_call) continue;
+        std::span<const std::byte> frames = item.frames;
+        while (!frames.empty()) {
+            const auto parsed = wire::parse_frame(frames, 0);
+            if (parsed.frame.type == wire::FrameType::method &&
+                wire::read_method_id(parsed.frame.payload) == wire::basic::Publish::id) {
+                ++unsent;
+            }
+            frames = frames.subspan(parsed.size);
+        }
+    }
+    if (ring_) {
+        for (std::size_t ranges = ring_->end(unsent); ranges > 0; --ranges) {
+            add_event(events, EventKind::outcomes).ring = ring_;
+        }
+        ring_ = nullptr;
+    }
+    const auto fail_call = [&](Call& call) {
+        if (call.token == nullptr) return;
+        MachineEvent& event = add_event(events, EventKind::call_done);
+        event.subject = call.token;
+        event.error = call.kind == CallKind::channel_close ? ErrorRef() : closed;
+    };
+    if (calls_.in_flight()) fail_call(calls_.current());
+    for (CallQueue::Waiting& item : calls_.waiting()) {
+        if (item.is_call) fail_call(item.call);
+    }
+    calls_.clear();
+    for (auto& [tag, consumer] : consumers_) {
+        if (consumer.token == nullptr) continue;
+        MachineEvent& event = add_event(events, EventKind::consumer_cancelled);
+        event.subject = consumer.token;
+        event.silent = !consumer.known;
+        event.error = error;
+    }
+    consumers_.clear();
+    last_consumer_ = nullptr;
+    assembler_.reset();
+    if (owner_ != nullptr) add_event(events, EventKind::channel_closed).error = error;
+    owner_ = nullptr;
+    state_ = ChannelState::closing;
+}
+
+void ChannelMachine::write_close(std::uint16_t reply_code, std::string_view text) {
+    wire::channel::Close method{};
+    method.reply_code = reply_code;
+    method.reply_text = {text.substr(0, wire::max_short_string)};
+    wire::write_method_frame(context_.outbox.append(wire::method_frame_size(method)), id_, method);
+}
+
+void ChannelMachine::fail(std::uint16_t reply_code, const ErrorRef& error, EventList& events) {
+    std::vector<std::uint64_t> unsent(id_ + 1u);
+    const bool close_written =
+        calls_.in_flight() && calls_.current().kind == CallKind::channel_close;
+    context_.outbox.count_unsent(unsent);
+    context_.outbox.purge(id_, true);
+    const bool opening = state_ == ChannelState::opening;
+    end(error, unsent[id_], events);
+    if (opening) {
+        close_when_opened_ = true;
+    } else if (!close_written) {
+        write_close(reply_code, error->message);
+    }
+}
+
+// ---- time
+
+Instant ChannelMachine::deadline() const {
+    Instant first = Instant::never();
+    if (calls_.in_flight() && !calls_.current().failed) first = calls_.current().deadline;
+    for (const CallQueue::Waiting& item : calls_.waiting()) {
+        if (item.is_call && !item.call.failed) first = std::min(first, item.call.deadline);
+    }
+    return first;
+}
+
+void ChannelMachine::expire(Instant now, EventList& events) {
+    const auto expire_call = [&](Call& call, bool written) {
+        if (call.failed || call.deadline > now) return;
+        call.failed = true;
+        const Token token = std::exchange(call.token, nullptr);
+        if (token == nullptr) return;
+        MachineEvent& event = add_event(events, EventKind::call_done);
+        event.subject = token;
+        event.error = channel_error(
+            Status::timeout, "no " + method_name(call.reply) + " from the broker in time" +
+                                 (written ? ""
+                                          : " (the method was not written: it waited for the "
+                                            "answer to an earlier one)"));
+    };
+    if (calls_.in_flight()) {
+        const CallKind kind = calls_.current().kind;
+        const bool expired = !calls_.current().failed && calls_.current().deadline <= now;
+        expire_call(calls_.current(), true);
+        if (expired && kind == CallKind::channel_open) {
+            // A channel that never opened is of no use: it ends now, and is closed when the answer
+            // comes after all.
+            end(channel_error(Status::timeout, "no channel.open-ok from the broker in time"), 0,
+                events);
+            close_when_opened_ = true;
+            return;
+        }
+        if (expired && kind == CallKind::consume) {
+            if (Consumer* consumer = find_consumer(calls_.current().name); consumer != nullptr) {
+                MachineEvent& event = add_event(events, EventKind::consumer_cancelled);
+                event.subject = std::exchange(consumer->token, nullptr);
+                event.silent = true;
+            }
+        }
+    }
+    for (CallQueue::Waiting& item : calls_.waiting()) {
+        if (!item.is_call) continue;
+        const bool expired = !item.call.failed && item.call.deadline <= now;
+        expire_call(item.call, false);
+        if (expired && item.call.kind == CallKind::consume) {
+            if (Consumer* consumer = find_consumer(item.call.name); consumer != nullptr) {
+                MachineEvent& event = add_event(events, EventKind::consumer_cancelled);
+                event.subject = consumer->token;
+                event.silent = true;
+                remove_consumer(item.call.name);
+            }
+        }
+        if (expired && item.call.kind == CallKind::channel_close) {
+            // Nobody waits any more, but it is still said in its turn.
+            item.call.failed = false;
+            item.call.deadline = Instant::never();
+        }
+    }
+}
+
+}  // namespace haigha::protocol

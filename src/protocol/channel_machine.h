@@ -1,0 +1,173 @@
+// One channel: its states, its calls in order, the content that arrives on it, consumers, confirms.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/slab.h"
+#include "protocol/call_queue.h"
+#include "protocol/confirm_ring.h"
+#include "protocol/content_assembler.h"
+#include "protocol/machine_event.h"
+#include "protocol/outbox.h"
+#include "wire/frame.h"
+#include "wire/method_declarations.h"
+#include "wire/properties.h"
+
+namespace haigha::protocol {
+
+enum class ChannelState : std::uint8_t {
+    opening,  // channel.open is on its way
+    open,
+    closing,  // channel.close is on its way: only its answer counts
+    closed,   // the number is free again
+};
+
+struct PublishRequest {
+    std::string_view exchange;
+    std::string_view routing_key;
+    bool mandatory = false;
+    bool immediate = false;
+    const wire::Properties* properties = nullptr;  // null: none
+    std::span<const std::byte> body;
+    void* data = nullptr;  // comes back with the outcome
+    bool waiter = false;
+};
+
+// What the channels of a connection share.
+struct ChannelContext {
+    Outbox outbox;
+    Ref<SlabPool> slabs;
+    std::size_t waiting_bytes = 0;  // in all call queues
+    std::uint32_t frame_max = 0;
+    std::uint64_t max_message_size = 0;
+    std::string host;  // for errors
+};
+
+// The peer broke the protocol: the connection has to end with this.
+struct Violation {
+    std::uint16_t reply_code;
+    std::string text;
+};
+
+class ChannelMachine {
+  public:
+    // A content beyond this waits its turn, so that other channels' frames go between its own.
+    static constexpr std::size_t large_content = 256 * 1024;
+
+    ChannelMachine(std::uint16_t id, Token owner, ChannelContext& context)
+        : id_(id), owner_(owner), context_(context), calls_(context.waiting_bytes) {}
+
+    std::uint16_t id() const { return id_; }
+    Token owner() const { return owner_; }
+    ChannelState state() const { return state_; }
+    // Takes no more verbs: closing, or asked to close.
+    bool ending() const { return close_requested_ || state_ == ChannelState::closing; }
+    CallQueue& calls() { return calls_; }
+
+    // ---- verbs: the caller has checked that the channel takes them
+
+    void open(Call call);
+    void call(Call call, std::span<const std::byte> frame);
+    void close(Call call);
+    // Returns the sequence number, or 0 when there are no confirms.
+    std::uint64_t publish(const PublishRequest& request);
+    // Makes room for one frame without an answer, in its turn.
+    std::byte* frame(std::size_t size) {
+        if (calls_.idle()) [[likely]]
+            return context_.outbox.append(size);
+        return calls_.hold(size, false);
+    }
+    bool has_consumer(std::string_view tag) const { return consumers_.contains(tag); }
+    std::size_t consumer_count() const { return consumers_.size(); }
+    // The call stays in its place but answers nobody.
+    void abandon(Token call);
+    void set_qos_known() { qos_known_ = true; }
+    bool qos_known() const { return qos_known_; }
+
+    // ---- input
+
+    std::optional<Violation> on_method(wire::MethodId id, std::span<const std::byte> payload,
+                                       EventList& events);
+    std::optional<Violation> on_header(std::span<const std::byte> payload, EventList& events);
+    std::optional<Violation> on_body(std::span<const std::byte> payload, EventList& events);
+    // A whole basic.deliver of one body frame. Does nothing when it is not for now.
+    void on_delivery(const wire::basic::Deliver& method, const wire::ContentHeader& header,
+                     std::span<const std::byte> body, EventList& events);
+    bool takes_whole_delivery() const {
+        return state_ == ChannelState::open && assembler_.expects() == ContentAssembler::Part::none;
+    }
+
+    // ---- time
+
+    Instant deadline() const;
+    void expire(Instant now, EventList& events);
+
+    // Ends everything on it: waiting frames go, calls and consumers fail with `error` (null: closed
+    // as asked), open publishes become unknown or not_sent. `unsent`: publishes among the last ones
+    // that are still in the outbox.
+    void end(const ErrorRef& error, std::uint64_t unsent, EventList& events);
+
+    // Publishing was refused: an event is owed when it may go on.
+    bool refused = false;
+    bool flow_active = true;
+    bool enlisted = false;  // among the channels with a large content to write
+
+  private:
+    struct Consumer {
+        Token token;
+        bool known = false;  // consume-ok was received
+        bool no_ack = false;
+    };
+    struct Hash {
+        using is_transparent = void;
+        std::size_t operator()(std::string_view text) const {
+            return std::hash<std::string_view>{}(text);
+        }
+    };
+
+    std::optional<Violation> on_method_open(wire::MethodId id, std::span<const std::byte> payload,
+                                            EventList& events);
+    std::optional<Violation> on_reply(wire::MethodId id, std::span<const std::byte> payload,
+                                      EventList& events);
+    std::optional<Violation> on_close(std::span<const std::byte> arguments, EventList& events);
+    std::optional<Violation> on_close_ok(EventList& events);
+    std::optional<Violation> content_complete(EventList& events);
+    std::optional<Violation> settle(std::uint64_t tag, bool multiple, Outcome outcome,
+                                    EventList& events);
+    Consumer* find_consumer(std::string_view tag);
+    void remove_consumer(std::string_view tag);
+    void deliver(Consumer* consumer, const wire::basic::Deliver& method,
+                 std::span<const std::byte> properties, std::span<const std::byte> body,
+                 Ref<Slab> slab, EventList& events);
+    // We close it, because of what the peer sent.
+    void fail(std::uint16_t reply_code, const ErrorRef& error, EventList& events);
+    void write_close(std::uint16_t reply_code, std::string_view text);
+    ErrorRef channel_error(Status status, std::string message) const;
+    MachineEvent& add_event(EventList& events, EventKind kind);
+
+    std::uint16_t id_;
+    ChannelState state_ = ChannelState::opening;
+    bool close_requested_ = false;
+    bool close_when_opened_ = false;  // the open timed out: close as soon as the answer comes
+    bool discarding_ = false;         // an oversized or unwanted content
+    bool qos_known_ = false;
+    Token owner_;
+    ChannelContext& context_;
+    CallQueue calls_;
+    ContentAssembler assembler_;
+    Ref<ConfirmRing> ring_;
+    std::unordered_map<std::string, Consumer, Hash, std::equal_to<>> consumers_;
+    // The consumer of the last delivery: mostly that of the next one too.
+    std::string_view last_tag_;
+    Consumer* last_consumer_ = nullptr;
+};
+
+}  // namespace haigha::protocol

@@ -1,0 +1,69 @@
+#include "protocol/confirm_ring.h"
+
+#include <algorithm>
+
+namespace haigha::protocol {
+
+std::uint64_t ConfirmRing::add(void* data, bool waiter) {
+    if (next_ - oldest_ == entries_.size()) grow();
+    at(next_) = Entry{data, waiter, true};
+    ++outstanding_;
+    return next_++;
+}
+
+void ConfirmRing::grow() {
+    std::vector<Entry> larger(entries_.empty() ? 16 : entries_.size() * 2);
+    for (std::uint64_t sequence = oldest_; sequence < next_; ++sequence) {
+        larger[sequence & (larger.size() - 1)] = at(sequence);
+    }
+    entries_ = std::move(larger);
+}
+
+bool ConfirmRing::settle(std::uint64_t tag, bool multiple, Outcome outcome) {
+    if (tag >= next_ || (tag == 0 && !multiple)) return false;
+    const std::uint64_t last = tag == 0 ? next_ - 1 : tag;
+    const std::uint64_t first = multiple ? oldest_ : last;
+    ranges_.push(Range{first, last, outcome});
+    return true;
+}
+
+std::size_t ConfirmRing::end(std::uint64_t unsent) {
+    const std::uint64_t published = next_ - 1;
+    const std::uint64_t sent = published - std::min(unsent, published);
+    std::size_t ranges = 0;
+    if (sent >= oldest_) {
+        ranges_.push(Range{oldest_, sent, Outcome::unknown});
+        ++ranges;
+    }
+    if (published > sent && published >= oldest_) {
+        ranges_.push(Range{std::max(oldest_, sent + 1), published, Outcome::not_sent});
+        ++ranges;
+    }
+    return ranges;
+}
+
+std::size_t ConfirmRing::take(std::span<Settled> out, bool* done) {
+    *done = true;
+    if (ranges_.empty()) return 0;
+    Range& range = ranges_.front();
+    std::size_t count = 0;
+    std::uint64_t sequence = std::max(range.first, oldest_);
+    for (; sequence <= range.last; ++sequence) {
+        Entry& entry = at(sequence);
+        if (!entry.open) continue;
+        if (count == out.size()) {
+            range.first = sequence;
+            *done = false;
+            break;
+        }
+        entry.open = false;
+        --outstanding_;
+        out[count++] = Settled{sequence, entry.data, entry.waiter, range.outcome};
+    }
+    while (oldest_ < next_ && !at(oldest_).open)
+        ++oldest_;
+    if (*done) ranges_.pop();
+    return count;
+}
+
+}  // namespace haigha::protocol

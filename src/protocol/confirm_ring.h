@@ -1,0 +1,73 @@
+// The unsettled publishes of a confirm channel, indexed by sequence number.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/counted.h"
+#include "base/queue.h"
+
+namespace haigha::protocol {
+
+// What the C API calls HAIGHA_OUTCOME_*.
+enum class Outcome : std::uint8_t {
+    confirmed = 1,
+    nacked = 2,
+    returned = 3,
+    not_sent = 4,
+    unknown = 5,
+};
+
+struct Settled {
+    std::uint64_t sequence;
+    void* data;   // what the publish came with
+    bool waiter;  // whether `data` is a waiting call and not the user's
+    Outcome outcome;
+};
+
+// A publish costs one entry; a single or multiple ack or nack costs O(1) per publish that it
+// settles, in any legal order (rules 63, 64, 72). Settling is in two steps so that a multiple ack
+// of a million needs no memory of its own: settle() notes the range, take() hands out what it
+// covers.
+class ConfirmRing : public Counted<ConfirmRing> {
+  public:
+    // Adds a publish; returns its number, from 1.
+    std::uint64_t add(void* data, bool waiter);
+    std::uint64_t last() const { return next_ - 1; }
+    std::size_t outstanding() const { return outstanding_; }
+
+    // The broker settled `tag`, or with `multiple` every open one up to it; tag 0 with multiple
+    // means all. False when it names nothing that was published.
+    bool settle(std::uint64_t tag, bool multiple, Outcome outcome);
+    // The channel ended: all that is open becomes unknown, the last `unsent` of them not_sent.
+    // Returns how many ranges that makes, 0 to 2.
+    std::size_t end(std::uint64_t unsent);
+
+    // Hands out entries of the oldest range noted by settle(), at most out.size(); a first outcome
+    // stands, so a range may give none. *done says that the range is finished.
+    std::size_t take(std::span<Settled> out, bool* done);
+
+  private:
+    struct Entry {
+        void* data;
+        bool waiter;
+        bool open;
+    };
+    struct Range {
+        std::uint64_t first;
+        std::uint64_t last;
+        Outcome outcome;
+    };
+    Entry& at(std::uint64_t sequence) { return entries_[sequence & (entries_.size() - 1)]; }
+    void grow();
+
+    std::vector<Entry> entries_;  // a power of two, or empty
+    Queue<Range> ranges_;
+    std::uint64_t oldest_ = 1;  // everything before it is settled
+    std::uint64_t next_ = 1;
+    std::size_t outstanding_ = 0;
+};
+
+}  // namespace haigha::protocol

@@ -1,0 +1,706 @@
+#include "protocol/connection_machine.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "wire/method_table.h"
+
+namespace haigha::protocol {
+
+namespace {
+
+using wire::MethodId;
+
+constexpr std::uint16_t frame_error = 501;
+constexpr std::uint16_t syntax_error = 502;
+constexpr std::uint16_t command_invalid = 503;
+constexpr std::uint16_t channel_error = 504;
+constexpr std::uint16_t access_refused = 403;
+
+// The smaller of two limits of which 0 means none (rule 28).
+template <class T>
+T smaller_limit(T ours, T theirs) {
+    if (ours == 0) return theirs;
+    if (theirs == 0) return ours;
+    return std::min(ours, theirs);
+}
+
+std::string printable(std::span<const std::byte> bytes, std::size_t limit) {
+    std::string text;
+    for (const std::byte byte : bytes.first(std::min(bytes.size(), limit))) {
+        const char c = static_cast<char>(byte);
+        if (c == '\r' || c == '\n') break;
+        text += c >= ' ' && c <= '~' ? c : '.';
+    }
+    return text;
+}
+
+}  // namespace
+
+ConnectionMachine::ConnectionMachine(ConnectionParameters parameters, Ref<SlabPool> slabs)
+    : parameters_(std::move(parameters)) {
+    context_.slabs = std::move(slabs);
+    context_.host = parameters_.host;
+    context_.max_message_size = parameters_.max_message_size;
+    channels_.resize(1);
+}
+
+Stage ConnectionMachine::stage() const {
+    switch (state_) {
+        case ConnectionState::idle:
+        case ConnectionState::await_start:
+        case ConnectionState::await_tune:
+            return Stage::handshake;
+        case ConnectionState::await_open:
+            return Stage::open;
+        case ConnectionState::open:
+        case ConnectionState::closing:
+        case ConnectionState::closed:
+            return Stage::ready;
+    }
+    return Stage::none;
+}
+
+Ref<Error> ConnectionMachine::connection_error(Status status, std::string message) const {
+    Ref<Error> error = edit_error(*make_error(status, std::move(message), stage()));
+    error->host = parameters_.host;
+    return error;
+}
+
+// ---- input
+
+void ConnectionMachine::start(Instant now) {
+    std::memcpy(context_.outbox.append(wire::protocol_header.size()), wire::protocol_header.data(),
+                wire::protocol_header.size());
+    state_ = ConnectionState::await_start;
+    heartbeat_.start(0, now);
+}
+
+std::uint32_t ConnectionMachine::frame_limit() const {
+    return context_.frame_max != 0 ? context_.frame_max : handshake_frame_max;
+}
+
+std::size_t ConnectionMachine::feed(std::span<const std::byte> in, Instant now, EventList& events) {
+    if (state_ == ConnectionState::closed) return in.size();
+    wanted_ = 0;
+    if (in.empty()) return 0;
+    heartbeat_.note_received(now);
+    if (!greeted_ && !check_greeting(in, events)) {
+        return state_ == ConnectionState::closed ? in.size() : 0;
+    }
+    std::size_t at = 0;
+    while (at < in.size() && events.size() < events_per_feed) {
+        const std::span<const std::byte> rest = in.subspan(at);
+        const wire::FrameParse parsed = wire::parse_frame(rest, frame_limit());
+        if (parsed.status != wire::FrameParse::Status::complete) {
+            if (parsed.status == wire::FrameParse::Status::need_more) {
+                wanted_ = parsed.size;
+                break;
+            }
+            bad_frame(parsed.status, rest, events);
+            return in.size();
+        }
+        if (parsed.frame.type == wire::FrameType::method && state_ == ConnectionState::open &&
+            wire::read_method_id(parsed.frame.payload) == wire::basic::Deliver::id) [[likely]] {
+            const std::size_t content =
+                feed_delivery(parsed.frame, rest.subspan(parsed.size), events);
+            if (content > 0 || wanted_ > 0) {
+                if (wanted_ > 0) {
+                    wanted_ += parsed.size;
+                    break;
+                }
+                at += parsed.size + content;
+                continue;
+            }
+        }
+        on_frame(parsed.frame, now, events);
+        if (state_ == ConnectionState::closed) return in.size();
+        at += parsed.size;
+    }
+    if (close_requested_) write_close_when_drained();
+    return at;
+}
+
+// A delivery whose content header and single body frame follow at once is taken in one step, in
+// place. Returns the size of those frames; 0 when the message has to be assembled; 0 with wanted_
+// set when the rest of it has yet to arrive.
+std::size_t ConnectionMachine::feed_delivery(const wire::Frame& frame,
+                                             std::span<const std::byte> after, EventList& events) {
+    const std::uint16_t number = frame.channel;
+    if (number >= channels_.size() || channels_[number] == nullptr) return 0;
+    ChannelMachine& channel = *channels_[number];
+    if (!channel.takes_whole_delivery()) return 0;
+
+    const wire::FrameParse second = wire::parse_frame(after, context_.frame_max);
+    if (second.status == wire::FrameParse::Status::need_more) {
+        wanted_ = second.size;
+        return 0;
+    }
+    wire::ContentHeader header;
+    if (second.status != wire::FrameParse::Status::complete ||
+        second.frame.type != wire::FrameType::header || second.frame.channel != number ||
+        !wire::parse_content_header(second.frame.payload, header) ||
+        header.class_id != wire::basic::Deliver::id.class_id ||
+        header.body_size > context_.frame_max - wire::frame_overhead ||
+        header.body_size > context_.max_message_size) {
+        return 0;
+    }
+    std::size_t size = second.size;
+    std::span<const std::byte> body;
+    if (header.body_size > 0) {
+        const wire::FrameParse third = wire::parse_frame(after.subspan(size), context_.frame_max);
+        if (third.status == wire::FrameParse::Status::need_more) {
+            wanted_ = size + third.size;
+            return 0;
+        }
+        if (third.status != wire::FrameParse::Status::complete ||
+            third.frame.type != wire::FrameType::body || third.frame.channel != number ||
+            third.frame.payload.size() != header.body_size) {
+            return 0;
+        }
+        body = third.frame.payload;
+        size += third.size;
+    }
+    wire::basic::Deliver method{};
+    if (!wire::decode_method(frame.payload.subspan(4), method)) return 0;
+    channel.on_delivery(method, header, body, events);
+    return size;
+}
+
+// Tells a peer that speaks something else from one that speaks AMQP badly (rule 112). False while
+// too little has come to tell, or when it ended the connection.
+bool ConnectionMachine::check_greeting(std::span<const std::byte> in, EventList& events) {
+    const auto first = static_cast<unsigned char>(in[0]);
+    if (first == 1) {
+        greeted_ = true;
+        return true;
+    }
+    const std::string_view text(reinterpret_cast<const char*>(in.data()), in.size());
+    if (text.size() < 8 && (first == 'A' || first == 'H' || first == 'S')) {
+        wanted_ = 8;
+        return false;
+    }
+    std::string message;
+    if (text.starts_with("AMQP")) {
+        message = "the peer offers AMQP " + std::to_string(static_cast<unsigned>(in[5])) + "-" +
+                  std::to_string(static_cast<unsigned>(in[6])) + "-" +
+                  std::to_string(static_cast<unsigned>(in[7])) + " (protocol id " +
+                  std::to_string(static_cast<unsigned>(in[4])) + ") in place of 0-9-1";
+    } else if (text.starts_with("HTTP/")) {
+        message = "the peer speaks HTTP, not AMQP (\"" + printable(in, 40) +
+                  "\"): is it the port of the management interface?";
+    } else if (text.starts_with("SSH-")) {
+        message = "the peer speaks SSH, not AMQP (\"" + printable(in, 40) + "\"): wrong port?";
+    } else if (first == 0x15 || first == 0x16) {
+        message = "the peer speaks TLS, not plain AMQP: is it the port for amqps?";
+    } else {
+        message = "the peer does not speak AMQP: its first bytes are \"" + printable(in, 16) + "\"";
+    }
+    end(ErrorRef(connection_error(Status::protocol, std::move(message)).get()), events);
+    context_.outbox.clear();
+    return false;
+}
+
+void ConnectionMachine::bad_frame(wire::FrameParse::Status status, std::span<const std::byte> at,
+                                  EventList& events) {
+    switch (status) {
+        case wire::FrameParse::Status::complete:
+        case wire::FrameParse::Status::need_more:
+            return;
+        case wire::FrameParse::Status::unknown_type:
+            violated(frame_error,
+                     "a frame of unknown type " + std::to_string(static_cast<unsigned>(at[0])),
+                     events);
+            return;
+        case wire::FrameParse::Status::too_large:
+            violated(frame_error,
+                     "a frame over the limit of " + std::to_string(frame_limit()) + " bytes",
+                     events);
+            return;
+        case wire::FrameParse::Status::too_small:
+            violated(frame_error, "a frame whose size does not fit its type", events);
+            return;
+        case wire::FrameParse::Status::bad_end:
+            violated(frame_error, "a frame that does not end in 0xCE", events);
+            return;
+    }
+}
+
+void ConnectionMachine::on_frame(const wire::Frame& frame, Instant now, EventList& events) {
+    if (frame.type == wire::FrameType::heartbeat) {
+        if (frame.channel != 0) {
+            violated(frame_error, "a heartbeat on channel " + std::to_string(frame.channel),
+                     events);
+        }
+        return;
+    }
+    if (frame.channel != 0) {
+        on_channel_frame(frame, events);
+        return;
+    }
+    if (frame.type != wire::FrameType::method) {
+        violated(frame_error, "content on channel 0", events);
+        return;
+    }
+    on_connection_method(*wire::read_method_id(frame.payload), frame.payload.subspan(4), now,
+                         events);
+}
+
+void ConnectionMachine::on_connection_method(MethodId id, std::span<const std::byte> arguments,
+                                             Instant now, EventList& events) {
+    if (id == wire::connection::Close::id) {
+        on_close(arguments, events);
+        return;
+    }
+    switch (state_) {
+        case ConnectionState::idle:
+        case ConnectionState::closed:
+            return;
+        case ConnectionState::await_start:
+        case ConnectionState::await_tune:
+        case ConnectionState::await_open:
+            on_handshake_method(id, arguments, now, events);
+            return;
+        case ConnectionState::closing:
+            if (id == wire::connection::CloseOk::id) end(nullptr, events);
+            return;
+        case ConnectionState::open:
+            break;
+    }
+    if (id == wire::connection::Blocked::id) {
+        wire::connection::Blocked method{};
+        if (!wire::decode_method(arguments, method)) {
+            violated(syntax_error, "connection.blocked cannot be decoded", events);
+            return;
+        }
+        blocked_ = true;
+        const Ref<Error> reason =
+            connection_error(Status::would_block,
+                             "the broker takes no publishes: " + std::string(method.reason.text));
+        reason->reply_text = std::string(method.reason.text);
+        MachineEvent& event = events.emplace_back();
+        event.kind = EventKind::blocked;
+        event.error = ErrorRef(reason.get());
+    } else if (id == wire::connection::Unblocked::id) {
+        blocked_ = false;
+        events.emplace_back().kind = EventKind::unblocked;
+        gate_opened(events);
+    } else {
+        const wire::MethodInfo* info = wire::find_method(id);
+        violated(command_invalid,
+                 (info != nullptr ? std::string(info->name) : std::string("an unknown method")) +
+                     " on an open connection",
+                 events);
+    }
+}
+
+void ConnectionMachine::on_handshake_method(MethodId id, std::span<const std::byte> arguments,
+                                            Instant now, EventList& events) {
+    if (state_ == ConnectionState::await_start && id == wire::connection::Start::id) {
+        on_start(arguments, events);
+    } else if (state_ == ConnectionState::await_tune && id == wire::connection::Tune::id) {
+        on_tune(arguments, now, events);
+    } else if (state_ == ConnectionState::await_tune && id == wire::connection::Secure::id) {
+        violated(command_invalid,
+                 "a connection.secure challenge, which the mechanism does not have", events);
+    } else if (state_ == ConnectionState::await_open && id == wire::connection::OpenOk::id) {
+        state_ = ConnectionState::open;
+        events.emplace_back().kind = EventKind::connection_open;
+    } else {
+        const wire::MethodInfo* info = wire::find_method(id);
+        violated(command_invalid,
+                 (info != nullptr ? std::string(info->name) : std::string("an unknown method")) +
+                     " out of place in the handshake",
+                 events);
+    }
+}
+
+void ConnectionMachine::on_start(std::span<const std::byte> arguments, EventList& events) {
+    wire::connection::Start method{};
+    if (!wire::decode_method(arguments, method)) {
+        violated(syntax_error, "connection.start cannot be decoded", events);
+        return;
+    }
+    server_properties_.assign(method.server_properties.bytes.begin(),
+                              method.server_properties.bytes.end());
+    const std::string_view offered = method.mechanisms.text;
+    const auto mechanism = choose_mechanism(parameters_.mechanisms, offered);
+    const auto response =
+        mechanism ? initial_response(*mechanism, parameters_.credentials) : std::nullopt;
+    if (!response) {
+        end(ErrorRef(connection_error(Status::auth,
+                                      "the broker offers the mechanisms \"" + std::string(offered) +
+                                          "\", of which none is among those wanted, \"" +
+                                          parameters_.mechanisms + "\"")
+                         .get()),
+            events);
+        return;
+    }
+    wire::connection::StartOk ok{};
+    ok.client_properties = {parameters_.client_properties};
+    ok.mechanism = {*mechanism};
+    ok.response = {*response};
+    ok.locale = {"en_US"};
+    write(ok);
+    state_ = ConnectionState::await_tune;
+}
+
+void ConnectionMachine::on_tune(std::span<const std::byte> arguments, Instant now,
+                                EventList& events) {
+    wire::connection::Tune tune{};
+    if (!wire::decode_method(arguments, tune)) {
+        violated(syntax_error, "connection.tune cannot be decoded", events);
+        return;
+    }
+    if (tune.frame_max != 0 && tune.frame_max < wire::min_frame_max) {  // rule 106
+        violated(syntax_error,
+                 "connection.tune asks for a frame_max of " + std::to_string(tune.frame_max) +
+                     ", below the protocol's minimum of 4096",
+                 events);
+        return;
+    }
+    // Our own limits are finite, so what is agreed is too.
+    context_.frame_max = smaller_limit(parameters_.frame_max, tune.frame_max);
+    if (context_.frame_max == 0) context_.frame_max = 131072;
+    channel_max_ = smaller_limit(parameters_.channel_max, tune.channel_max);
+    if (channel_max_ == 0) channel_max_ = 65535;
+    // 0 from us turns heartbeats off; 0 from the peer leaves it to us.
+    heartbeat_s_ = parameters_.heartbeat_s == 0
+                       ? std::uint16_t{0}
+                       : smaller_limit(parameters_.heartbeat_s, tune.heartbeat);
+    wire::connection::TuneOk ok{};
+    ok.channel_max = channel_max_;
+    ok.frame_max = context_.frame_max;
+    ok.heartbeat = heartbeat_s_;
+    write(ok);
+    heartbeat_.start(heartbeat_s_, now);
+    wire::connection::Open open{};
+    open.virtual_host = {parameters_.vhost};
+    write(open);
+    state_ = ConnectionState::await_open;
+}
+
+void ConnectionMachine::on_close(std::span<const std::byte> arguments, EventList& events) {
+    wire::connection::Close method{};
+    if (!wire::decode_method(arguments, method)) {
+        violated(syntax_error, "connection.close cannot be decoded", events);
+        return;
+    }
+    const bool auth =
+        method.reply_code == access_refused &&
+        (state_ == ConnectionState::await_tune || state_ == ConnectionState::await_start);
+    std::string message =
+        auth ? "the broker refused the credentials: " : "the broker closed the connection: ";
+    message += method.reply_text.text;
+    if (message.find(std::to_string(method.reply_code)) == std::string::npos) {
+        message += " (" + std::to_string(method.reply_code) + ")";
+    }
+    const Ref<Error> error = connection_error(
+        auth ? Status::auth : Status::connection_closed_by_broker, std::move(message));
+    error->reply_code = method.reply_code;
+    error->reply_text = std::string(method.reply_text.text);
+    error->class_id = method.class_id;
+    error->method_id = method.method_id;
+    if (const auto* info = wire::find_method({method.class_id, method.method_id})) {
+        error->method_name = info->name.data();
+    }
+    const bool was_closing = state_ == ConnectionState::closing;
+    end(was_closing ? ErrorRef() : ErrorRef(error.get()), events);
+    write(wire::connection::CloseOk{});
+}
+
+void ConnectionMachine::on_channel_frame(const wire::Frame& frame, EventList& events) {
+    if (state_ != ConnectionState::open && state_ != ConnectionState::closing) {
+        violated(channel_error, "a frame on a channel before the connection is open", events);
+        return;
+    }
+    const std::uint16_t number = frame.channel;
+    if (number >= channels_.size() || channels_[number] == nullptr) {  // rule 107
+        violated(channel_error,
+                 "a frame on channel " + std::to_string(number) + ", which is not open", events);
+        return;
+    }
+    ChannelMachine& channel = *channels_[number];
+    std::optional<Violation> violation;
+    switch (frame.type) {
+        case wire::FrameType::method:
+            violation =
+                channel.on_method(*wire::read_method_id(frame.payload), frame.payload, events);
+            break;
+        case wire::FrameType::header:
+            violation = channel.on_header(frame.payload, events);
+            break;
+        case wire::FrameType::body:
+            violation = channel.on_body(frame.payload, events);
+            break;
+        case wire::FrameType::heartbeat:
+            break;
+    }
+    if (violation) {
+        violated(violation->reply_code,
+                 violation->text + " (channel " + std::to_string(number) + ")", events);
+        return;
+    }
+    if (channel.flow_active && channel.refused) gate_opened(events);
+    if (channel.calls().large_is_next()) enlist(channel);
+    release_if_closed(channel);
+}
+
+void ConnectionMachine::release_if_closed(ChannelMachine& channel) {
+    if (channel.state() != ChannelState::closed) return;
+    std::erase(large_, channel.id());
+    channels_[channel.id()].reset();
+    --channel_count_;
+}
+
+// ---- the end
+
+void ConnectionMachine::violated(std::uint16_t reply_code, const std::string& text,
+                                 EventList& events) {
+    const Ref<Error> error =
+        connection_error(Status::protocol, "the broker broke the protocol: it sent " + text);
+    const bool can_close = state_ == ConnectionState::open || state_ == ConnectionState::closing ||
+                           state_ == ConnectionState::await_open ||
+                           state_ == ConnectionState::await_tune;
+    end(ErrorRef(error.get()), events);
+    if (can_close) {
+        wire::connection::Close close{};
+        close.reply_code = reply_code;
+        close.reply_text = {std::string_view(text).substr(0, wire::max_short_string)};
+        write(close);
+    }
+}
+
+void ConnectionMachine::transport_failed(const ErrorRef& error, EventList& events) {
+    if (state_ == ConnectionState::closed) return;
+    ErrorRef cause = error;
+    if (state_ == ConnectionState::await_tune && error && error->status == Status::io) {  // rule 99
+        const Ref<Error> better = edit_error(*error);
+        better->message += "; it had just been given the credentials, so it probably refused them";
+        cause = ErrorRef(better.get());
+    }
+    if (cause && (cause->stage == Stage::none || cause->host.empty())) {
+        const Ref<Error> placed = edit_error(*cause);
+        if (placed->stage == Stage::none) placed->stage = stage();
+        placed->host = parameters_.host;
+        cause = ErrorRef(placed.get());
+    }
+    end(cause, events);
+    context_.outbox.clear();
+}
+
+void ConnectionMachine::end(const ErrorRef& error, EventList& events) {
+    if (state_ == ConnectionState::closed) return;
+    state_ = ConnectionState::closed;
+    ErrorRef cause = error;
+    if (!cause) {
+        cause = ErrorRef(connection_error(Status::closed, "the connection was closed").get());
+    }
+    std::vector<std::uint64_t> unsent(channels_.size());
+    context_.outbox.count_unsent(unsent);
+    for (std::size_t number = 1; number < channels_.size(); ++number) {
+        if (channels_[number] == nullptr) continue;
+        context_.outbox.purge(static_cast<std::uint16_t>(number), false);
+        if (channels_[number]->owner() != nullptr) {
+            channels_[number]->end(cause, unsent[number], events);
+        }
+    }
+    channels_.clear();
+    channels_.resize(1);
+    channel_count_ = 0;
+    large_.clear();
+    MachineEvent& event = events.emplace_back();
+    event.kind = EventKind::connection_closed;
+    event.error = error;
+}
+
+// ---- time
+
+Instant ConnectionMachine::deadline() const {
+    if (state_ == ConnectionState::closed) return Instant::never();
+    Instant first = heartbeat_.deadline();
+    for (const auto& channel : channels_) {
+        if (channel != nullptr) first = std::min(first, channel->deadline());
+    }
+    return first;
+}
+
+void ConnectionMachine::expire(Instant now, EventList& events) {
+    if (state_ == ConnectionState::closed) return;
+    if (!reading_) heartbeat_.note_received(now);
+    if (heartbeat_.peer_is_dead(now)) {
+        const Ref<Error> error =
+            connection_error(Status::heartbeat,
+                             "nothing was heard from the broker for two heartbeat intervals (2 x " +
+                                 std::to_string(heartbeat_s_) + " s)");
+        end(ErrorRef(error.get()), events);
+        context_.outbox.clear();
+        return;
+    }
+    // Only when nothing else waits: bytes that cannot go out would not be helped by a heartbeat.
+    if (heartbeat_.must_send(now)) {
+        if (context_.outbox.empty()) {
+            std::byte* at = context_.outbox.append(wire::frame_overhead);
+            at = wire::write_frame_header(at, wire::FrameType::heartbeat, 0, 0);
+            *at = wire::frame_end;
+        }
+        heartbeat_.note_sent(now);
+    }
+    for (const auto& channel : channels_) {
+        if (channel != nullptr) channel->expire(now, events);
+    }
+}
+
+// ---- output
+
+void ConnectionMachine::enlist(ChannelMachine& channel) {
+    if (channel.enlisted) return;
+    channel.enlisted = true;
+    large_.push_back(channel.id());
+}
+
+void ConnectionMachine::pump(std::size_t limit) {
+    while (!large_.empty() && context_.outbox.size() < limit) {
+        const std::uint16_t number = large_.front();
+        large_.erase(large_.begin());
+        ChannelMachine& channel = *channels_[number];
+        channel.enlisted = false;
+        if (channel.calls().large_is_next() && channel.calls().write_large_frame(context_.outbox)) {
+            enlist(channel);
+        }
+    }
+    if (close_requested_) write_close_when_drained();
+}
+
+void ConnectionMachine::sent(std::size_t size, Instant now, EventList& events) {
+    context_.outbox.consume(size);
+    heartbeat_.note_sent(now);
+    if (outbox_full_ && bytes_waiting() <= parameters_.outbox_low_water) {
+        outbox_full_ = false;
+        gate_opened(events);
+    }
+}
+
+void ConnectionMachine::gate_opened(EventList& events) {
+    if (!any_refused_ || blocked_ || outbox_full_) return;
+    any_refused_ = false;
+    for (const auto& channel : channels_) {
+        if (channel == nullptr || !channel->refused) continue;
+        if (!channel->flow_active) {
+            any_refused_ = true;
+            continue;
+        }
+        channel->refused = false;
+        MachineEvent& event = events.emplace_back();
+        event.kind = EventKind::writable;
+        event.channel = channel->id();
+        event.owner = channel->owner();
+    }
+    events.emplace_back().kind = EventKind::writable;
+}
+
+// ---- verbs
+
+void ConnectionMachine::close(std::uint16_t reply_code, std::string_view text) {
+    if (close_requested_ || state_ != ConnectionState::open) return;
+    close_requested_ = true;
+    close_code_ = reply_code;
+    close_text_ = text.substr(0, wire::max_short_string);
+    write_close_when_drained();
+}
+
+void ConnectionMachine::write_close_when_drained() {
+    if (state_ != ConnectionState::open || !drained()) return;
+    wire::connection::Close method{};
+    method.reply_code = close_code_;
+    method.reply_text = {close_text_};
+    write(method);
+    state_ = ConnectionState::closing;
+}
+
+ChannelMachine* ConnectionMachine::find(ChannelId channel) const {
+    if (channel.number >= channels_.size()) return nullptr;
+    ChannelMachine* machine = channels_[channel.number].get();
+    return machine != nullptr && machine->owner() == channel.owner ? machine : nullptr;
+}
+
+Status ConnectionMachine::find_open(ChannelId channel, ChannelMachine** machine) const {
+    *machine = find(channel);
+    if (*machine == nullptr || (*machine)->ending() || close_requested_) return Status::closed;
+    return Status::ok;
+}
+
+Status ConnectionMachine::find_for_call(ChannelId channel, const Call& call,
+                                        ChannelMachine** machine) const {
+    if (const Status status = find_open(channel, machine); status != Status::ok) return status;
+    if (bytes_waiting() > parameters_.outbox_high_water + control_slack) return Status::would_block;
+    if (call.kind == CallKind::consume && (*machine)->has_consumer(call.name)) {
+        return Status::argument;
+    }
+    return Status::ok;
+}
+
+Status ConnectionMachine::open_channel(Token owner, Call open, std::uint16_t* number) {
+    if (state_ != ConnectionState::open || close_requested_) return Status::closed;
+    if (channel_count_ >= channel_max_) return Status::channel_limit;
+    // The least recently used number, so that a late frame of an old channel does not meet a new
+    // one.
+    std::uint32_t candidate = next_channel_;
+    while (candidate < channels_.size() && channels_[candidate] != nullptr) {
+        candidate = candidate >= channel_max_ ? 1 : candidate + 1;
+    }
+    if (candidate >= channels_.size() || candidate > channel_max_) {
+        // Rather an old number than a longer table.
+        const auto free = std::find(channels_.begin() + 1, channels_.end(), nullptr);
+        candidate = static_cast<std::uint32_t>(free - channels_.begin());
+        if (free == channels_.end()) channels_.emplace_back();
+    }
+    next_channel_ = static_cast<std::uint16_t>(candidate >= channel_max_ ? 1 : candidate + 1);
+    *number = static_cast<std::uint16_t>(candidate);
+    channels_[candidate] = std::make_unique<ChannelMachine>(*number, owner, context_);
+    ++channel_count_;
+    channels_[candidate]->open(std::move(open));
+    return Status::ok;
+}
+
+Status ConnectionMachine::close_channel(ChannelId channel, Call call) {
+    ChannelMachine* machine = find(channel);
+    if (machine == nullptr || machine->ending() || close_requested_) return Status::closed;
+    machine->close(std::move(call));
+    return Status::ok;
+}
+
+Status ConnectionMachine::publish(ChannelId channel, const PublishRequest& request,
+                                  std::uint64_t* sequence) {
+    ChannelMachine* machine = nullptr;
+    if (const Status status = find_open(channel, &machine); status != Status::ok) return status;
+    if (bytes_waiting() >= parameters_.outbox_high_water) outbox_full_ = true;
+    if (blocked_ || outbox_full_ || !machine->flow_active) [[unlikely]] {
+        machine->refused = true;
+        any_refused_ = true;
+        return Status::would_block;
+    }
+    *sequence = machine->publish(request);
+    if (machine->calls().large_is_next()) enlist(*machine);
+    return Status::ok;
+}
+
+void ConnectionMachine::abandon(ChannelId channel, Token call) {
+    if (ChannelMachine* machine = find(channel)) machine->abandon(call);
+}
+
+bool ConnectionMachine::mark_qos(ChannelId channel) {
+    ChannelMachine* machine = find(channel);
+    if (machine == nullptr) return true;
+    const bool known = machine->qos_known();
+    machine->set_qos_known();
+    return known;
+}
+
+std::size_t ConnectionMachine::consumer_count(ChannelId channel) const {
+    const ChannelMachine* machine = find(channel);
+    return machine != nullptr ? machine->consumer_count() : 0;
+}
+
+}  // namespace haigha::protocol

@@ -1,0 +1,208 @@
+// The connection as a state machine without I/O: bytes, times and calls in; bytes and events out.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "protocol/channel_machine.h"
+#include "protocol/heartbeat.h"
+#include "protocol/machine_event.h"
+#include "protocol/outbox.h"
+#include "protocol/sasl.h"
+#include "wire/frame.h"
+#include "wire/method_codec.h"
+
+namespace haigha::protocol {
+
+struct ConnectionParameters {
+    std::string host;  // "host:port", for errors
+    std::string vhost = "/";
+    std::string mechanisms = "PLAIN";  // in order of preference, separated by spaces
+    Credentials credentials;
+    std::vector<std::byte> client_properties;  // the contents of a field table
+    // What is asked for; 0 leaves it to the peer (rule 28).
+    std::uint16_t channel_max = 2047;
+    std::uint32_t frame_max = 131072;
+    std::uint16_t heartbeat_s = 60;
+    // Larger messages close their channel (rule 109).
+    std::uint64_t max_message_size = 64 * 1024 * 1024;
+    // Publishes are refused above the first and owed an event below the second.
+    std::size_t outbox_high_water = 16 * 1024 * 1024;
+    std::size_t outbox_low_water = 8 * 1024 * 1024;
+};
+
+enum class ConnectionState : std::uint8_t {
+    idle,
+    await_start,  // the protocol header was sent
+    await_tune,   // start-ok was sent
+    await_open,   // connection.open was sent
+    open,
+    closing,  // connection.close was sent
+    closed,   // nothing is parsed any more; what the outbox holds is still to be sent
+};
+
+// Names a channel: the number may have been taken over by another since, the owner tells.
+struct ChannelId {
+    std::uint16_t number = 0;
+    Token owner = nullptr;
+};
+
+class ConnectionMachine {
+  public:
+    // feed() stops after about this many events, so that its caller can hold a lock for a short
+    // time.
+    static constexpr std::size_t events_per_feed = 256;
+    // Before tune nothing larger is accepted.
+    static constexpr std::uint32_t handshake_frame_max = 8192 + 64;
+    // Calls and settlements are taken beyond the high-water mark, but not without end.
+    static constexpr std::size_t control_slack = 64 * 1024 * 1024;
+
+    ConnectionMachine(ConnectionParameters parameters, Ref<SlabPool> slabs);
+
+    // ---- input
+
+    // The transport is connected: says the protocol header.
+    void start(Instant now);
+    // Takes what it can of `in` and returns how much; the rest has to be given again, together with
+    // what came after it. The same events come whatever the pieces.
+    std::size_t feed(std::span<const std::byte> in, Instant now, EventList& events);
+    // How many bytes from the first that was not taken are needed to get further.
+    std::size_t wanted() const { return wanted_; }
+    // Nothing comes any more, or nothing can be sent: the end, unless it has ended already. Bytes
+    // that the outbox still holds count as not sent.
+    void transport_failed(const ErrorRef& error, EventList& events);
+    void expire(Instant now, EventList& events);
+    Instant deadline() const;
+    // While its owner reads nothing on purpose, silence says nothing about the peer (rule 75).
+    void set_reading(bool reading, Instant now) {
+        reading_ = reading;
+        heartbeat_.note_received(now);
+    }
+
+    // ---- output
+
+    Outbox& outbox() { return context_.outbox; }
+    // Moves what waits its turn to the outbox, as long as that holds less than `limit` bytes.
+    void pump(std::size_t limit);
+    // `size` bytes at the head of the outbox were handed to the operating system.
+    void sent(std::size_t size, Instant now, EventList& events);
+    // Everything that was taken is in the outbox, none waits for a reply or its turn.
+    bool drained() const { return context_.waiting_bytes == 0; }
+    // Bytes taken since the beginning, and how many of them are gone (sent or purged).
+    std::uint64_t bytes_taken() const { return bytes_gone() + context_.outbox.size(); }
+    std::uint64_t bytes_gone() const { return context_.outbox.gone(); }
+    std::size_t bytes_waiting() const { return context_.outbox.size() + context_.waiting_bytes; }
+
+    // ---- state
+
+    ConnectionState state() const { return state_; }
+    bool blocked() const { return blocked_; }
+    std::uint32_t frame_max() const { return context_.frame_max; }
+    std::uint16_t channel_max() const { return channel_max_; }
+    std::uint16_t heartbeat_s() const { return heartbeat_s_; }
+    std::size_t channel_count() const { return channel_count_; }
+    const std::vector<std::byte>& server_properties() const { return server_properties_; }
+
+    // ---- verbs. They never report through events what they return.
+
+    // connection.close, after all that was taken before it; answered by connection_closed.
+    void close(std::uint16_t reply_code, std::string_view text);
+    Status open_channel(Token owner, Call open, std::uint16_t* number);
+    Status close_channel(ChannelId channel, Call call);
+    template <class Method>
+    Status call(ChannelId channel, Call call, const Method& method) {
+        ChannelMachine* machine = nullptr;
+        if (const Status status = find_for_call(channel, call, &machine); status != Status::ok) {
+            return status;
+        }
+        scratch_.resize(wire::method_frame_size(method));
+        wire::write_method_frame(scratch_.data(), channel.number, method);
+        machine->call(std::move(call), scratch_);
+        return Status::ok;
+    }
+    // A method that has no answer: ack, nack, reject.
+    template <class Method>
+    Status send(ChannelId channel, const Method& method) {
+        ChannelMachine* machine = nullptr;
+        if (const Status status = find_open(channel, &machine); status != Status::ok) return status;
+        wire::write_method_frame(machine->frame(wire::method_frame_size(method)), channel.number,
+                                 method);
+        return Status::ok;
+    }
+    Status publish(ChannelId channel, const PublishRequest& request, std::uint64_t* sequence);
+    // Nobody waits for the call's answer any more.
+    void abandon(ChannelId channel, Token call);
+    // Whether basic.qos has been called on it; marks it.
+    bool mark_qos(ChannelId channel);
+    std::size_t consumer_count(ChannelId channel) const;
+
+  private:
+    ChannelMachine* find(ChannelId channel) const;
+    Status find_open(ChannelId channel, ChannelMachine** machine) const;
+    Status find_for_call(ChannelId channel, const Call& call, ChannelMachine** machine) const;
+    std::uint32_t frame_limit() const;
+
+    bool check_greeting(std::span<const std::byte> in, EventList& events);
+    std::size_t feed_delivery(const wire::Frame& frame, std::span<const std::byte> after,
+                              EventList& events);
+    void on_frame(const wire::Frame& frame, Instant now, EventList& events);
+    void on_connection_method(wire::MethodId id, std::span<const std::byte> arguments, Instant now,
+                              EventList& events);
+    void on_handshake_method(wire::MethodId id, std::span<const std::byte> arguments, Instant now,
+                             EventList& events);
+    void on_start(std::span<const std::byte> arguments, EventList& events);
+    void on_tune(std::span<const std::byte> arguments, Instant now, EventList& events);
+    void on_close(std::span<const std::byte> arguments, EventList& events);
+    void on_channel_frame(const wire::Frame& frame, EventList& events);
+    void bad_frame(wire::FrameParse::Status status, std::span<const std::byte> at,
+                   EventList& events);
+
+    // The peer broke the protocol: says connection.close and ends.
+    void violated(std::uint16_t reply_code, const std::string& text, EventList& events);
+    // Everything ends here, once.
+    void end(const ErrorRef& error, EventList& events);
+    void release_if_closed(ChannelMachine& channel);
+    void enlist(ChannelMachine& channel);
+    void gate_opened(EventList& events);
+    void write_close_when_drained();
+    Ref<Error> connection_error(Status status, std::string message) const;
+    Stage stage() const;
+
+    template <class Method>
+    void write(const Method& method) {
+        wire::write_method_frame(context_.outbox.append(wire::method_frame_size(method)), 0,
+                                 method);
+    }
+
+    ConnectionParameters parameters_;
+    ChannelContext context_;
+    ConnectionState state_ = ConnectionState::idle;
+    bool greeted_ = false;  // the first bytes looked like AMQP
+    bool reading_ = true;
+    bool blocked_ = false;
+    bool outbox_full_ = false;
+    bool any_refused_ = false;
+    bool close_requested_ = false;
+    std::uint16_t close_code_ = 0;
+    std::string close_text_;
+    std::uint16_t channel_max_ = 0;
+    std::uint16_t heartbeat_s_ = 0;
+    Heartbeat heartbeat_;
+    std::size_t wanted_ = 0;
+    std::vector<std::byte> server_properties_;
+    std::vector<std::byte> scratch_;
+    std::vector<std::unique_ptr<ChannelMachine>> channels_;  // by number; [0] is not used
+    std::size_t channel_count_ = 0;
+    std::uint16_t next_channel_ = 1;
+    std::vector<std::uint16_t> large_;  // channels with a large content to write, in turn
+};
+
+}  // namespace haigha::protocol

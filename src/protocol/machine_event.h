@@ -1,0 +1,61 @@
+// What the protocol machines report: small values, handed out after the machine is consistent
+// again.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/slab.h"
+#include "protocol/confirm_ring.h"
+
+namespace haigha::protocol {
+
+// The owner's pointer for a channel, a call or a consumer: never looked into, only handed back.
+using Token = void*;
+
+enum class EventKind : std::uint8_t {
+    connection_open,
+    connection_closed,   // error, or null when it was closed as asked; the last event
+    blocked,             // error holds the broker's reason
+    unblocked,           //
+    writable,            // owner, or null for the whole connection
+    channel_open,        // owner
+    channel_closed,      // owner; error, or null when it was closed as asked; its last event
+    call_done,           // subject is the call; error, or the reply's members
+    delivery,            // subject is the consumer; message
+    returned,            // owner; message, and error with the broker's code and text
+    outcomes,            // owner; one settled range waits in ring
+    consumer_cancelled,  // subject; error, or null after a cancel; its last event
+    flow,                // owner; number is 0 or 1
+};
+
+// Flat, so that appending one is a run of stores. The views point into the bytes that were fed, or
+// into `slab` when it is set; they hold until the next feed.
+struct MachineEvent {
+    EventKind kind = EventKind::connection_open;
+    bool redelivered = false;
+    bool has_message = false;  // call_done of basic.get
+    bool silent = false;       // consumer_cancelled: its consume failed, nobody is to be told
+    std::uint16_t channel = 0;
+    std::uint32_t message_count = 0;
+    std::uint32_t consumer_count = 0;
+    Token owner = nullptr;
+    Token subject = nullptr;
+    std::uint64_t number = 0;  // delivery tag
+    std::string_view exchange;
+    std::string_view routing_key;
+    std::string_view name;  // consumer tag; or the queue's name in a reply
+    std::span<const std::byte> properties;
+    std::span<const std::byte> body;
+    Ref<Slab> slab;  // holds an assembled message
+    ErrorRef error;
+    Ref<ConfirmRing> ring;
+};
+
+using EventList = std::vector<MachineEvent>;
+
+}  // namespace haigha::protocol

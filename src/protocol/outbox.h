@@ -1,0 +1,87 @@
+// Encoded frames on their way to the wire: a byte queue in chunks, with room made before writing.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace haigha::protocol {
+
+// Whole frames go in; any number of bytes is taken out at the other end. A frame never straddles
+// two chunks, so what waits can be walked frame by frame when a channel dies.
+class Outbox {
+  public:
+    // Small messages share a chunk of this size, and one send takes several.
+    static constexpr std::size_t chunk_capacity = 64 * 1024;
+    // The first chunk of a connection that has little to say.
+    static constexpr std::size_t first_chunk_capacity = 4 * 1024;
+    // Empty chunks kept for re-use, so that a busy connection does not allocate.
+    static constexpr std::size_t max_spare = 8;
+
+    struct Segment {
+        const std::byte* data;
+        std::size_t size;
+    };
+
+    Outbox() = default;
+    ~Outbox();
+    Outbox(const Outbox&) = delete;
+    Outbox& operator=(const Outbox&) = delete;
+
+    // Adds `size` bytes, contiguous, for the caller to fill with whole frames before anything else
+    // is called.
+    std::byte* append(std::size_t size) {
+        if (tail_ != nullptr && tail_->capacity - tail_->end >= size) [[likely]] {
+            std::byte* at = tail_->bytes() + tail_->end;
+            tail_->end += size;
+            size_ += size;
+            return at;
+        }
+        return append_chunk(size);
+    }
+
+    std::size_t size() const { return size_; }
+    bool empty() const { return size_ == 0; }
+    // Bytes that have left since the beginning, to the operating system or by purge() and clear().
+    std::uint64_t gone() const { return gone_; }
+
+    // What comes next, as up to segments.size() pieces of about limit bytes together; they stay
+    // where they are until consume(), whatever is appended meanwhile. Returns how many.
+    std::size_t gather(std::span<Segment> segments, std::size_t limit) const;
+    // The first `size` bytes have been handed to the operating system.
+    void consume(std::size_t size);
+
+    // Takes out the frames of one channel of which not a byte has been consumed. With keep_begun
+    // also the rest of a message stays of which a part has been consumed, so that what follows it
+    // is legal. Returns how many bytes went.
+    std::size_t purge(std::uint16_t channel, bool keep_begun);
+    // Adds to counts[channel] the messages (basic.publish with its content) that are not wholly
+    // consumed. A channel beyond counts is not counted.
+    void count_unsent(std::span<std::uint64_t> counts) const;
+    void clear();
+
+  private:
+    struct Chunk {
+        Chunk* next;
+        std::size_t capacity;
+        std::size_t begin;  // consumed up to here
+        std::size_t end;    // filled up to here
+        std::byte* bytes() { return reinterpret_cast<std::byte*>(this + 1); }
+        const std::byte* bytes() const { return reinterpret_cast<const std::byte*>(this + 1); }
+    };
+
+    std::byte* append_chunk(std::size_t size);
+    Chunk* new_chunk(std::size_t size);
+    void drop(Chunk* chunk);
+
+    Chunk* head_ = nullptr;
+    Chunk* tail_ = nullptr;
+    std::size_t size_ = 0;
+    std::uint64_t gone_ = 0;
+    Chunk* spare_ = nullptr;
+    std::size_t spare_count_ = 0;
+};
+
+}  // namespace haigha::protocol

@@ -1,0 +1,253 @@
+#include "transport/connector.h"
+
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace haigha::transport {
+
+std::string Endpoint::display() const {
+    if (!unix_path.empty()) return "unix:" + unix_path;
+    const bool literal6 = host.find(':') != std::string::npos;
+    return (literal6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
+struct Connector::Address {
+    sockaddr_storage storage{};
+    socklen_t size = 0;
+    std::string text;
+};
+
+// Outlives the connector if libuv's thread is still looking the name up.
+struct Connector::Lookup {
+    uv_getaddrinfo_t request{};
+    Connector* owner = nullptr;
+};
+
+struct Connector::Attempt {
+    uv_poll_t poll{};
+    Connector* owner = nullptr;
+    Address address;
+    int fd = -1;
+    bool watched = false;
+
+    // Stops watching; closes the socket unless it was taken.
+    void discard() {
+        owner = nullptr;
+        if (!watched) {
+            if (fd >= 0) ::close(fd);
+            delete this;
+            return;
+        }
+        uv_poll_stop(&poll);
+        uv_close(reinterpret_cast<uv_handle_t*>(&poll), [](uv_handle_t* handle) {
+            auto* attempt = static_cast<Attempt*>(handle->data);
+            if (attempt->fd >= 0) ::close(attempt->fd);
+            delete attempt;
+        });
+    }
+};
+
+namespace {
+std::string address_text(const sockaddr* address) {
+    char host[INET6_ADDRSTRLEN] = "";
+    if (address->sa_family == AF_INET6) {
+        const auto* six = reinterpret_cast<const sockaddr_in6*>(address);
+        uv_ip6_name(six, host, sizeof host);
+        return "[" + std::string(host) + "]:" + std::to_string(ntohs(six->sin6_port));
+    }
+    const auto* four = reinterpret_cast<const sockaddr_in*>(address);
+    uv_ip4_name(four, host, sizeof host);
+    return std::string(host) + ":" + std::to_string(ntohs(four->sin_port));
+}
+}  // namespace
+
+Connector::Connector(Loop& loop, Endpoint endpoint, SocketOptions options, Done done)
+    : loop_(loop),
+      endpoint_(std::move(endpoint)),
+      options_(options),
+      done_(std::move(done)),
+      timer_(loop, [this] { next_attempt(); }) {
+    if (endpoint_.unix_path.empty()) {
+        resolve();
+        return;
+    }
+    stage_ = Stage::connect;
+    Address address;
+    auto* local = reinterpret_cast<sockaddr_un*>(&address.storage);
+    local->sun_family = AF_UNIX;
+    // The option's range keeps it within sun_path.
+    std::memcpy(local->sun_path, endpoint_.unix_path.c_str(),
+                std::min(endpoint_.unix_path.size() + 1, sizeof local->sun_path));
+    address.size = sizeof(sockaddr_un);
+    address.text = endpoint_.unix_path;
+    addresses_.push_back(std::move(address));
+    timer_.set(Loop::now());
+}
+
+Connector::~Connector() {
+    if (lookup_ != nullptr) {
+        lookup_->owner = nullptr;
+        uv_cancel(reinterpret_cast<uv_req_t*>(&lookup_->request));
+    }
+    for (Attempt* attempt : attempts_)
+        attempt->discard();
+}
+
+void Connector::resolve() {
+    addrinfo hints{};
+    hints.ai_socktype = SOCK_STREAM;
+    hints.ai_family = endpoint_.address_family == 4   ? AF_INET
+                      : endpoint_.address_family == 6 ? AF_INET6
+                                                      : AF_UNSPEC;
+    hints.ai_flags = AI_NUMERICSERV;
+    lookup_ = new Lookup;
+    lookup_->owner = this;
+    lookup_->request.data = lookup_;
+    const std::string port = std::to_string(endpoint_.port);
+    const int code = uv_getaddrinfo(
+        loop_.uv(), &lookup_->request,
+        [](uv_getaddrinfo_t* request, int status, addrinfo* list) {
+            const std::unique_ptr<Lookup> lookup(static_cast<Lookup*>(request->data));
+            if (lookup->owner != nullptr) {
+                lookup->owner->lookup_ = nullptr;
+                lookup->owner->on_resolved(status, list);
+            }
+            uv_freeaddrinfo(list);
+        },
+        endpoint_.host.c_str(), port.c_str(), &hints);
+    if (code != 0) {
+        delete std::exchange(lookup_, nullptr);
+        last_errno_ = -code;
+        failures_ = uv_strerror(code);
+        timer_.set(Loop::now());  // reported from a turn of the loop, like everything else
+    }
+}
+
+void Connector::on_resolved(int status, const addrinfo* list) {
+    if (status != 0) {
+        const Ref<Error> error = edit_error(*make_error(
+            Status::resolve,
+            "cannot find the address of \"" + endpoint_.host + "\": " + uv_strerror(status),
+            Stage::resolve));
+        error->host = endpoint_.display();
+        finish(-1, ErrorRef(error.get()));
+        return;
+    }
+    stage_ = Stage::connect;
+    for (; list != nullptr; list = list->ai_next) {
+        if (list->ai_addrlen > sizeof(sockaddr_storage)) continue;
+        Address address;
+        std::memcpy(&address.storage, list->ai_addr, list->ai_addrlen);
+        address.size = list->ai_addrlen;
+        address.text = address_text(list->ai_addr);
+        addresses_.push_back(std::move(address));
+    }
+    next_attempt();
+}
+
+void Connector::next_attempt() {
+    while (next_address_ < addresses_.size()) {
+        const Address address = addresses_[next_address_++];
+        const int fd =
+            ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        if (fd < 0) {
+            attempt_failed(address, errno);
+            continue;
+        }
+        if (options_.no_delay && address.storage.ss_family != AF_UNIX) {
+            const int on = 1;
+            ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        }
+        const auto* to = reinterpret_cast<const sockaddr*>(&address.storage);
+        const int result = ::connect(fd, to, address.size);
+        if (result != 0 && errno != EINPROGRESS && errno != EINTR) {
+            const int error = errno;
+            ::close(fd);
+            attempt_failed(address, error);
+            continue;
+        }
+        auto* attempt = new Attempt;
+        attempt->owner = this;
+        attempt->address = address;
+        attempt->fd = fd;
+        attempts_.push_back(attempt);
+        if (result == 0) {
+            on_ready(attempt);
+            return;
+        }
+        if (const int code = uv_poll_init(loop_.uv(), &attempt->poll, fd); code != 0) {
+            attempts_.pop_back();
+            attempt->discard();
+            attempt_failed(address, -code);
+            continue;
+        }
+        attempt->watched = true;
+        attempt->poll.data = attempt;
+        uv_poll_start(&attempt->poll, UV_WRITABLE, [](uv_poll_t* poll, int, int) {
+            auto* ready = static_cast<Attempt*>(poll->data);
+            if (ready->owner != nullptr) ready->owner->on_ready(ready);
+        });
+        timer_.set(next_address_ < addresses_.size() ? Loop::now() + stagger : Instant::never());
+        return;
+    }
+    timer_.set(Instant::never());
+    if (!attempts_.empty()) return;
+    const Ref<Error> error = edit_error(*make_error(
+        Status::io, "cannot connect to " + endpoint_.display() + ": " + failures_, Stage::connect));
+    error->host = endpoint_.display();
+    error->os_errno = last_errno_;
+    finish(-1, ErrorRef(error.get()));
+}
+
+void Connector::on_ready(Attempt* attempt) {
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (::getsockopt(attempt->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
+    std::erase(attempts_, attempt);
+    if (error != 0) {
+        const Address address = attempt->address;
+        attempt->discard();
+        attempt_failed(address, error);
+        next_attempt();
+        return;
+    }
+    // libuv may not watch one descriptor by two handles, and the first closes a turn later.
+    const int fd = ::fcntl(attempt->fd, F_DUPFD_CLOEXEC, 0);
+    const int duplicate_error = errno;
+    attempt->discard();
+    if (fd < 0) {
+        finish(-1, make_error(
+                       Status::io,
+                       std::string("cannot duplicate a socket: ") + std::strerror(duplicate_error),
+                       Stage::connect));
+        return;
+    }
+    finish(fd, nullptr);
+}
+
+void Connector::attempt_failed(const Address& address, int error) {
+    last_errno_ = error;
+    if (!failures_.empty()) failures_ += "; ";
+    failures_ += address.text + ": " + std::strerror(error) + " (" + uv_err_name(-error) + ")";
+}
+
+void Connector::finish(int fd, ErrorRef error) {
+    timer_.set(Instant::never());
+    for (Attempt* attempt : std::exchange(attempts_, {}))
+        attempt->discard();
+    // The owner may destroy this from inside the call.
+    const Done done = std::move(done_);
+    done(fd, std::move(error));
+}
+
+}  // namespace haigha::transport

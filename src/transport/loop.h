@@ -1,0 +1,134 @@
+// A libuv loop, on a thread of its own or the caller's: tasks from any thread, work at a turn's
+// end.
+#pragma once
+
+#include <uv.h>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/counted.h"
+#include "base/error.h"
+#include "base/ref.h"
+#include "base/slab.h"
+
+namespace haigha::transport {
+
+// Something that has output to write once the current turn of the loop has done its work.
+class Flushable {
+  public:
+    virtual void flush() = 0;
+    virtual void add_ref() const = 0;
+    virtual void release() const = 0;
+
+  protected:
+    ~Flushable() = default;
+};
+
+// Tells a forked child: a page that the kernel wipes in it.
+class ForkGuard {
+  public:
+    ForkGuard();
+    ~ForkGuard();
+    ForkGuard(const ForkGuard&) = delete;
+    ForkGuard& operator=(const ForkGuard&) = delete;
+    bool forked() const { return page_ != nullptr && *page_ == 0; }
+
+  private:
+    volatile std::uint8_t* page_ = nullptr;
+};
+
+// Lives while it is attached or running; its memory lives while it is referred to. Users (handles
+// and connections) keep it going: with the last drop_user() it winds itself up.
+class Loop : public Counted<Loop> {
+  public:
+    using Task = std::function<void()>;
+
+    // Both return with one user, the caller's.
+    static Ref<Loop> start(ErrorRef* error);
+    static Ref<Loop> attach(uv_loop_t* uv, ErrorRef* error);
+    // Whether `uv_run` is that of the libuv used here: a second copy's loops must not be touched.
+    static bool same_libuv(void (*callers_uv_run)()) {
+        return callers_uv_run == reinterpret_cast<void (*)()>(&uv_run);
+    }
+
+    void add_user();
+    void drop_user();
+
+    uv_loop_t* uv() { return uv_; }
+    bool on_thread() const {
+        return std::this_thread::get_id() == thread_id_.load(std::memory_order_relaxed);
+    }
+    bool forked() const { return fork_guard_.forked(); }
+    static Instant now() { return Instant{static_cast<std::int64_t>(uv_hrtime())}; }
+    const Ref<SlabPool>& slabs() const { return slabs_; }
+
+    // Runs the task on the loop's thread, soon. False when the loop has ended: it will not run.
+    bool post(Task task);
+    // Calls item.flush() before the loop next waits.
+    void flush_soon(Flushable& item);
+
+    // Leaves the uv loop without waiting for the last user, and then runs `closed`. Of the loop's
+    // thread; everything else on the loop must be closing already.
+    void close(Task closed);
+
+  private:
+    friend class Counted<Loop>;
+    Loop() = default;
+    ~Loop() = default;
+
+    void open_handles();
+    void run_thread();
+    void turn();
+    void wake();
+    void run_posted();
+    void run_flushes();
+    void shut_down();
+
+    ForkGuard fork_guard_;
+    std::unique_ptr<uv_loop_t> own_;
+    uv_loop_t* uv_ = nullptr;
+    uv_async_t async_{};
+    uv_prepare_t prepare_{};
+    std::atomic<std::thread::id> thread_id_;
+    std::atomic<std::uint32_t> users_{1};
+    Ref<SlabPool> slabs_ = Ref<SlabPool>::adopt(new SlabPool);
+
+    std::mutex mutex_;
+    // Guarded by mutex_.
+    bool ended_ = false;
+    std::vector<Task> posted_;
+    std::vector<Ref<Flushable>> posted_flushes_;
+
+    // Of the loop's thread.
+    bool shutting_down_ = false;
+    int open_handles_ = 0;
+    std::vector<Ref<Flushable>> flushes_;
+    std::vector<Ref<Flushable>> running_flushes_;
+    std::vector<Task> closed_;
+};
+
+// A one-shot timer. Of the loop's thread only.
+class Timer {
+  public:
+    Timer(Loop& loop, std::function<void()> fire);
+    ~Timer();
+    Timer(const Timer&) = delete;
+    Timer& operator=(const Timer&) = delete;
+    // Fires at `at` or soon after; never() stops it.
+    void set(Instant at);
+    Instant at() const { return at_; }
+
+  private:
+    struct Handle;
+    Handle* handle_;
+    Instant at_ = Instant::never();
+};
+
+}  // namespace haigha::transport
