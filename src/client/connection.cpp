@@ -487,12 +487,13 @@ void Connection::watch() {
     if (stream_ != nullptr) stream_->watch(!paused_ && !ended_, socket_full_);
 }
 
-void Connection::flush() {
+bool Connection::flush() {
+    called_back_ = false;
     if (timer_ == nullptr) {
         // Nothing runs (yet, or any more).
         const std::lock_guard lock(mutex_);
         flush_scheduled_ = false;
-        return;
+        return false;
     }
     State state_now = state();
     if (state_now == State::opening) {
@@ -504,11 +505,13 @@ void Connection::flush() {
         if (close) {
             fail(with_host(Status::closed, "the connection was closed while it was opening",
                            Stage::none, endpoint_.display()));
-            return;
+            return called_back_;
         }
     }
     write();
+    finish_flushes();  // also those that found everything gone already
     arm_timer();
+    return called_back_;
 }
 
 void Connection::write() {
@@ -588,6 +591,7 @@ void Connection::finish_flushes() {
     for (Flush& flush : done) {
         Event event = event_for(EventType::reply, nullptr);
         flush.completion.complete(event, nullptr, nullptr, muted_);
+        called_back_ = true;
     }
 }
 

@@ -74,7 +74,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     }
 
     // transport::Flushable
-    void flush() override;
+    bool flush() override;
     void add_ref() const override { Counted<Connection>::add_ref(); }
     void release() const override { Counted<Connection>::release(); }
 
@@ -181,6 +181,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     bool socket_full_ = false;
     bool ended_ = false;  // connection_closed was dispatched
     bool torn_down_ = false;
+    bool called_back_ = false;  // user code ran since it was last reset
     ErrorRef hard_close_;  // what a graceful close that took too long is answered with
     protocol::EventList machine_events_;
     std::vector<Ref<Inbox>> full_inboxes_;

@@ -34,6 +34,7 @@ void Connection::tell(const Then& then, Event& event) {
 }
 
 void Connection::dispatch() {
+    called_back_ = true;
     for (std::size_t i = 0; i < machine_events_.size(); ++i) {
         MachineEvent& event = machine_events_[i];
         if (event.kind == EventKind::delivery) [[likely]] {

@@ -26,7 +26,7 @@ void CallQueue::write(Call call, std::span<const std::byte> frames, Outbox& outb
 }
 
 void CallQueue::add(Call call, std::span<const std::byte> frames, Outbox& outbox) {
-    if (!in_flight_ && waiting_.empty()) {
+    if (waiting_.empty() && may_go(true, call.kind)) {
         write(std::move(call), frames, outbox);
         return;
     }
@@ -62,11 +62,13 @@ Call CallQueue::finish(Outbox& outbox) {
 
 void CallQueue::advance(Outbox& outbox) {
     while (!waiting_.empty()) {
-        if (in_flight_ && (call_.barrier || waiting_.front().is_call)) return;
-        if (waiting_.front().large) return;  // written frame by frame
+        const Waiting& next = waiting_.front();
+        // A call that failed before it was written never is (rule 17).
+        const bool never = next.is_call && next.call.failed;
+        if (!never && (next.large || !may_go(next.is_call, next.call.kind))) return;
         Waiting item = waiting_.pop();
         total_ -= item.frames.size();
-        if (item.is_call && item.call.failed) continue;  // abandoned unwritten: never written
+        if (never) continue;
         if (item.is_call) {
             write(std::move(item.call), item.frames, outbox);
         } else {
@@ -86,6 +88,11 @@ bool CallQueue::write_large_frame(Outbox& outbox) {
     waiting_.pop();
     advance(outbox);
     return large_is_next();
+}
+
+void CallQueue::write_rest(Outbox& outbox) {
+    while (!waiting_.empty() && waiting_.front().written > 0)
+        write_large_frame(outbox);
 }
 
 void CallQueue::clear() {

@@ -25,16 +25,16 @@ enum class CallKind : std::uint8_t {
 };
 
 struct Call {
-    Token token = nullptr;  // null: nobody waits for the answer any more
+    Token token = nullptr;  // null: nobody waits for the answer (any more)
     CallKind kind = CallKind::plain;
-    bool failed = false;  // timed out or abandoned: keeps its place until the late reply (rule 16)
+    bool failed = false;  // timed out: keeps its place until the late reply (rule 16)
     // Nothing follows it on the wire before its reply: channel.open and confirm.select (rule 69).
     bool barrier = false;
     wire::MethodId reply{};
     wire::MethodId other_reply{};  // basic.get has two
     Instant deadline = Instant::never();
     Token consumer = nullptr;  // consume
-    bool no_ack = false;       // consume
+    bool no_ack = false;       // consume, get
     std::string name;          // consume, cancel: the consumer tag
 };
 
@@ -74,6 +74,8 @@ class CallQueue {
     void advance(Outbox& outbox);
     // A large content is at the front: moves one frame of it. True while there is more of it.
     bool write_large_frame(Outbox& outbox);
+    // The rest of a large content of which a part is in the outbox, all at once.
+    void write_rest(Outbox& outbox);
     bool large_is_next() const {
         return !waiting_.empty() && waiting_.front().large && !(in_flight_ && call_.barrier);
     }
@@ -83,6 +85,14 @@ class CallQueue {
     void clear();
 
   private:
+    // Whether it may be on the wire before the answer to the call in flight.
+    bool may_go(bool is_call, CallKind kind) const {
+        if (!in_flight_) return true;
+        // A close does not wait for an answer that nobody expects any more.
+        if (is_call && kind == CallKind::channel_close && call_.failed) return true;
+        return !is_call && !call_.barrier;
+    }
+
     bool in_flight_ = false;
     Call call_;
     Queue<Waiting> waiting_;

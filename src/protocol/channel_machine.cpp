@@ -85,7 +85,7 @@ void ChannelMachine::close(Call call) {
     calls_.add(std::move(call), {buffer, static_cast<std::size_t>(end - buffer)}, context_.outbox);
 }
 
-std::uint64_t ChannelMachine::publish(const PublishRequest& request) {
+Status ChannelMachine::publish(const PublishRequest& request, std::uint64_t* sequence) {
     wire::basic::Publish method{};
     method.exchange = {request.exchange};
     method.routing_key = {request.routing_key};
@@ -98,6 +98,8 @@ std::uint64_t ChannelMachine::publish(const PublishRequest& request) {
     const std::size_t properties_size = wire::properties_size(properties);
     const std::size_t method_size = wire::method_frame_size(method);
     const std::size_t header_size = wire::frame_overhead + 12 + properties_size;
+    if (header_size > context_.frame_max) [[unlikely]]
+        return Status::argument;
     const std::size_t piece = context_.frame_max - wire::frame_overhead;
     const std::size_t pieces = (request.body.size() + piece - 1) / piece;
     const std::size_t total =
@@ -129,21 +131,8 @@ std::uint64_t ChannelMachine::publish(const PublishRequest& request) {
         *at++ = wire::frame_end;
         done += size;
     }
-    return ring_ ? ring_->add(request.data, request.waiter) : 0;
-}
-
-void ChannelMachine::abandon(Token call) {
-    if (calls_.in_flight() && calls_.current().token == call) {
-        calls_.current().token = nullptr;
-        calls_.current().failed = true;
-        return;
-    }
-    for (CallQueue::Waiting& item : calls_.waiting()) {
-        if (!item.is_call || item.call.token != call) continue;
-        item.call.token = nullptr;
-        // A close that was asked for is still said in its turn.
-        item.call.failed = item.call.kind != CallKind::channel_close;
-    }
+    *sequence = ring_ ? ring_->add(request.data, request.waiter) : 0;
+    return Status::ok;
 }
 
 // ---- consumers
@@ -179,11 +168,11 @@ void ChannelMachine::deliver(Consumer* consumer, const wire::basic::Deliver& met
     if (close_requested_) return;  // it could not be settled any more; the broker requeues it
     if (consumer == nullptr || consumer->token == nullptr) {
         // Nobody's: given back, never dropped in silence (rule 46).
-        wire::basic::Reject reject{};
-        reject.delivery_tag = method.delivery_tag;
-        reject.requeue = true;
         if (consumer == nullptr || !consumer->no_ack) {
-            wire::write_method_frame(frame(wire::method_frame_size(reject)), id_, reject);
+            wire::basic::Reject reject{};
+            reject.delivery_tag = method.delivery_tag;
+            reject.requeue = true;
+            answer(reject);
         }
         return;
     }
@@ -272,12 +261,16 @@ std::optional<Violation> ChannelMachine::content_complete(EventList& events) {
     // basic.get-ok
     wire::basic::GetOk method{};
     if (!wire::decode_method(arguments_of(payload), method)) return undecodable(id);
+    // Our close went past the get: the broker takes the message back with the channel.
+    if (close_in_flight()) return std::nullopt;
     const Call done = calls_.finish(context_.outbox);
     if (done.token == nullptr) {
-        wire::basic::Reject reject{};
-        reject.delivery_tag = method.delivery_tag;
-        reject.requeue = true;
-        wire::write_method_frame(frame(wire::method_frame_size(reject)), id_, reject);
+        if (!done.no_ack) {
+            wire::basic::Reject reject{};
+            reject.delivery_tag = method.delivery_tag;
+            reject.requeue = true;
+            answer(reject);
+        }
         return std::nullopt;
     }
     MachineEvent& event = add_event(events, EventKind::call_done);
@@ -302,13 +295,18 @@ std::optional<Violation> ChannelMachine::on_method(MethodId id, std::span<const 
     switch (state_) {
         case ChannelState::opening:
         case ChannelState::open:
+            if (id.class_id == wire::connection::Close::id.class_id) {
+                return Violation{command_invalid, method_name(id) + " on a channel"};
+            }
+            if (state_ == ChannelState::opening) return on_reply(id, payload, events);
             if (assembler_.expects() != ContentAssembler::Part::none) {
                 return Violation{unexpected_frame,
                                  method_name(id) + " in the middle of a message's content"};
             }
             return on_method_open(id, payload, events);
         case ChannelState::closing:
-            if (id == wire::channel::CloseOk::id) return on_close_ok(events);
+            // Where our close was not said yet, an answer to it means nothing.
+            if (id == wire::channel::CloseOk::id && !close_when_opened_) return on_close_ok(events);
             if (id == wire::channel::OpenOk::id && close_when_opened_) {
                 close_when_opened_ = false;
                 write_close(200, "the open came too late");
@@ -330,7 +328,7 @@ std::optional<Violation> ChannelMachine::on_method_open(MethodId id,
             assembler_.begin(payload);
             return std::nullopt;
         case wire::basic::GetOk::id.key():
-            if (!calls_.in_flight() || calls_.current().reply != id) break;
+            if (!close_in_flight() && (!calls_.in_flight() || calls_.current().reply != id)) break;
             assembler_.begin(payload);
             return std::nullopt;
         case wire::basic::Ack::id.key(): {
@@ -366,7 +364,7 @@ std::optional<Violation> ChannelMachine::on_method_open(MethodId id,
             add_event(events, EventKind::flow).number = method.active ? 1 : 0;
             wire::channel::FlowOk ok{};
             ok.active = method.active;
-            wire::write_method_frame(context_.outbox.append(wire::method_frame_size(ok)), id_, ok);
+            answer(ok);
             return std::nullopt;
         }
         default:
@@ -392,6 +390,9 @@ std::optional<Violation> ChannelMachine::on_reply(MethodId id, std::span<const s
         if (info == nullptr) {
             return Violation{command_invalid, method_name(id) + " is not a method of AMQP 0-9-1"};
         }
+        // Of no interest between our close and its answer: it may belong to a call that the close
+        // did not wait for.
+        if (close_in_flight()) return std::nullopt;
         std::string expected = calls_.in_flight()
                                    ? " where " + method_name(calls_.current().reply) + " was due"
                                    : " without having been asked";
@@ -454,12 +455,7 @@ std::optional<Violation> ChannelMachine::on_reply(MethodId id, std::span<const s
     if (kind == CallKind::consume) {
         Consumer* consumer = find_consumer(done.name);
         if (consumer != nullptr && done.failed) {
-            // The caller was told that it failed: undo it.
-            wire::basic::Cancel cancel{};
-            cancel.consumer_tag = {done.name};
-            cancel.no_wait = true;
-            wire::write_method_frame(frame(wire::method_frame_size(cancel)), id_, cancel);
-            remove_consumer(done.name);
+            cancel_unwanted(done.name);
         } else if (consumer != nullptr) {
             consumer->known = true;
         }
@@ -478,15 +474,33 @@ std::optional<Violation> ChannelMachine::on_reply(MethodId id, std::span<const s
     return std::nullopt;
 }
 
+// The caller was told that the consume failed: undoes it. The consumer stays known, without an
+// owner, until the answer: what is delivered before that is given back (rule 46).
+void ChannelMachine::cancel_unwanted(const std::string& tag) {
+    if (ending() || context_.closing) return;
+    Call undo;
+    undo.kind = CallKind::cancel;
+    undo.reply = wire::basic::CancelOk::id;
+    undo.name = tag;
+    wire::basic::Cancel cancel{};
+    cancel.consumer_tag = {tag};
+    std::byte buffer[wire::frame_overhead + 16 + wire::max_short_string];
+    const std::byte* end = wire::write_method_frame(buffer, id_, cancel);
+    calls_.add(std::move(undo), {buffer, static_cast<std::size_t>(end - buffer)}, context_.outbox);
+}
+
 // ---- the end
 
 std::optional<Violation> ChannelMachine::on_close(std::span<const std::byte> arguments,
                                                   EventList& events) {
     wire::channel::Close method{};
     if (!wire::decode_method(arguments, method)) return undecodable(wire::channel::Close::id);
+    // Only close-ok may follow on this channel (rule 30). When both sides closed at once ours is
+    // still to be answered, if it has left; the number is taken until then.
     const bool was_closing = state_ == ChannelState::closing;
-    const bool close_written =
-        calls_.in_flight() && calls_.current().kind == CallKind::channel_close;
+    calls_.write_rest(context_.outbox);
+    const bool asked = was_closing ? !close_when_opened_ : close_in_flight();
+    const Outbox::Purged purged = context_.outbox.purge(id_, false);
     if (!was_closing) {
         const MethodId blamed{method.class_id, method.method_id};
         const wire::MethodInfo* info = wire::find_method(blamed);
@@ -503,23 +517,20 @@ std::optional<Violation> ChannelMachine::on_close(std::span<const std::byte> arg
         error->method_id = method.method_id;
         // Names in the table of methods are static and end in NUL.
         error->method_name = info != nullptr ? info->name.data() : "";
-        // Only close-ok may follow on this channel (rule 30).
-        std::vector<std::uint64_t> unsent(id_ + 1u);
-        context_.outbox.count_unsent(unsent);
-        context_.outbox.purge(id_, false);
-        end(ErrorRef(error.get()), unsent[id_], events);
+        end(ErrorRef(error.get()), purged.messages, events);
     }
-    const wire::channel::CloseOk ok{};
-    wire::write_method_frame(context_.outbox.append(wire::method_frame_size(ok)), id_, ok);
-    // When both sides closed at once ours is still to be answered; the number is taken until then.
-    state_ = was_closing || close_written ? ChannelState::closing : ChannelState::closed;
+    if (!context_.closing) {
+        const wire::channel::CloseOk ok{};
+        wire::write_method_frame(context_.outbox.append(wire::method_frame_size(ok)), id_, ok);
+    }
+    state_ = asked && !purged.channel_close ? ChannelState::closing : ChannelState::closed;
     return std::nullopt;
 }
 
 std::optional<Violation> ChannelMachine::on_close_ok(EventList& events) {
     if (owner_ != nullptr) {
         Token closer = nullptr;
-        if (calls_.in_flight() && calls_.current().kind == CallKind::channel_close) {
+        if (close_in_flight()) {
             closer = std::exchange(calls_.current().token, nullptr);
         }
         const std::uint16_t id = id_;
@@ -579,10 +590,12 @@ void ChannelMachine::end(const ErrorRef& error, std::uint64_t unsent, EventList&
     assembler_.reset();
     if (owner_ != nullptr) add_event(events, EventKind::channel_closed).error = error;
     owner_ = nullptr;
+    refused = false;
     state_ = ChannelState::closing;
 }
 
 void ChannelMachine::write_close(std::uint16_t reply_code, std::string_view text) {
+    if (context_.closing) return;
     wire::channel::Close method{};
     method.reply_code = reply_code;
     method.reply_text = {text.substr(0, wire::max_short_string)};
@@ -590,18 +603,18 @@ void ChannelMachine::write_close(std::uint16_t reply_code, std::string_view text
 }
 
 void ChannelMachine::fail(std::uint16_t reply_code, const ErrorRef& error, EventList& events) {
-    std::vector<std::uint64_t> unsent(id_ + 1u);
-    const bool close_written =
-        calls_.in_flight() && calls_.current().kind == CallKind::channel_close;
-    context_.outbox.count_unsent(unsent);
-    context_.outbox.purge(id_, true);
-    const bool opening = state_ == ChannelState::opening;
-    end(error, unsent[id_], events);
-    if (opening) {
+    if (state_ == ChannelState::opening) {
+        end(error, 0, events);
         close_when_opened_ = true;
-    } else if (!close_written) {
-        write_close(reply_code, error->message);
+        return;
     }
+    // A message of which a part has left is completed first: a close in the middle of it would end
+    // the connection.
+    calls_.write_rest(context_.outbox);
+    const bool asked = close_in_flight();
+    const Outbox::Purged purged = context_.outbox.purge(id_, true);
+    end(error, purged.messages, events);
+    if (!asked || purged.channel_close) write_close(reply_code, error->message);
 }
 
 // ---- time
@@ -616,57 +629,61 @@ Instant ChannelMachine::deadline() const {
 }
 
 void ChannelMachine::expire(Instant now, EventList& events) {
+    const auto late = [now](const Call& call) { return !call.failed && call.deadline <= now; };
     const auto expire_call = [&](Call& call, bool written) {
-        if (call.failed || call.deadline > now) return;
         call.failed = true;
-        const Token token = std::exchange(call.token, nullptr);
-        if (token == nullptr) return;
-        MachineEvent& event = add_event(events, EventKind::call_done);
-        event.subject = token;
-        event.error = channel_error(
-            Status::timeout, "no " + method_name(call.reply) + " from the broker in time" +
-                                 (written ? ""
-                                          : " (the method was not written: it waited for the "
-                                            "answer to an earlier one)"));
-    };
-    if (calls_.in_flight()) {
-        const CallKind kind = calls_.current().kind;
-        const bool expired = !calls_.current().failed && calls_.current().deadline <= now;
-        expire_call(calls_.current(), true);
-        if (expired && kind == CallKind::channel_open) {
-            // A channel that never opened is of no use: it ends now, and is closed when the answer
-            // comes after all.
-            end(channel_error(Status::timeout, "no channel.open-ok from the broker in time"), 0,
-                events);
-            close_when_opened_ = true;
-            return;
+        if (const Token token = std::exchange(call.token, nullptr); token != nullptr) {
+            MachineEvent& event = add_event(events, EventKind::call_done);
+            event.subject = token;
+            event.error = channel_error(
+                Status::timeout, "no " + method_name(call.reply) + " from the broker in time" +
+                                     (written ? ""
+                                              : " (the method was not written: it waited for "
+                                                "the answer to an earlier one)"));
         }
-        if (expired && kind == CallKind::consume) {
-            if (Consumer* consumer = find_consumer(calls_.current().name); consumer != nullptr) {
-                MachineEvent& event = add_event(events, EventKind::consumer_cancelled);
-                event.subject = std::exchange(consumer->token, nullptr);
-                event.silent = true;
-            }
+        if (call.kind != CallKind::consume) return;
+        if (Consumer* consumer = find_consumer(call.name); consumer != nullptr) {
+            // Known without an owner until the late answer; not at all if there will be none.
+            MachineEvent& event = add_event(events, EventKind::consumer_cancelled);
+            event.subject = std::exchange(consumer->token, nullptr);
+            event.silent = true;
+            if (!written) remove_consumer(call.name);
+        }
+    };
+    if (calls_.in_flight() && late(calls_.current())) {
+        const CallKind kind = calls_.current().kind;
+        expire_call(calls_.current(), true);
+        // A channel that does not open, or close, in time ends now; its number is taken until the
+        // answer comes after all, and one that opens then is closed.
+        if (kind == CallKind::channel_open || kind == CallKind::channel_close) {
+            const bool opening = kind == CallKind::channel_open;
+            end(channel_error(Status::timeout, std::string("no channel.") +
+                                                   (opening ? "open-ok" : "close-ok") +
+                                                   " from the broker in time"),
+                0, events);
+            close_when_opened_ = opening;
+            return;
         }
     }
     for (CallQueue::Waiting& item : calls_.waiting()) {
-        if (!item.is_call) continue;
-        const bool expired = !item.call.failed && item.call.deadline <= now;
-        expire_call(item.call, false);
-        if (expired && item.call.kind == CallKind::consume) {
-            if (Consumer* consumer = find_consumer(item.call.name); consumer != nullptr) {
-                MachineEvent& event = add_event(events, EventKind::consumer_cancelled);
-                event.subject = consumer->token;
-                event.silent = true;
-                remove_consumer(item.call.name);
-            }
-        }
-        if (expired && item.call.kind == CallKind::channel_close) {
-            // Nobody waits any more, but it is still said in its turn.
+        if (!item.is_call || !late(item.call)) continue;
+        const CallKind kind = item.call.kind;
+        if (kind == CallKind::confirm_select) {
+            // Publishes that follow it are numbered already: it is still said in its turn.
+            expire_call(item.call, false);
             item.call.failed = false;
             item.call.deadline = Instant::never();
+            continue;
+        }
+        expire_call(item.call, false);
+        if (kind == CallKind::channel_close) {
+            // What it waited for is given up, so that closing always ends (rule 14).
+            fail(200, channel_error(Status::timeout, "the channel could not be closed in time"),
+                 events);
+            return;
         }
     }
+    calls_.advance(context_.outbox);
 }
 
 }  // namespace haigha::protocol

@@ -48,7 +48,8 @@ struct ChannelContext {
     std::size_t waiting_bytes = 0;  // in all call queues
     std::uint32_t frame_max = 0;
     std::uint64_t max_message_size = 0;
-    std::string host;  // for errors
+    bool closing = false;  // connection.close was written: nothing else may follow it
+    std::string host;      // for errors
 };
 
 // The peer broke the protocol: the connection has to end with this.
@@ -77,8 +78,9 @@ class ChannelMachine {
     void open(Call call);
     void call(Call call, std::span<const std::byte> frame);
     void close(Call call);
-    // Returns the sequence number, or 0 when there are no confirms.
-    std::uint64_t publish(const PublishRequest& request);
+    // *sequence is the publish's number, or 0 when there are no confirms. Refused,
+    // Status::argument, when the properties do not fit a frame.
+    Status publish(const PublishRequest& request, std::uint64_t* sequence);
     // Makes room for one frame without an answer, in its turn.
     std::byte* frame(std::size_t size) {
         if (calls_.idle()) [[likely]]
@@ -87,8 +89,6 @@ class ChannelMachine {
     }
     bool has_consumer(std::string_view tag) const { return consumers_.contains(tag); }
     std::size_t consumer_count() const { return consumers_.size(); }
-    // The call stays in its place but answers nobody.
-    void abandon(Token call);
     void set_qos_known() { qos_known_ = true; }
     bool qos_known() const { return qos_known_; }
 
@@ -112,7 +112,7 @@ class ChannelMachine {
 
     // Ends everything on it: waiting frames go, calls and consumers fail with `error` (null: closed
     // as asked), open publishes become unknown or not_sent. `unsent`: publishes among the last ones
-    // that are still in the outbox.
+    // that will not be sent although they were in the outbox.
     void end(const ErrorRef& error, std::uint64_t unsent, EventList& events);
 
     // Publishing was refused: an event is owed when it may go on.
@@ -150,14 +150,23 @@ class ChannelMachine {
     // We close it, because of what the peer sent.
     void fail(std::uint16_t reply_code, const ErrorRef& error, EventList& events);
     void write_close(std::uint16_t reply_code, std::string_view text);
+    // What the peer's own frame calls for, in its turn; nothing once a close is due.
+    template <class Method>
+    void answer(const Method& method) {
+        if (ending() || context_.closing) return;
+        wire::write_method_frame(frame(wire::method_frame_size(method)), id_, method);
+    }
+    bool close_in_flight() const {
+        return calls_.in_flight() && calls_.current().kind == CallKind::channel_close;
+    }
+    void cancel_unwanted(const std::string& tag);
     ErrorRef channel_error(Status status, std::string message) const;
     MachineEvent& add_event(EventList& events, EventKind kind);
 
     std::uint16_t id_;
     ChannelState state_ = ChannelState::opening;
     bool close_requested_ = false;
-    bool close_when_opened_ = false;  // the open timed out: close as soon as the answer comes
-    bool discarding_ = false;         // an oversized or unwanted content
+    bool close_when_opened_ = false;  // it ended before it was open: close when the answer comes
     bool qos_known_ = false;
     Token owner_;
     ChannelContext& context_;

@@ -26,11 +26,10 @@ T smaller_limit(T ours, T theirs) {
     return std::min(ours, theirs);
 }
 
-std::string printable(std::span<const std::byte> bytes, std::size_t limit) {
+std::string printable(std::span<const std::byte> bytes) {
     std::string text;
-    for (const std::byte byte : bytes.first(std::min(bytes.size(), limit))) {
+    for (const std::byte byte : bytes) {
         const char c = static_cast<char>(byte);
-        if (c == '\r' || c == '\n') break;
         text += c >= ' ' && c <= '~' ? c : '.';
     }
     return text;
@@ -90,7 +89,8 @@ std::size_t ConnectionMachine::feed(std::span<const std::byte> in, Instant now, 
         return state_ == ConnectionState::closed ? in.size() : 0;
     }
     std::size_t at = 0;
-    while (at < in.size() && events.size() < events_per_feed) {
+    const std::size_t enough = events.size() + events_per_feed;
+    while (at < in.size() && events.size() < enough) {
         const std::span<const std::byte> rest = in.subspan(at);
         const wire::FrameParse parsed = wire::parse_frame(rest, frame_limit());
         if (parsed.status != wire::FrameParse::Status::complete) {
@@ -118,7 +118,8 @@ std::size_t ConnectionMachine::feed(std::span<const std::byte> in, Instant now, 
         if (state_ == ConnectionState::closed) return in.size();
         at += parsed.size;
     }
-    if (close_requested_) write_close_when_drained();
+    check_room(events);
+    write_close_when_drained();
     return at;
 }
 
@@ -169,7 +170,8 @@ std::size_t ConnectionMachine::feed_delivery(const wire::Frame& frame,
 }
 
 // Tells a peer that speaks something else from one that speaks AMQP badly (rule 112). False while
-// too little has come to tell, or when it ended the connection.
+// too little has come to tell, or when it ended the connection. What it says depends on the first
+// octets alone, never on how many came at once (rule 116).
 bool ConnectionMachine::check_greeting(std::span<const std::byte> in, EventList& events) {
     const auto first = static_cast<unsigned char>(in[0]);
     if (first == 1) {
@@ -188,17 +190,16 @@ bool ConnectionMachine::check_greeting(std::span<const std::byte> in, EventList&
                   std::to_string(static_cast<unsigned>(in[7])) + " (protocol id " +
                   std::to_string(static_cast<unsigned>(in[4])) + ") in place of 0-9-1";
     } else if (text.starts_with("HTTP/")) {
-        message = "the peer speaks HTTP, not AMQP (\"" + printable(in, 40) +
+        message = "the peer speaks HTTP, not AMQP (\"" + printable(in.first(8)) +
                   "\"): is it the port of the management interface?";
     } else if (text.starts_with("SSH-")) {
-        message = "the peer speaks SSH, not AMQP (\"" + printable(in, 40) + "\"): wrong port?";
+        message = "the peer speaks SSH, not AMQP (\"" + printable(in.first(8)) + "\"): wrong port?";
     } else if (first == 0x15 || first == 0x16) {
         message = "the peer speaks TLS, not plain AMQP: is it the port for amqps?";
     } else {
-        message = "the peer does not speak AMQP: its first bytes are \"" + printable(in, 16) + "\"";
+        message = "the peer does not speak AMQP: its first octet is " + std::to_string(first);
     }
-    end(ErrorRef(connection_error(Status::protocol, std::move(message)).get()), events);
-    context_.outbox.clear();
+    end(ErrorRef(connection_error(Status::protocol, std::move(message)).get()), false, events);
     return false;
 }
 
@@ -215,7 +216,9 @@ void ConnectionMachine::bad_frame(wire::FrameParse::Status status, std::span<con
             return;
         case wire::FrameParse::Status::too_large:
             violated(frame_error,
-                     "a frame over the limit of " + std::to_string(frame_limit()) + " bytes",
+                     static_cast<wire::FrameType>(at[0]) == wire::FrameType::heartbeat
+                         ? std::string("a heartbeat that carries something")
+                         : "a frame over the limit of " + std::to_string(frame_limit()) + " bytes",
                      events);
             return;
         case wire::FrameParse::Status::too_small:
@@ -263,7 +266,7 @@ void ConnectionMachine::on_connection_method(MethodId id, std::span<const std::b
             on_handshake_method(id, arguments, now, events);
             return;
         case ConnectionState::closing:
-            if (id == wire::connection::CloseOk::id) end(nullptr, events);
+            if (id == wire::connection::CloseOk::id) end(nullptr, true, events);
             return;
         case ConnectionState::open:
             break;
@@ -334,7 +337,7 @@ void ConnectionMachine::on_start(std::span<const std::byte> arguments, EventList
                                           "\", of which none is among those wanted, \"" +
                                           parameters_.mechanisms + "\"")
                          .get()),
-            events);
+            true, events);
         return;
     }
     wire::connection::StartOk ok{};
@@ -360,9 +363,10 @@ void ConnectionMachine::on_tune(std::span<const std::byte> arguments, Instant no
                  events);
         return;
     }
-    // Our own limits are finite, so what is agreed is too.
+    // What is agreed is finite, also where neither side names a limit.
     context_.frame_max = smaller_limit(parameters_.frame_max, tune.frame_max);
-    if (context_.frame_max == 0) context_.frame_max = 131072;
+    if (context_.frame_max == 0) context_.frame_max = default_frame_max;
+    context_.frame_max = std::min(context_.frame_max, largest_frame_max);
     channel_max_ = smaller_limit(parameters_.channel_max, tune.channel_max);
     if (channel_max_ == 0) channel_max_ = 65535;
     // 0 from us turns heartbeats off; 0 from the peer leaves it to us.
@@ -406,7 +410,7 @@ void ConnectionMachine::on_close(std::span<const std::byte> arguments, EventList
         error->method_name = info->name.data();
     }
     const bool was_closing = state_ == ConnectionState::closing;
-    end(was_closing ? ErrorRef() : ErrorRef(error.get()), events);
+    end(was_closing ? ErrorRef() : ErrorRef(error.get()), true, events);
     write(wire::connection::CloseOk{});
 }
 
@@ -416,7 +420,9 @@ void ConnectionMachine::on_channel_frame(const wire::Frame& frame, EventList& ev
         return;
     }
     const std::uint16_t number = frame.channel;
+    const bool closing = state_ == ConnectionState::closing;
     if (number >= channels_.size() || channels_[number] == nullptr) {  // rule 107
+        if (closing) return;
         violated(channel_error,
                  "a frame on channel " + std::to_string(number) + ", which is not open", events);
         return;
@@ -437,17 +443,19 @@ void ConnectionMachine::on_channel_frame(const wire::Frame& frame, EventList& ev
         case wire::FrameType::heartbeat:
             break;
     }
+    if (violation && closing) return;  // of no interest any more
     if (violation) {
         violated(violation->reply_code,
                  violation->text + " (channel " + std::to_string(number) + ")", events);
         return;
     }
     if (channel.flow_active && channel.refused) gate_opened(events);
-    if (channel.calls().large_is_next()) enlist(channel);
-    release_if_closed(channel);
+    settle_channel(channel);
 }
 
-void ConnectionMachine::release_if_closed(ChannelMachine& channel) {
+// After anything that may have let go what waits on a channel, or ended it.
+void ConnectionMachine::settle_channel(ChannelMachine& channel) {
+    if (channel.calls().large_is_next()) enlist(channel);
     if (channel.state() != ChannelState::closed) return;
     std::erase(large_, channel.id());
     channels_[channel.id()].reset();
@@ -460,10 +468,12 @@ void ConnectionMachine::violated(std::uint16_t reply_code, const std::string& te
                                  EventList& events) {
     const Ref<Error> error =
         connection_error(Status::protocol, "the broker broke the protocol: it sent " + text);
-    const bool can_close = state_ == ConnectionState::open || state_ == ConnectionState::closing ||
+    // While closing, what was asked for has happened, if not with the last courtesy.
+    const bool closing = state_ == ConnectionState::closing;
+    const bool can_close = state_ == ConnectionState::open ||
                            state_ == ConnectionState::await_open ||
                            state_ == ConnectionState::await_tune;
-    end(ErrorRef(error.get()), events);
+    end(closing ? ErrorRef() : ErrorRef(error.get()), true, events);
     if (can_close) {
         wire::connection::Close close{};
         close.reply_code = reply_code;
@@ -486,23 +496,28 @@ void ConnectionMachine::transport_failed(const ErrorRef& error, EventList& event
         placed->host = parameters_.host;
         cause = ErrorRef(placed.get());
     }
-    end(cause, events);
-    context_.outbox.clear();
+    end(cause, false, events);
 }
 
-void ConnectionMachine::end(const ErrorRef& error, EventList& events) {
+void ConnectionMachine::end(const ErrorRef& error, bool output, EventList& events) {
     if (state_ == ConnectionState::closed) return;
     state_ = ConnectionState::closed;
     ErrorRef cause = error;
     if (!cause) {
         cause = ErrorRef(connection_error(Status::closed, "the connection was closed").get());
     }
+    for (const auto& channel : channels_) {
+        if (channel != nullptr) channel->calls().write_rest(context_.outbox);
+    }
     std::vector<std::uint64_t> unsent(channels_.size());
-    context_.outbox.count_unsent(unsent);
+    if (output) {
+        context_.outbox.purge_channels(unsent);
+    } else {
+        context_.outbox.count_unsent(unsent);
+        context_.outbox.clear();
+    }
     for (std::size_t number = 1; number < channels_.size(); ++number) {
-        if (channels_[number] == nullptr) continue;
-        context_.outbox.purge(static_cast<std::uint16_t>(number), false);
-        if (channels_[number]->owner() != nullptr) {
+        if (channels_[number] != nullptr && channels_[number]->owner() != nullptr) {
             channels_[number]->end(cause, unsent[number], events);
         }
     }
@@ -534,8 +549,7 @@ void ConnectionMachine::expire(Instant now, EventList& events) {
             connection_error(Status::heartbeat,
                              "nothing was heard from the broker for two heartbeat intervals (2 x " +
                                  std::to_string(heartbeat_s_) + " s)");
-        end(ErrorRef(error.get()), events);
-        context_.outbox.clear();
+        end(ErrorRef(error.get()), false, events);
         return;
     }
     // Only when nothing else waits: bytes that cannot go out would not be helped by a heartbeat.
@@ -548,8 +562,12 @@ void ConnectionMachine::expire(Instant now, EventList& events) {
         heartbeat_.note_sent(now);
     }
     for (const auto& channel : channels_) {
-        if (channel != nullptr) channel->expire(now, events);
+        if (channel == nullptr) continue;
+        channel->expire(now, events);
+        settle_channel(*channel);
     }
+    check_room(events);
+    write_close_when_drained();
 }
 
 // ---- output
@@ -570,12 +588,16 @@ void ConnectionMachine::pump(std::size_t limit) {
             enlist(channel);
         }
     }
-    if (close_requested_) write_close_when_drained();
+    write_close_when_drained();
 }
 
 void ConnectionMachine::sent(std::size_t size, Instant now, EventList& events) {
     context_.outbox.consume(size);
     heartbeat_.note_sent(now);
+    check_room(events);
+}
+
+void ConnectionMachine::check_room(EventList& events) {
     if (outbox_full_ && bytes_waiting() <= parameters_.outbox_low_water) {
         outbox_full_ = false;
         gate_opened(events);
@@ -585,6 +607,7 @@ void ConnectionMachine::sent(std::size_t size, Instant now, EventList& events) {
 void ConnectionMachine::gate_opened(EventList& events) {
     if (!any_refused_ || blocked_ || outbox_full_) return;
     any_refused_ = false;
+    bool told = false;
     for (const auto& channel : channels_) {
         if (channel == nullptr || !channel->refused) continue;
         if (!channel->flow_active) {
@@ -592,12 +615,15 @@ void ConnectionMachine::gate_opened(EventList& events) {
             continue;
         }
         channel->refused = false;
+        told = true;
         MachineEvent& event = events.emplace_back();
         event.kind = EventKind::writable;
         event.channel = channel->id();
         event.owner = channel->owner();
     }
-    events.emplace_back().kind = EventKind::writable;
+    // Also when the channel that was refused has ended meanwhile, but not for one that the broker
+    // still holds back.
+    if (told || !any_refused_) events.emplace_back().kind = EventKind::writable;
 }
 
 // ---- verbs
@@ -611,11 +637,12 @@ void ConnectionMachine::close(std::uint16_t reply_code, std::string_view text) {
 }
 
 void ConnectionMachine::write_close_when_drained() {
-    if (state_ != ConnectionState::open || !drained()) return;
+    if (!close_requested_ || state_ != ConnectionState::open || !drained()) return;
     wire::connection::Close method{};
     method.reply_code = close_code_;
     method.reply_text = {close_text_};
     write(method);
+    context_.closing = true;
     state_ = ConnectionState::closing;
 }
 
@@ -632,9 +659,13 @@ Status ConnectionMachine::find_open(ChannelId channel, ChannelMachine** machine)
 }
 
 Status ConnectionMachine::find_for_call(ChannelId channel, const Call& call,
-                                        ChannelMachine** machine) const {
+                                        ChannelMachine** machine) {
     if (const Status status = find_open(channel, machine); status != Status::ok) return status;
-    if (bytes_waiting() > parameters_.outbox_high_water + control_slack) return Status::would_block;
+    if (bytes_waiting() > parameters_.outbox_high_water + control_slack) {
+        outbox_full_ = true;
+        refuse(**machine);
+        return Status::would_block;
+    }
     if (call.kind == CallKind::consume && (*machine)->has_consumer(call.name)) {
         return Status::argument;
     }
@@ -652,7 +683,9 @@ Status ConnectionMachine::open_channel(Token owner, Call open, std::uint16_t* nu
     }
     if (candidate >= channels_.size() || candidate > channel_max_) {
         // Rather an old number than a longer table.
-        const auto free = std::find(channels_.begin() + 1, channels_.end(), nullptr);
+        const bool none = channel_count_ + 1 == channels_.size();
+        const auto free =
+            none ? channels_.end() : std::find(channels_.begin() + 1, channels_.end(), nullptr);
         candidate = static_cast<std::uint32_t>(free - channels_.begin());
         if (free == channels_.end()) channels_.emplace_back();
     }
@@ -677,17 +710,19 @@ Status ConnectionMachine::publish(ChannelId channel, const PublishRequest& reque
     if (const Status status = find_open(channel, &machine); status != Status::ok) return status;
     if (bytes_waiting() >= parameters_.outbox_high_water) outbox_full_ = true;
     if (blocked_ || outbox_full_ || !machine->flow_active) [[unlikely]] {
-        machine->refused = true;
-        any_refused_ = true;
+        refuse(*machine);
         return Status::would_block;
     }
-    *sequence = machine->publish(request);
+    if (const Status status = machine->publish(request, sequence); status != Status::ok) {
+        return status;
+    }
     if (machine->calls().large_is_next()) enlist(*machine);
     return Status::ok;
 }
 
-void ConnectionMachine::abandon(ChannelId channel, Token call) {
-    if (ChannelMachine* machine = find(channel)) machine->abandon(call);
+void ConnectionMachine::refuse(ChannelMachine& channel) {
+    channel.refused = true;
+    any_refused_ = true;
 }
 
 bool ConnectionMachine::mark_qos(ChannelId channel) {

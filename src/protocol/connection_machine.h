@@ -64,6 +64,10 @@ class ConnectionMachine {
     static constexpr std::uint32_t handshake_frame_max = 8192 + 64;
     // Calls and settlements are taken beyond the high-water mark, but not without end.
     static constexpr std::size_t control_slack = 64 * 1024 * 1024;
+    // Of a peer that asks for larger frames when we leave it to the peer: bounds what one frame can
+    // make us buffer.
+    static constexpr std::uint32_t largest_frame_max = 16 * 1024 * 1024;
+    static constexpr std::uint32_t default_frame_max = 131072;
 
     ConnectionMachine(ConnectionParameters parameters, Ref<SlabPool> slabs);
 
@@ -123,6 +127,8 @@ class ConnectionMachine {
         if (const Status status = find_for_call(channel, call, &machine); status != Status::ok) {
             return status;
         }
+        if (wire::method_frame_size(method) > context_.frame_max) return Status::argument;
+        if constexpr (requires { method.no_ack; }) call.no_ack = method.no_ack;
         scratch_.resize(wire::method_frame_size(method));
         wire::write_method_frame(scratch_.data(), channel.number, method);
         machine->call(std::move(call), scratch_);
@@ -138,8 +144,6 @@ class ConnectionMachine {
         return Status::ok;
     }
     Status publish(ChannelId channel, const PublishRequest& request, std::uint64_t* sequence);
-    // Nobody waits for the call's answer any more.
-    void abandon(ChannelId channel, Token call);
     // Whether basic.qos has been called on it; marks it.
     bool mark_qos(ChannelId channel);
     std::size_t consumer_count(ChannelId channel) const;
@@ -147,7 +151,7 @@ class ConnectionMachine {
   private:
     ChannelMachine* find(ChannelId channel) const;
     Status find_open(ChannelId channel, ChannelMachine** machine) const;
-    Status find_for_call(ChannelId channel, const Call& call, ChannelMachine** machine) const;
+    Status find_for_call(ChannelId channel, const Call& call, ChannelMachine** machine);
     std::uint32_t frame_limit() const;
 
     bool check_greeting(std::span<const std::byte> in, EventList& events);
@@ -167,9 +171,11 @@ class ConnectionMachine {
 
     // The peer broke the protocol: says connection.close and ends.
     void violated(std::uint16_t reply_code, const std::string& text, EventList& events);
-    // Everything ends here, once.
-    void end(const ErrorRef& error, EventList& events);
-    void release_if_closed(ChannelMachine& channel);
+    // Everything ends here, once. Without output, what the outbox holds goes too.
+    void end(const ErrorRef& error, bool output, EventList& events);
+    void settle_channel(ChannelMachine& channel);
+    void refuse(ChannelMachine& channel);
+    void check_room(EventList& events);
     void enlist(ChannelMachine& channel);
     void gate_opened(EventList& events);
     void write_close_when_drained();

@@ -43,8 +43,8 @@ void ContentAssembler::reserve(std::size_t body_capacity, SlabPool& pool) {
 bool ContentAssembler::body(std::span<const std::byte> bytes, SlabPool& pool) {
     const std::size_t needed = received_ + bytes.size();
     if (method_size_ + properties_size_ + needed > slab_->capacity()) {
-        const std::uint64_t doubled = std::max<std::uint64_t>(needed, 2 * received_);
-        reserve(static_cast<std::size_t>(std::min(doubled, body_size_)), pool);
+        const bool little = needed < body_size_ / growth;
+        reserve(static_cast<std::size_t>(little ? needed * growth : body_size_), pool);
     }
     copy(slab_->data() + method_size_ + properties_size_ + received_, bytes);
     received_ = needed;

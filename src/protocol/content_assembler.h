@@ -15,8 +15,11 @@ namespace haigha::protocol {
 // received, never with the size announced (rule 109).
 class ContentAssembler {
   public:
-    // Room made at once for a body; beyond it the room doubles as bytes arrive.
-    static constexpr std::size_t first_body_capacity = 1024 * 1024;
+    // Room made at once for a body, whatever its announced size.
+    static constexpr std::size_t first_body_capacity = 32 * 1024;
+    // Beyond it the room is at most so many times what has come: few steps for an honest peer, and
+    // little to gain for one that announces much and sends nothing.
+    static constexpr std::size_t growth = 8;
 
     enum class Part : std::uint8_t { none, header, body };
     Part expects() const { return part_; }

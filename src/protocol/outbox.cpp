@@ -103,87 +103,141 @@ void Outbox::clear() {
     size_ = 0;
 }
 
-std::size_t Outbox::purge(std::uint16_t channel, bool keep_begun) {
-    const std::size_t before = size_;
-    // Header and body frames that come before any method belong to a message that was begun.
-    bool keep_content = keep_begun;
+namespace {
+
+struct Item {
+    wire::Frame frame;
+    std::size_t size;
+};
+
+// The only thing in an outbox that is not a frame is the protocol header at its beginning; it
+// passes for a frame of no type on channel 0.
+Item item_at(std::span<const std::byte> bytes) {
+    const auto parsed = wire::parse_frame(bytes, 0);
+    if (parsed.status == wire::FrameParse::Status::complete) [[likely]] {
+        return {parsed.frame, parsed.size};
+    }
+    return {wire::Frame{}, std::min(bytes.size(), wire::protocol_header.size())};
+}
+
+// What is known of a channel's content on a walk over its frames. A content whose beginning has
+// left the outbox is recognised by its remaining frames.
+class ContentWalk {
+  public:
+    // True when the frame makes one more message that is not wholly gone.
+    bool step(const wire::Frame& frame, bool unsent) {
+        switch (frame.type) {
+            case wire::FrameType::method:
+                *this = {};
+                return false;
+            case wire::FrameType::header: {
+                wire::ContentHeader header;
+                if (!wire::parse_content_header(frame.payload, header)) return false;
+                has_header_ = true;
+                left_ = header.body_size;
+                return left_ == 0 && unsent;
+            }
+            case wire::FrameType::body: {
+                if (has_header_) {
+                    left_ -= std::min<std::uint64_t>(left_, frame.payload.size());
+                    return left_ == 0 && unsent;
+                }
+                // A run of bodies whose header is gone: one message, counted once.
+                const bool first = unsent && !counted_;
+                counted_ |= unsent;
+                return first;
+            }
+            case wire::FrameType::heartbeat:
+                break;
+        }
+        return false;
+    }
+
+  private:
+    bool has_header_ = false;
+    bool counted_ = false;
+    std::uint64_t left_ = 0;
+};
+
+}  // namespace
+
+// Calls visit(frame, unsent) for every frame that is still here, in order.
+template <class Visit>
+void Outbox::walk(Visit visit) const {
+    for (const Chunk* chunk = head_; chunk != nullptr; chunk = chunk->next) {
+        for (std::size_t at = 0; at < chunk->end;) {
+            const Item item = item_at({chunk->bytes() + at, chunk->end - at});
+            at += item.size;
+            visit(item.frame, at > chunk->begin);
+        }
+    }
+}
+
+// Keeps the frames for which keep(frame, begun, unsent) is true. One that was begun must be kept.
+template <class Keep>
+void Outbox::filter(Keep keep) {
     for (Chunk* chunk = head_; chunk != nullptr; chunk = chunk->next) {
         std::size_t kept = 0;
         for (std::size_t at = 0; at < chunk->end;) {
-            const auto parsed = wire::parse_frame({chunk->bytes() + at, chunk->end - at}, 0);
-            if (parsed.status != wire::FrameParse::Status::complete) return before - size_;
-            const std::size_t size = parsed.size;
-            const bool begun = at < chunk->begin;
-            bool keep = begun || parsed.frame.channel != channel;
-            if (parsed.frame.channel == channel) {
-                if (parsed.frame.type == wire::FrameType::method) {
-                    keep_content = keep_begun && begun;
-                } else {
-                    keep = keep || keep_content;
+            const Item item = item_at({chunk->bytes() + at, chunk->end - at});
+            if (keep(item.frame, at<chunk->begin, at + item.size> chunk->begin)) {
+                if (kept != at) {
+                    std::memmove(chunk->bytes() + kept, chunk->bytes() + at, item.size);
                 }
-            }
-            if (keep) {
-                if (kept != at) std::memmove(chunk->bytes() + kept, chunk->bytes() + at, size);
-                kept += size;
+                kept += item.size;
             } else {
-                size_ -= size;
-                gone_ += size;
+                size_ -= item.size;
+                gone_ += item.size;
             }
-            at += size;
+            at += item.size;
         }
         chunk->end = kept;
     }
-    return before - size_;
+}
+
+Outbox::Purged Outbox::purge(std::uint16_t channel, bool keep_begun) {
+    Purged purged;
+    ContentWalk before;
+    ContentWalk after;
+    // Header and body frames that come before any method belong to a message that was begun.
+    bool keep_content = keep_begun;
+    filter([&](const wire::Frame& frame, bool begun, bool unsent) {
+        if (frame.channel != channel) return true;
+        const bool is_method = frame.type == wire::FrameType::method;
+        if (is_method) keep_content = keep_begun && begun;
+        const bool keep = begun || (!is_method && keep_content);
+        if (before.step(frame, unsent)) ++purged.messages;
+        if (keep && after.step(frame, unsent)) --purged.messages;
+        if (!keep && is_method && wire::read_method_id(frame.payload) == wire::channel::Close::id) {
+            purged.channel_close = true;
+        }
+        return keep;
+    });
+    return purged;
+}
+
+void Outbox::purge_channels(std::span<std::uint64_t> messages) {
+    struct Walks {
+        ContentWalk before;
+        ContentWalk after;
+    };
+    std::vector<Walks> walks(messages.size());
+    filter([&](const wire::Frame& frame, bool begun, bool unsent) {
+        const bool keep = begun || frame.channel == 0;
+        if (frame.channel >= walks.size()) return keep;
+        Walks& walk = walks[frame.channel];
+        if (walk.before.step(frame, unsent)) ++messages[frame.channel];
+        if (keep && walk.after.step(frame, unsent)) --messages[frame.channel];
+        return keep;
+    });
 }
 
 void Outbox::count_unsent(std::span<std::uint64_t> counts) const {
-    // What is known of a channel's content on this walk. A content whose beginning has left the
-    // queue is recognised by its remaining frames.
-    enum class Part : std::uint8_t { none, header, body };
-    struct Content {
-        Part part = Part::none;
-        bool counted = false;
-        std::uint64_t left = 0;
-    };
-    std::vector<Content> contents(counts.size());
-    for (const Chunk* chunk = head_; chunk != nullptr; chunk = chunk->next) {
-        for (std::size_t at = 0; at < chunk->end;) {
-            const auto parsed = wire::parse_frame({chunk->bytes() + at, chunk->end - at}, 0);
-            if (parsed.status != wire::FrameParse::Status::complete) return;
-            at += parsed.size;
-            const wire::Frame& frame = parsed.frame;
-            if (frame.channel >= counts.size()) continue;
-            const bool unsent = at > chunk->begin;
-            Content& content = contents[frame.channel];
-            const auto finish = [&] {
-                if (unsent) ++counts[frame.channel];
-                content = {};
-            };
-            if (frame.type == wire::FrameType::method) {
-                content = {};
-                if (wire::read_method_id(frame.payload) == wire::basic::Publish::id) {
-                    content.part = Part::header;
-                }
-            } else if (frame.type == wire::FrameType::header) {
-                wire::ContentHeader header;
-                if (!wire::parse_content_header(frame.payload, header)) continue;
-                content.part = Part::body;
-                content.left = header.body_size;
-                if (content.left == 0) finish();
-            } else if (frame.type == wire::FrameType::body) {
-                if (content.part == Part::none) {
-                    // A run of bodies whose header is gone: one message, counted once.
-                    if (unsent && !content.counted) {
-                        ++counts[frame.channel];
-                        content.counted = true;
-                    }
-                    continue;
-                }
-                content.left -= std::min<std::uint64_t>(content.left, frame.payload.size());
-                if (content.left == 0) finish();
-            }
-        }
-    }
+    std::vector<ContentWalk> contents(counts.size());
+    walk([&](const wire::Frame& frame, bool unsent) {
+        if (frame.channel >= contents.size()) return;
+        if (contents[frame.channel].step(frame, unsent)) ++counts[frame.channel];
+    });
 }
 
 }  // namespace haigha::protocol

@@ -53,10 +53,16 @@ class Outbox {
     // The first `size` bytes have been handed to the operating system.
     void consume(std::size_t size);
 
+    struct Purged {
+        std::uint64_t messages = 0;  // that the peer will therefore never have whole
+        bool channel_close = false;  // channel.close was among what went
+    };
     // Takes out the frames of one channel of which not a byte has been consumed. With keep_begun
     // also the rest of a message stays of which a part has been consumed, so that what follows it
-    // is legal. Returns how many bytes went.
-    std::size_t purge(std::uint16_t channel, bool keep_begun);
+    // is legal.
+    Purged purge(std::uint16_t channel, bool keep_begun);
+    // The same for every channel but 0, nothing kept; messages[channel] grows by what went.
+    void purge_channels(std::span<std::uint64_t> messages);
     // Adds to counts[channel] the messages (basic.publish with its content) that are not wholly
     // consumed. A channel beyond counts is not counted.
     void count_unsent(std::span<std::uint64_t> counts) const;
@@ -72,6 +78,10 @@ class Outbox {
         const std::byte* bytes() const { return reinterpret_cast<const std::byte*>(this + 1); }
     };
 
+    template <class Visit>
+    void walk(Visit visit) const;
+    template <class Keep>
+    void filter(Keep keep);
     std::byte* append_chunk(std::size_t size);
     Chunk* new_chunk(std::size_t size);
     void drop(Chunk* chunk);

@@ -21,6 +21,7 @@ std::optional<std::string> choose_mechanism(std::string_view wanted, std::string
     while (true) {
         const std::string_view candidate = next_word(wanted);
         if (candidate.empty()) return std::nullopt;
+        if (!initial_response(candidate, {})) continue;
         std::string_view rest = offered;
         for (std::string_view name = next_word(rest); !name.empty(); name = next_word(rest)) {
             if (name == candidate) return std::string(name);

@@ -172,11 +172,12 @@ void Loop::turn() {
 void Loop::run_flushes() {
     // What is added meanwhile is for the next turn, or a flush could keep the loop for ever.
     running_flushes_.swap(flushes_);
+    bool called_back = false;
     for (const Ref<Flushable>& item : running_flushes_)
-        item->flush();
+        called_back |= item->flush();
     running_flushes_.clear();
-    // A flush that was added waits for nothing else.
-    if (!flushes_.empty()) uv_async_send(&async_);
+    // The loop is about to wait, but there is a reason for it to go round once more.
+    if (called_back || !flushes_.empty()) uv_async_send(&async_);
 }
 
 void Loop::run_posted() {

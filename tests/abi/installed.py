@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Installs the library into a temporary prefix and uses it from there, as a stranger would.
 
-usage: installed.py MESON BUILD_FOLDER PROGRAM.c VERSION
+usage: installed.py MESON BUILD_FOLDER VERSION_PROGRAM.c MESSAGE_PROGRAM.c VERSION
 
-PROGRAM.c is compiled by a plain `cc $(pkg-config --cflags --libs haigha)`, and through
-find_package(haigha) where CMake is present. It must print VERSION.
+The programs are compiled by a plain `cc $(pkg-config --cflags --libs haigha)`, the first one through
+find_package(haigha) as well where CMake is present. It must print VERSION; the second one sends a
+message through the broker that HAIGHA_TEST_URI names, if it names one.
 """
 
 import glob
@@ -41,7 +42,7 @@ def expect(found, wanted, what):
 
 
 def main():
-    meson, build, program, version = sys.argv[1:]
+    meson, build, program, message_program, version = sys.argv[1:]
     with tempfile.TemporaryDirectory(prefix="haigha-installed-") as folder:
         run(*shlex.split(meson), "install", "-C", build, "--no-rebuild", "--destdir", folder)
         (pc_file,) = glob.glob(f"{folder}/**/haigha.pc", recursive=True)
@@ -55,10 +56,12 @@ def main():
 
         expect(run("pkg-config", "--modversion", "haigha", env=environment), version, "haigha.pc")
         flags = shlex.split(run("pkg-config", "--cflags", "--libs", "haigha", env=environment))
-        stranger = f"{folder}/stranger"
         compiler = os.environ.get("CC", "cc")
-        run(compiler, "-std=c11", "-Wall", "-Wextra", "-Werror", program, *flags, "-o", stranger)
-        expect(run(stranger, env=environment), version, "the program built through pkg-config")
+        message = "got: hello" if os.environ.get("HAIGHA_TEST_URI") else "no broker"
+        for source, wanted in ((program, version), (message_program, message)):
+            stranger = f"{folder}/stranger"
+            run(compiler, "-std=c11", "-Wall", "-Wextra", "-Werror", source, *flags, "-o", stranger)
+            expect(run(stranger, env=environment), wanted, f"{source}, built through pkg-config")
 
         if not shutil.which("cmake"):
             print("works through pkg-config; no CMake here to try find_package(haigha)")

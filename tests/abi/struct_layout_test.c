@@ -1,0 +1,293 @@
+/* The binary interface in numbers: the sizes of the public structs, the offsets of their members
+ * and the values of the constants, for LP64. A program that was compiled yesterday has these
+ * numbers in it: a line may be added here, and none changed. Checked by the compiler. */
+#include <haigha/haigha.h>
+#include <stddef.h>
+
+#define SIZE(type, size) _Static_assert(sizeof(type) == (size), "the size of " #type)
+#define MEMBER(type, member, offset) \
+    _Static_assert(offsetof(type, member) == (offset), "the offset of " #type "." #member)
+#define VALUE(name, value) _Static_assert((name) == (value), "the value of " #name)
+
+#if defined(__LP64__)
+
+SIZE(haigha_str, 16);
+MEMBER(haigha_str, data, 0);
+MEMBER(haigha_str, size, 8);
+
+SIZE(haigha_field, 56);
+MEMBER(haigha_field, name, 0);
+MEMBER(haigha_field, bytes, 16);
+MEMBER(haigha_field, integer, 32);
+MEMBER(haigha_field, real, 40);
+MEMBER(haigha_field, type, 48);
+MEMBER(haigha_field, scale, 52);
+
+SIZE(haigha_cursor, 24);
+MEMBER(haigha_cursor, at, 0);
+MEMBER(haigha_cursor, left_bytes, 8);
+MEMBER(haigha_cursor, kind, 16);
+MEMBER(haigha_cursor, depth, 20);
+
+SIZE(haigha_event, 176);
+MEMBER(haigha_event, type, 0);
+MEMBER(haigha_event, flags, 4);
+MEMBER(haigha_event, tag, 8);
+MEMBER(haigha_event, number, 16);
+MEMBER(haigha_event, user_data, 24);
+MEMBER(haigha_event, error, 32);
+MEMBER(haigha_event, reply, 40);
+MEMBER(haigha_event, message, 48);
+MEMBER(haigha_event, connection, 56);
+MEMBER(haigha_event, channel, 64);
+MEMBER(haigha_event, exchange, 72);
+MEMBER(haigha_event, routing_key, 88);
+MEMBER(haigha_event, consumer_tag, 104);
+MEMBER(haigha_event, body, 120);
+MEMBER(haigha_event, channel_id, 136);
+MEMBER(haigha_event, outcome, 140);
+MEMBER(haigha_event, state, 144);
+MEMBER(haigha_event, previous_state, 148);
+MEMBER(haigha_event, reserved, 152);
+
+SIZE(haigha_then, 40);
+MEMBER(haigha_then, fn, 0);
+MEMBER(haigha_then, user_data, 8);
+MEMBER(haigha_then, release, 16);
+MEMBER(haigha_then, inbox, 24);
+MEMBER(haigha_then, tag, 32);
+
+SIZE(haigha_log_record, 56);
+MEMBER(haigha_log_record, size, 0);
+MEMBER(haigha_log_record, level, 8);
+MEMBER(haigha_log_record, connection_id, 12);
+MEMBER(haigha_log_record, time_ns, 16);
+MEMBER(haigha_log_record, subject, 24);
+MEMBER(haigha_log_record, message, 40);
+
+SIZE(haigha_option_info, 88);
+MEMBER(haigha_option_info, size, 0);
+MEMBER(haigha_option_info, name, 8);
+MEMBER(haigha_option_info, meaning, 24);
+MEMBER(haigha_option_info, default_string, 40);
+MEMBER(haigha_option_info, default_int, 56);
+MEMBER(haigha_option_info, minimum, 64);
+MEMBER(haigha_option_info, maximum, 72);
+MEMBER(haigha_option_info, type, 80);
+MEMBER(haigha_option_info, secret, 84);
+
+SIZE(haigha_channel_args, 56);
+MEMBER(haigha_channel_args, size, 0);
+MEMBER(haigha_channel_args, events, 8);
+MEMBER(haigha_channel_args, confirm, 48);
+MEMBER(haigha_channel_args, reserved, 49);
+
+SIZE(haigha_exchange_declare_args, 56);
+MEMBER(haigha_exchange_declare_args, size, 0);
+MEMBER(haigha_exchange_declare_args, exchange, 8);
+MEMBER(haigha_exchange_declare_args, type, 24);
+MEMBER(haigha_exchange_declare_args, passive, 40);
+MEMBER(haigha_exchange_declare_args, durable, 41);
+MEMBER(haigha_exchange_declare_args, auto_delete, 42);
+MEMBER(haigha_exchange_declare_args, internal, 43);
+MEMBER(haigha_exchange_declare_args, reserved, 44);
+MEMBER(haigha_exchange_declare_args, arguments, 48);
+
+SIZE(haigha_exchange_delete_args, 32);
+MEMBER(haigha_exchange_delete_args, size, 0);
+MEMBER(haigha_exchange_delete_args, exchange, 8);
+MEMBER(haigha_exchange_delete_args, if_unused, 24);
+MEMBER(haigha_exchange_delete_args, reserved, 25);
+
+SIZE(haigha_exchange_bind_args, 64);
+MEMBER(haigha_exchange_bind_args, size, 0);
+MEMBER(haigha_exchange_bind_args, destination, 8);
+MEMBER(haigha_exchange_bind_args, source, 24);
+MEMBER(haigha_exchange_bind_args, routing_key, 40);
+MEMBER(haigha_exchange_bind_args, arguments, 56);
+
+SIZE(haigha_queue_declare_args, 40);
+MEMBER(haigha_queue_declare_args, size, 0);
+MEMBER(haigha_queue_declare_args, queue, 8);
+MEMBER(haigha_queue_declare_args, passive, 24);
+MEMBER(haigha_queue_declare_args, durable, 25);
+MEMBER(haigha_queue_declare_args, exclusive, 26);
+MEMBER(haigha_queue_declare_args, auto_delete, 27);
+MEMBER(haigha_queue_declare_args, reserved, 28);
+MEMBER(haigha_queue_declare_args, arguments, 32);
+
+SIZE(haigha_queue_bind_args, 64);
+MEMBER(haigha_queue_bind_args, size, 0);
+MEMBER(haigha_queue_bind_args, queue, 8);
+MEMBER(haigha_queue_bind_args, exchange, 24);
+MEMBER(haigha_queue_bind_args, routing_key, 40);
+MEMBER(haigha_queue_bind_args, arguments, 56);
+
+SIZE(haigha_queue_delete_args, 32);
+MEMBER(haigha_queue_delete_args, size, 0);
+MEMBER(haigha_queue_delete_args, queue, 8);
+MEMBER(haigha_queue_delete_args, if_unused, 24);
+MEMBER(haigha_queue_delete_args, if_empty, 25);
+MEMBER(haigha_queue_delete_args, reserved, 26);
+
+SIZE(haigha_properties, 192);
+MEMBER(haigha_properties, size, 0);
+MEMBER(haigha_properties, present, 8);
+MEMBER(haigha_properties, delivery_mode, 12);
+MEMBER(haigha_properties, priority, 13);
+MEMBER(haigha_properties, reserved, 14);
+MEMBER(haigha_properties, timestamp, 16);
+MEMBER(haigha_properties, content_type, 24);
+MEMBER(haigha_properties, content_encoding, 40);
+MEMBER(haigha_properties, correlation_id, 56);
+MEMBER(haigha_properties, reply_to, 72);
+MEMBER(haigha_properties, expiration, 88);
+MEMBER(haigha_properties, message_id, 104);
+MEMBER(haigha_properties, type, 120);
+MEMBER(haigha_properties, user_id, 136);
+MEMBER(haigha_properties, app_id, 152);
+MEMBER(haigha_properties, cluster_id, 168);
+MEMBER(haigha_properties, headers, 184);
+
+SIZE(haigha_publish_args, 64);
+MEMBER(haigha_publish_args, size, 0);
+MEMBER(haigha_publish_args, exchange, 8);
+MEMBER(haigha_publish_args, routing_key, 24);
+MEMBER(haigha_publish_args, properties, 40);
+MEMBER(haigha_publish_args, user_data, 48);
+MEMBER(haigha_publish_args, mandatory, 56);
+MEMBER(haigha_publish_args, immediate, 57);
+MEMBER(haigha_publish_args, reserved, 58);
+
+SIZE(haigha_qos_args, 16);
+MEMBER(haigha_qos_args, size, 0);
+MEMBER(haigha_qos_args, prefetch_bytes, 8);
+MEMBER(haigha_qos_args, prefetch_count, 12);
+MEMBER(haigha_qos_args, global, 14);
+MEMBER(haigha_qos_args, reserved, 15);
+
+SIZE(haigha_consume_args, 96);
+MEMBER(haigha_consume_args, size, 0);
+MEMBER(haigha_consume_args, queue, 8);
+MEMBER(haigha_consume_args, consumer_tag, 24);
+MEMBER(haigha_consume_args, deliveries, 40);
+MEMBER(haigha_consume_args, no_local, 80);
+MEMBER(haigha_consume_args, no_ack, 81);
+MEMBER(haigha_consume_args, exclusive, 82);
+MEMBER(haigha_consume_args, reserved, 83);
+MEMBER(haigha_consume_args, arguments, 88);
+
+SIZE(haigha_get_args, 32);
+MEMBER(haigha_get_args, size, 0);
+MEMBER(haigha_get_args, queue, 8);
+MEMBER(haigha_get_args, no_ack, 24);
+MEMBER(haigha_get_args, reserved, 25);
+
+#endif /* LP64 */
+
+VALUE(HAIGHA_OK, 0);
+VALUE(HAIGHA_ERR_ARGUMENT, -1);
+VALUE(HAIGHA_ERR_WOULD_BLOCK, -2);
+VALUE(HAIGHA_ERR_WRONG_THREAD, -3);
+VALUE(HAIGHA_ERR_CLOSED, -4);
+VALUE(HAIGHA_ERR_STALE, -5);
+VALUE(HAIGHA_ERR_NO_MEMORY, -6);
+VALUE(HAIGHA_ERR_STRUCT_VERSION, -7);
+VALUE(HAIGHA_ERR_CHANNEL_LIMIT, -8);
+VALUE(HAIGHA_ERR_FORKED, -9);
+VALUE(HAIGHA_ERR_UNSUPPORTED, -10);
+VALUE(HAIGHA_ERR_MALFORMED, -11);
+VALUE(HAIGHA_ERR_TIMEOUT, -100);
+VALUE(HAIGHA_ERR_IO, -101);
+VALUE(HAIGHA_ERR_TLS, -102);
+VALUE(HAIGHA_ERR_PROTOCOL, -103);
+VALUE(HAIGHA_ERR_AUTH, -104);
+VALUE(HAIGHA_ERR_CHANNEL_CLOSED_BY_BROKER, -105);
+VALUE(HAIGHA_ERR_CONNECTION_CLOSED_BY_BROKER, -106);
+VALUE(HAIGHA_ERR_RESOLVE, -107);
+VALUE(HAIGHA_ERR_HEARTBEAT, -108);
+VALUE(HAIGHA_ERR_INTERNAL, -900);
+
+VALUE(HAIGHA_STAGE_NONE, 0);
+VALUE(HAIGHA_STAGE_RESOLVE, 1);
+VALUE(HAIGHA_STAGE_CONNECT, 2);
+VALUE(HAIGHA_STAGE_TLS, 3);
+VALUE(HAIGHA_STAGE_HANDSHAKE, 4);
+VALUE(HAIGHA_STAGE_OPEN, 5);
+VALUE(HAIGHA_STAGE_READY, 6);
+
+VALUE(HAIGHA_FIELD_BOOL, 116);
+VALUE(HAIGHA_FIELD_INT8, 98);
+VALUE(HAIGHA_FIELD_UINT8, 66);
+VALUE(HAIGHA_FIELD_INT16, 115);
+VALUE(HAIGHA_FIELD_UINT16, 117);
+VALUE(HAIGHA_FIELD_INT32, 73);
+VALUE(HAIGHA_FIELD_UINT32, 105);
+VALUE(HAIGHA_FIELD_INT64, 108);
+VALUE(HAIGHA_FIELD_INT64_L, 76);
+VALUE(HAIGHA_FIELD_FLOAT, 102);
+VALUE(HAIGHA_FIELD_DOUBLE, 100);
+VALUE(HAIGHA_FIELD_DECIMAL, 68);
+VALUE(HAIGHA_FIELD_STRING, 83);
+VALUE(HAIGHA_FIELD_BYTES, 120);
+VALUE(HAIGHA_FIELD_TIMESTAMP, 84);
+VALUE(HAIGHA_FIELD_ARRAY, 65);
+VALUE(HAIGHA_FIELD_TABLE, 70);
+VALUE(HAIGHA_FIELD_VOID, 86);
+
+VALUE(HAIGHA_EVENT_REPLY, 1);
+VALUE(HAIGHA_EVENT_DELIVERY, 2);
+VALUE(HAIGHA_EVENT_OUTCOME, 3);
+VALUE(HAIGHA_EVENT_RETURN, 4);
+VALUE(HAIGHA_EVENT_CONNECTION_STATE, 5);
+VALUE(HAIGHA_EVENT_CHANNEL_STATE, 6);
+VALUE(HAIGHA_EVENT_CONSUMER_CANCELLED, 7);
+VALUE(HAIGHA_EVENT_WRITABLE, 8);
+VALUE(HAIGHA_EVENT_BLOCKED, 9);
+VALUE(HAIGHA_EVENT_UNBLOCKED, 10);
+VALUE(HAIGHA_EVENT_FLOW, 11);
+
+VALUE(HAIGHA_FLAG_REDELIVERED, 1);
+
+VALUE(HAIGHA_OUTCOME_CONFIRMED, 1);
+VALUE(HAIGHA_OUTCOME_NACKED, 2);
+VALUE(HAIGHA_OUTCOME_RETURNED, 3);
+VALUE(HAIGHA_OUTCOME_NOT_SENT, 4);
+VALUE(HAIGHA_OUTCOME_UNKNOWN, 5);
+
+VALUE(HAIGHA_STATE_NEW, 0);
+VALUE(HAIGHA_STATE_OPENING, 1);
+VALUE(HAIGHA_STATE_OPEN, 2);
+VALUE(HAIGHA_STATE_CLOSING, 3);
+VALUE(HAIGHA_STATE_CLOSED, 4);
+
+VALUE(HAIGHA_LOG_ERROR, 0);
+VALUE(HAIGHA_LOG_WARN, 1);
+VALUE(HAIGHA_LOG_INFO, 2);
+VALUE(HAIGHA_LOG_DEBUG, 3);
+VALUE(HAIGHA_LOG_TRACE, 4);
+
+VALUE(HAIGHA_OPTION_STRING, 1);
+VALUE(HAIGHA_OPTION_INT, 2);
+
+VALUE(HAIGHA_PROPERTY_CONTENT_TYPE, 32768);
+VALUE(HAIGHA_PROPERTY_CONTENT_ENCODING, 16384);
+VALUE(HAIGHA_PROPERTY_HEADERS, 8192);
+VALUE(HAIGHA_PROPERTY_DELIVERY_MODE, 4096);
+VALUE(HAIGHA_PROPERTY_PRIORITY, 2048);
+VALUE(HAIGHA_PROPERTY_CORRELATION_ID, 1024);
+VALUE(HAIGHA_PROPERTY_REPLY_TO, 512);
+VALUE(HAIGHA_PROPERTY_EXPIRATION, 256);
+VALUE(HAIGHA_PROPERTY_MESSAGE_ID, 128);
+VALUE(HAIGHA_PROPERTY_TIMESTAMP, 64);
+VALUE(HAIGHA_PROPERTY_TYPE, 32);
+VALUE(HAIGHA_PROPERTY_USER_ID, 16);
+VALUE(HAIGHA_PROPERTY_APP_ID, 8);
+VALUE(HAIGHA_PROPERTY_CLUSTER_ID, 4);
+
+VALUE(HAIGHA_MULTIPLE, 1);
+VALUE(HAIGHA_REQUEUE, 2);
+
+int main(void) {
+    return 0;
+}

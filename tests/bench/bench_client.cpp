@@ -1,0 +1,238 @@
+#include "bench_client.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "bench_peer.h"
+#include "bench_stamp.h"
+
+namespace bench {
+
+namespace {
+
+// What is published before the attached loop has its turn, as in a program of that kind.
+constexpr std::uint64_t messages_per_turn = 4096;
+constexpr std::uint64_t bytes_per_turn = 1024 * 1024;
+// One report for many settled publishes: their producer waits for a part of its window, not for
+// each of them.
+constexpr std::uint64_t settled_per_report = window / 4;
+
+haigha_str str(const std::string& text) {
+    return {text.data(), text.size()};
+}
+
+void check(haigha_status status, haigha_error* error, const char* what) {
+    if (status != HAIGHA_OK) {
+        give_up(std::string(what) + ": " + (error != nullptr ? haigha_error_message(error) : "?"));
+    }
+}
+
+}  // namespace
+
+Client::Client(std::uint16_t port, const ClientOptions& options) : options_(options) {
+    haigha_error* error = nullptr;
+    if (options_.attached) {
+        uv_loop_init(&uv_);
+        check(haigha_loop_attach(&uv_, &loop_, &error), error, "attach");
+    } else {
+        check(haigha_loop_start(&loop_, &error), error, "start");
+    }
+    haigha_options* values = nullptr;
+    check(haigha_options_new(&values, &error), error, "options");
+    std::string uri = "amqp://127.0.0.1:" + std::to_string(port);
+    if (options_.outbox_high_water > 0) {
+        uri += "/%2F?outbox_high_water_bytes=" + std::to_string(options_.outbox_high_water);
+    }
+    check(haigha_options_set_uri(values, str(uri), &error), error, "uri");
+    check(haigha_connection_new(loop_, values, nullptr, &connection_, &error), error, "new");
+    haigha_options_free(values);
+    haigha_then opened = done();
+    check(haigha_connection_open(connection_, &opened, &error), error, "open");
+    wait_done();
+    haigha_channel_args args = HAIGHA_CHANNEL_ARGS_INIT;
+    args.confirm = options_.confirm ? 1 : 0;
+    args.events.fn = &Client::on_channel;
+    args.events.user_data = this;
+    opened = done();
+    check(haigha_channel_open(connection_, &args, &opened, &channel_, &error), error, "channel");
+    wait_done();
+}
+
+Client::~Client() {
+    haigha_error* error = nullptr;
+    const haigha_then closed = done();
+    check(haigha_connection_close(connection_, &closed, &error), error, "close");
+    wait_done();
+    haigha_channel_unref(channel_);
+    haigha_connection_unref(connection_);
+    haigha_loop_unref(loop_);
+    if (options_.attached) {
+        uv_run(&uv_, UV_RUN_DEFAULT);
+        uv_loop_close(&uv_);
+    }
+}
+
+std::int64_t Client::info(const char* name) const {
+    std::int64_t value = 0;
+    haigha_connection_info(connection_, {name, std::strlen(name)}, &value, nullptr);
+    return value;
+}
+
+void Client::measure(Meter meter, std::uint64_t first, std::uint64_t last) {
+    meter_ = meter;
+    next_reading_ = first;
+    last_at_ = last;
+}
+
+void Client::take_reading(std::uint64_t number) {
+    if (number < last_at_) {
+        first_reading_ = meter_();
+        next_reading_ = last_at_;
+    } else {
+        last_reading_ = meter_();
+        next_reading_ = std::numeric_limits<std::uint64_t>::max();
+    }
+}
+
+// ---- publishing
+
+void Client::publish(std::uint64_t count, std::size_t size) {
+    std::string body(size, BENCH_STAMP_FILLER);
+    const std::string key = "bench";
+    haigha_publish_args args = HAIGHA_PUBLISH_ARGS_INIT;
+    args.routing_key = str(key);
+    const std::uint64_t end = published_ + count;
+    last_publish_ = end;
+    const std::uint64_t per_turn =
+        std::clamp<std::uint64_t>(bytes_per_turn / size, 1, messages_per_turn);
+    while (published_ < end) {
+        std::uint64_t batch = std::min(end - published_, per_turn);
+        if (options_.confirm) {
+            std::uint64_t room = 0;
+            wait_until([&] {
+                room = window - (published_ - settled_);
+                return room > 0;
+            });
+            batch = std::min(batch, room);
+        }
+        bool refused = false;
+        for (; batch > 0 && !refused; --batch) {
+            bench_stamp(body.data(), size, published_ + 1);
+            const haigha_status status =
+                haigha_publish(channel_, &args, str(body), nullptr, nullptr);
+            if (status == HAIGHA_ERR_WOULD_BLOCK) {
+                refused = true;
+            } else if (status != HAIGHA_OK) {
+                give_up(std::string("a publish was refused: ") + haigha_status_name(status));
+            } else {
+                ++published_;
+                if (!options_.confirm) passed(published_);
+            }
+        }
+        if (refused) {
+            wait_until([&] { return std::exchange(writable_, false); });
+        } else if (options_.attached) {
+            uv_run(&uv_, UV_RUN_NOWAIT);
+        }
+    }
+    if (options_.confirm) {
+        wait_until([&] { return settled_ == end; });
+    } else {
+        haigha_error* error = nullptr;
+        const haigha_then flushed = done();
+        check(haigha_connection_flush(connection_, &flushed, &error), error, "flush");
+        wait_done();
+    }
+}
+
+void Client::on_channel(const haigha_event* event, void* user_data) {
+    auto* self = static_cast<Client*>(user_data);
+    if (event->type == HAIGHA_EVENT_OUTCOME) {
+        if (event->outcome != HAIGHA_OUTCOME_CONFIRMED) give_up("a publish was not confirmed");
+        self->passed(event->number);
+        if (++self->unreported_ >= settled_per_report || event->number == self->last_publish_) {
+            self->change([&] { self->settled_ += std::exchange(self->unreported_, 0); });
+        }
+    } else if (event->type == HAIGHA_EVENT_WRITABLE) {
+        self->change([&] { self->writable_ = true; });
+    }
+}
+
+// ---- consuming
+
+void Client::consume(std::uint64_t count, std::size_t size, bool ack) {
+    ack_ = ack;
+    size_ = size;
+    expected_ = count;
+    haigha_error* error = nullptr;
+    haigha_qos_args qos = HAIGHA_QOS_ARGS_INIT;
+    qos.prefetch_count = prefetch;
+    check(haigha_qos(channel_, &qos, nullptr, &error), error, "qos");
+    haigha_consume_args args = HAIGHA_CONSUME_ARGS_INIT;
+    const std::string queue = "consume:" + std::to_string(size) + ":" + std::to_string(count);
+    args.queue = str(queue);
+    args.no_ack = ack ? 0 : 1;
+    args.deliveries.fn = &Client::on_delivery;
+    args.deliveries.user_data = this;
+    check(haigha_consume(channel_, &args, nullptr, &error), error, "consume");
+    wait_until([&] { return all_received_; });
+    if (wrong_ > 0) give_up(std::to_string(wrong_) + " deliveries are not what was sent");
+}
+
+void Client::on_delivery(const haigha_event* event, void* user_data) {
+    auto* self = static_cast<Client*>(user_data);
+    if (event->type != HAIGHA_EVENT_DELIVERY) return;
+    const std::uint64_t number = ++self->received_;
+    if (event->number != number || event->body.size != self->size_ ||
+        bench_stamped(event->body.data, event->body.size, number) == 0) {
+        ++self->wrong_;
+    }
+    if (self->ack_ && haigha_ack(event->channel, event->number, 0, nullptr) != HAIGHA_OK) {
+        give_up("an ack was refused");
+    }
+    self->passed(number);
+    if (number == self->expected_) self->change([&] { self->all_received_ = true; });
+}
+
+// ---- waiting
+
+template <class Condition>
+void Client::wait_until(Condition condition) {
+    if (options_.attached) {
+        while (!condition())
+            uv_run(&uv_, UV_RUN_ONCE);
+        return;
+    }
+    std::unique_lock lock(mutex_);
+    wake_.wait(lock, condition);
+}
+
+template <class Change>
+void Client::change(Change what) {
+    if (options_.attached) {
+        what();
+        return;
+    }
+    {
+        const std::lock_guard lock(mutex_);
+        what();
+    }
+    wake_.notify_one();
+}
+
+haigha_then Client::done() {
+    return {&Client::on_done, this, nullptr, nullptr, 0};
+}
+
+void Client::on_done(const haigha_event* event, void* user_data) {
+    if (event->error != nullptr) give_up(haigha_error_message(event->error));
+    auto* self = static_cast<Client*>(user_data);
+    self->change([&] { self->done_ = true; });
+}
+
+void Client::wait_done() {
+    wait_until([&] { return std::exchange(done_, false); });
+}
+
+}  // namespace bench

@@ -1,0 +1,193 @@
+// Every function of the header with nothing but NULL and 0: an error by its name, or no effect.
+#include <gtest/gtest.h>
+#include <haigha/haigha.h>
+
+#include <cstring>
+#include <string>
+#include <type_traits>
+
+#include "support/api_fixture.h"
+
+namespace haigha::test {
+namespace {
+
+template <class T>
+T nothing(haigha_error** error) {
+    if constexpr (std::is_same_v<T, haigha_error**>) {
+        return error;
+    } else {
+        return T{};
+    }
+}
+
+template <class Result, class... Arguments>
+Result call(Result (*function)(Arguments...), haigha_error** error) {
+    return function(nothing<Arguments>(error)...);
+}
+template <class Result, class... Arguments>
+constexpr bool tells_details(Result (*)(Arguments...)) {
+    return (std::is_same_v<Arguments, haigha_error**> || ...);
+}
+
+template <class Function>
+void expect_argument(const char* name, Function* function) {
+    EXPECT_EQ(call(function, nullptr), HAIGHA_ERR_ARGUMENT) << name;
+    haigha_error* error = nullptr;
+    EXPECT_EQ(call(function, &error), HAIGHA_ERR_ARGUMENT) << name;
+    const ErrorHandle owner(error);
+    EXPECT_EQ(error != nullptr, tells_details(function)) << name;
+    if (error == nullptr) return;
+    EXPECT_EQ(haigha_error_status(error), HAIGHA_ERR_ARGUMENT) << name;
+    EXPECT_NE(std::strstr(haigha_error_message(error), "NULL"), nullptr)
+        << name << ": " << haigha_error_message(error);
+}
+#define EXPECT_ARGUMENT(function) expect_argument(#function, &(function))
+
+// rules 100, 150
+TEST(NullArguments, FallibleFunctionsNameTheArgument) {
+    EXPECT_ARGUMENT(haigha_ack);
+    EXPECT_ARGUMENT(haigha_cancel);
+    EXPECT_ARGUMENT(haigha_cancel_wait);
+    EXPECT_ARGUMENT(haigha_channel_close);
+    EXPECT_ARGUMENT(haigha_channel_close_wait);
+    EXPECT_ARGUMENT(haigha_channel_flow);
+    EXPECT_ARGUMENT(haigha_channel_flow_wait);
+    EXPECT_ARGUMENT(haigha_channel_open);
+    EXPECT_ARGUMENT(haigha_channel_open_wait);
+    EXPECT_ARGUMENT(haigha_channel_set_events);
+    EXPECT_ARGUMENT(haigha_confirm_select);
+    EXPECT_ARGUMENT(haigha_confirm_select_wait);
+    EXPECT_ARGUMENT(haigha_connection_close);
+    EXPECT_ARGUMENT(haigha_connection_close_wait);
+    EXPECT_ARGUMENT(haigha_connection_flush);
+    EXPECT_ARGUMENT(haigha_connection_flush_wait);
+    EXPECT_ARGUMENT(haigha_connection_info);
+    EXPECT_ARGUMENT(haigha_connection_new);
+    EXPECT_ARGUMENT(haigha_connection_open);
+    EXPECT_ARGUMENT(haigha_connection_open_wait);
+    EXPECT_ARGUMENT(haigha_connection_server_properties);
+    EXPECT_ARGUMENT(haigha_connection_set_events);
+    EXPECT_ARGUMENT(haigha_consume);
+    EXPECT_ARGUMENT(haigha_consume_wait);
+    EXPECT_ARGUMENT(haigha_cursor_enter);
+    EXPECT_ARGUMENT(haigha_cursor_next);
+    EXPECT_ARGUMENT(haigha_exchange_bind);
+    EXPECT_ARGUMENT(haigha_exchange_bind_wait);
+    EXPECT_ARGUMENT(haigha_exchange_declare);
+    EXPECT_ARGUMENT(haigha_exchange_declare_wait);
+    EXPECT_ARGUMENT(haigha_exchange_delete);
+    EXPECT_ARGUMENT(haigha_exchange_delete_wait);
+    EXPECT_ARGUMENT(haigha_exchange_unbind);
+    EXPECT_ARGUMENT(haigha_exchange_unbind_wait);
+    EXPECT_ARGUMENT(haigha_get);
+    EXPECT_ARGUMENT(haigha_get_wait);
+    EXPECT_ARGUMENT(haigha_inbox_new);
+    EXPECT_ARGUMENT(haigha_inbox_poll);
+    EXPECT_ARGUMENT(haigha_loop_attach_checked);
+    EXPECT_ARGUMENT(haigha_loop_close);
+    EXPECT_ARGUMENT(haigha_loop_set_log);
+    EXPECT_ARGUMENT(haigha_loop_start);
+    EXPECT_ARGUMENT(haigha_message_headers);
+    EXPECT_ARGUMENT(haigha_message_properties);
+    EXPECT_ARGUMENT(haigha_nack);
+    EXPECT_ARGUMENT(haigha_options_describe);
+    EXPECT_ARGUMENT(haigha_options_new);
+    EXPECT_ARGUMENT(haigha_options_set_int);
+    EXPECT_ARGUMENT(haigha_options_set_string);
+    EXPECT_ARGUMENT(haigha_options_set_uri);
+    EXPECT_ARGUMENT(haigha_publish);
+    EXPECT_ARGUMENT(haigha_publish_wait);
+    EXPECT_ARGUMENT(haigha_qos);
+    EXPECT_ARGUMENT(haigha_qos_wait);
+    EXPECT_ARGUMENT(haigha_queue_bind);
+    EXPECT_ARGUMENT(haigha_queue_bind_wait);
+    EXPECT_ARGUMENT(haigha_queue_declare);
+    EXPECT_ARGUMENT(haigha_queue_declare_wait);
+    EXPECT_ARGUMENT(haigha_queue_delete);
+    EXPECT_ARGUMENT(haigha_queue_delete_wait);
+    EXPECT_ARGUMENT(haigha_queue_purge);
+    EXPECT_ARGUMENT(haigha_queue_purge_wait);
+    EXPECT_ARGUMENT(haigha_queue_unbind);
+    EXPECT_ARGUMENT(haigha_queue_unbind_wait);
+    EXPECT_ARGUMENT(haigha_recover);
+    EXPECT_ARGUMENT(haigha_recover_wait);
+    EXPECT_ARGUMENT(haigha_reject);
+    EXPECT_ARGUMENT(haigha_table_add);
+    EXPECT_ARGUMENT(haigha_table_add_bool);
+    EXPECT_ARGUMENT(haigha_table_add_double);
+    EXPECT_ARGUMENT(haigha_table_add_int);
+    EXPECT_ARGUMENT(haigha_table_add_string);
+    EXPECT_ARGUMENT(haigha_table_add_table);
+    EXPECT_ARGUMENT(haigha_table_cursor);
+    EXPECT_ARGUMENT(haigha_table_new);
+    EXPECT_ARGUMENT(haigha_table_new_array);
+    EXPECT_ARGUMENT(haigha_tx_commit);
+    EXPECT_ARGUMENT(haigha_tx_commit_wait);
+    EXPECT_ARGUMENT(haigha_tx_rollback);
+    EXPECT_ARGUMENT(haigha_tx_rollback_wait);
+    EXPECT_ARGUMENT(haigha_tx_select);
+    EXPECT_ARGUMENT(haigha_tx_select_wait);
+}
+
+TEST(NullArguments, AccessorsAnswerNothing) {
+    EXPECT_EQ(haigha_channel_id(nullptr), 0);
+    EXPECT_EQ(haigha_channel_state(nullptr), HAIGHA_STATE_CLOSED);
+    EXPECT_EQ(haigha_channel_last_error(nullptr), nullptr);
+    EXPECT_EQ(haigha_connection_state(nullptr), HAIGHA_STATE_CLOSED);
+    EXPECT_EQ(haigha_connection_last_error(nullptr), nullptr);
+    EXPECT_EQ(haigha_error_status(nullptr), HAIGHA_OK);
+    EXPECT_STREQ(haigha_error_message(nullptr), "");
+    EXPECT_EQ(haigha_error_reply_code(nullptr), 0);
+    EXPECT_EQ(haigha_error_reply_text(nullptr).size, 0U);
+    EXPECT_EQ(haigha_error_class_id(nullptr), 0);
+    EXPECT_EQ(haigha_error_method_id(nullptr), 0);
+    EXPECT_STREQ(haigha_error_method_name(nullptr), "");
+    EXPECT_EQ(haigha_error_stage(nullptr), HAIGHA_STAGE_NONE);
+    EXPECT_STREQ(haigha_error_stage_name(nullptr), "");
+    EXPECT_EQ(haigha_error_channel_id(nullptr), 0);
+    EXPECT_EQ(haigha_error_host(nullptr).size, 0U);
+    EXPECT_EQ(haigha_error_os_errno(nullptr), 0);
+    EXPECT_EQ(haigha_error_copy(nullptr), nullptr);
+    EXPECT_EQ(haigha_inbox_fd(nullptr), -1);
+    EXPECT_EQ(haigha_message_body(nullptr).size, 0U);
+    EXPECT_EQ(haigha_message_exchange(nullptr).size, 0U);
+    EXPECT_EQ(haigha_message_routing_key(nullptr).size, 0U);
+    EXPECT_EQ(haigha_message_delivery_tag(nullptr), 0U);
+    EXPECT_EQ(haigha_message_redelivered(nullptr), 0);
+    EXPECT_EQ(haigha_reply_queue(nullptr).size, 0U);
+    EXPECT_EQ(haigha_reply_message_count(nullptr), 0U);
+    EXPECT_EQ(haigha_reply_consumer_count(nullptr), 0U);
+    EXPECT_EQ(haigha_reply_consumer_tag(nullptr).size, 0U);
+    EXPECT_EQ(haigha_reply_message(nullptr), nullptr);
+    EXPECT_EQ(haigha_reply_outcome(nullptr), 0);
+}
+
+TEST(NullArguments, ReferencesOfNothing) {
+    EXPECT_EQ(haigha_channel_ref(nullptr), nullptr);
+    EXPECT_EQ(haigha_connection_ref(nullptr), nullptr);
+    EXPECT_EQ(haigha_inbox_ref(nullptr), nullptr);
+    EXPECT_EQ(haigha_loop_ref(nullptr), nullptr);
+    EXPECT_EQ(haigha_message_ref(nullptr), nullptr);
+    EXPECT_EQ(haigha_reply_ref(nullptr), nullptr);
+    haigha_channel_unref(nullptr);
+    haigha_connection_unref(nullptr);
+    haigha_inbox_unref(nullptr);
+    haigha_loop_unref(nullptr);
+    haigha_message_unref(nullptr);
+    haigha_reply_unref(nullptr);
+    haigha_error_free(nullptr);
+    haigha_options_free(nullptr);
+    haigha_table_free(nullptr);
+}
+
+TEST(NullArguments, EveryStatusHasAName) {
+    for (haigha_status status = -1000; status <= 100; ++status)
+        ASSERT_NE(haigha_status_name(status), nullptr);
+    EXPECT_STREQ(haigha_status_name(HAIGHA_OK), "HAIGHA_OK");
+    EXPECT_STREQ(haigha_status_name(HAIGHA_ERR_TIMEOUT), "HAIGHA_ERR_TIMEOUT");
+    EXPECT_EQ(haigha_version(), static_cast<std::uint32_t>(HAIGHA_VERSION));
+    EXPECT_STRNE(haigha_version_string(), "");
+}
+
+}  // namespace
+}  // namespace haigha::test

@@ -1,0 +1,184 @@
+// Publisher confirms on a real broker: one outcome for each message, nacks, returns before them.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "support/api_fixture.h"
+
+namespace haigha::test {
+namespace {
+
+class Confirms : public ApiTest {
+  protected:
+    void SetUp() override {
+        ApiTest::SetUp();
+        if (IsSkipped()) return;
+        connection_ = connect();
+        then_ = events_.then(3);
+        channel_ = open_channel(connection_.get(), &then_, true);
+        ch_ = channel_.get();
+        queue_ = declare_queue(ch_);
+    }
+    // A queue that takes one message and refuses the others.
+    std::string full_queue() {
+        TableHandle arguments;
+        EXPECT_EQ(HAIGHA_OK, haigha_table_new(out(arguments), error_));
+        EXPECT_EQ(HAIGHA_OK, haigha_table_add_int(arguments.get(), str("x-max-length"), 1, error_));
+        EXPECT_EQ(HAIGHA_OK, haigha_table_add_string(arguments.get(), str("x-overflow"),
+                                                     str("reject-publish"), error_));
+        const std::string queue = declare_queue(ch_, arguments.get());
+        EXPECT_EQ(HAIGHA_OK, publish(ch_, queue, "1")) << error_;
+        EXPECT_EQ(HAIGHA_OK, publish(ch_, queue, "2")) << error_;
+        return queue;
+    }
+
+    ConnectionHandle connection_;
+    EventLog events_;
+    haigha_then then_{};
+    ChannelHandle channel_;
+    haigha_channel* ch_ = nullptr;
+    std::string queue_;
+};
+
+TEST_F(Confirms, EachPublishEndsInOneOutcome) {
+    constexpr std::size_t count = 1000;
+    std::vector<int> places(count);
+    for (std::size_t i = 0; i < count; ++i) {
+        std::uint64_t sequence = 0;
+        ASSERT_EQ(HAIGHA_OK, publish(ch_, queue_, "x", &sequence, &places[i])) << error_;
+        EXPECT_EQ(sequence, i + 1);
+    }
+    events_.wait_count(HAIGHA_EVENT_OUTCOME, count);
+    ASSERT_EQ(HAIGHA_OK, haigha_channel_close_wait(ch_, -1, error_)) << error_;
+    std::vector<int> outcomes(count, 0);
+    for (const Recorded& event : events_.events()) {
+        if (event.type != HAIGHA_EVENT_OUTCOME) continue;
+        ASSERT_GE(event.number, 1U);
+        ASSERT_LE(event.number, count);
+        ++outcomes[event.number - 1];
+        EXPECT_EQ(event.outcome, HAIGHA_OUTCOME_CONFIRMED);
+        EXPECT_EQ(event.user_data, &places[event.number - 1]);
+        EXPECT_EQ(event.tag, 3U);
+    }
+    EXPECT_EQ(outcomes, std::vector<int>(count, 1));
+}
+
+TEST_F(Confirms, SelectLater) {
+    EventLog events;
+    const haigha_then then = events.then();
+    const ChannelHandle channel = open_channel(connection_.get(), &then);
+    std::uint64_t sequence = 99;
+    ASSERT_EQ(HAIGHA_OK, publish(channel.get(), queue_, "before", &sequence)) << error_;
+    EXPECT_EQ(sequence, 0U);
+    // Pipelined: what is published behind the select is confirmed.
+    EventLog selected;
+    const haigha_then done = selected.then();
+    ASSERT_EQ(HAIGHA_OK, haigha_confirm_select(channel.get(), &done, error_)) << error_;
+    ASSERT_EQ(HAIGHA_OK, publish(channel.get(), queue_, "after", &sequence)) << error_;
+    EXPECT_EQ(sequence, 1U);
+    EXPECT_EQ(events.wait_for(HAIGHA_EVENT_OUTCOME).number, 1U);
+    EXPECT_FALSE(selected.reply().failed);
+
+    const ChannelHandle waiting = open_channel(connection_.get());
+    EXPECT_EQ(HAIGHA_OK, haigha_confirm_select_wait(waiting.get(), -1, nullptr, error_)) << error_;
+    ReplyHandle reply;
+    haigha_publish_args args = HAIGHA_PUBLISH_ARGS_INIT;
+    args.routing_key = str(queue_);
+    ASSERT_EQ(HAIGHA_OK,
+              haigha_publish_wait(waiting.get(), &args, str("x"), -1, out(reply), error_))
+        << error_;
+    EXPECT_EQ(haigha_reply_outcome(reply.get()), HAIGHA_OUTCOME_CONFIRMED);
+}
+
+TEST_F(Confirms, PublishWaitWithoutConfirmsHasNoOutcome) {
+    const ChannelHandle plain = open_channel(connection_.get());
+    haigha_publish_args args = HAIGHA_PUBLISH_ARGS_INIT;
+    args.routing_key = str(queue_);
+    ReplyHandle reply;
+    ASSERT_EQ(HAIGHA_OK, haigha_publish_wait(plain.get(), &args, str("x"), -1, out(reply), error_))
+        << error_;
+    EXPECT_EQ(haigha_reply_outcome(reply.get()), 0);
+    // The reply may be left away.
+    EXPECT_EQ(HAIGHA_OK,
+              haigha_publish_wait(plain.get(), &args, str("x"), -1, nullptr, error_)) << error_;
+}
+
+TEST_F(Confirms, NackedByAFullQueue) {
+    const std::string queue = full_queue();
+    events_.wait_count(HAIGHA_EVENT_OUTCOME, 2);
+    ASSERT_EQ(HAIGHA_OK, publish(ch_, queue, "3")) << error_;
+    const Recorded third = events_.wait_for(HAIGHA_EVENT_OUTCOME, 2);
+    EXPECT_EQ(third.number, 3U);
+    EXPECT_EQ(third.outcome, HAIGHA_OUTCOME_NACKED);
+
+    haigha_publish_args args = HAIGHA_PUBLISH_ARGS_INIT;
+    args.routing_key = str(queue);
+    ReplyHandle reply;
+    ASSERT_EQ(HAIGHA_OK, haigha_publish_wait(ch_, &args, str("4"), -1, out(reply), error_))
+        << error_;
+    EXPECT_EQ(haigha_reply_outcome(reply.get()), HAIGHA_OUTCOME_NACKED);
+    EXPECT_EQ(events_.count(HAIGHA_EVENT_OUTCOME), 3U);  // none for a waiting publish
+}
+
+// rule 66
+TEST_F(Confirms, AReturnComesBeforeTheConfirmOfItsMessage) {
+    constexpr int count = 300;
+    for (int i = 0; i < count; ++i) {
+        haigha_publish_args args = HAIGHA_PUBLISH_ARGS_INIT;
+        args.routing_key = i % 3 == 0 ? str("haigha-test-nowhere") : str(queue_);
+        args.mandatory = 1;
+        const std::string body = std::to_string(i + 1);
+        ASSERT_EQ(HAIGHA_OK, haigha_publish(ch_, &args, str(body), nullptr, error_)) << error_;
+    }
+    events_.wait_count(HAIGHA_EVENT_OUTCOME, count);
+    std::vector<bool> returned(count + 1, false);
+    std::size_t returns = 0;
+    std::uint64_t last_return = 0;
+    for (const Recorded& event : events_.events()) {
+        if (event.type == HAIGHA_EVENT_RETURN) {
+            const std::uint64_t sequence = std::stoull(event.body);
+            EXPECT_GT(sequence, last_return);
+            last_return = sequence;
+            returned[sequence] = true;
+            ++returns;
+        } else if (event.type == HAIGHA_EVENT_OUTCOME && (event.number - 1) % 3 == 0) {
+            EXPECT_TRUE(returned[event.number]) << event.number;
+        }
+    }
+    EXPECT_EQ(returns, static_cast<std::size_t>(count) / 3);
+}
+
+// rules 5, 32: a publish that closes its channel has an outcome too.
+TEST_F(Confirms, WhatAClosedChannelLeavesIsUnknownOrNotSent) {
+    haigha_publish_args args = HAIGHA_PUBLISH_ARGS_INIT;
+    args.exchange = str("haigha-test-no-such-exchange");
+    std::size_t taken = 0;
+    for (int i = 0; i < 50; ++i)
+        taken += haigha_publish(ch_, &args, str("x"), nullptr, nullptr) == HAIGHA_OK ? 1U : 0U;
+    const Recorded closed = events_.state(HAIGHA_STATE_CLOSED);
+    EXPECT_EQ(closed.reply_code, 404);
+    EXPECT_EQ(closed.method, "basic.publish");
+    EXPECT_EQ(closed.reply_text,
+              "NOT_FOUND - no exchange 'haigha-test-no-such-exchange' in vhost '/'");
+    events_.wait_count(HAIGHA_EVENT_OUTCOME, taken);
+    EXPECT_EQ(events_.count(HAIGHA_EVENT_OUTCOME), taken);
+    for (const Recorded& event : events_.events()) {
+        if (event.type != HAIGHA_EVENT_OUTCOME) continue;
+        EXPECT_TRUE(event.outcome == HAIGHA_OUTCOME_UNKNOWN ||
+                    event.outcome == HAIGHA_OUTCOME_NOT_SENT)
+            << event.outcome;
+    }
+    EXPECT_EQ(haigha_connection_state(connection_.get()), HAIGHA_STATE_OPEN);
+    EXPECT_EQ(HAIGHA_ERR_CLOSED, publish(ch_, queue_, "late"));
+    EXPECT_EQ(error_.code(), 404) << "the original reason";
+}
+
+TEST_F(Confirms, NotTogetherWithTransactions) {
+    EXPECT_EQ(HAIGHA_ERR_CHANNEL_CLOSED_BY_BROKER, haigha_tx_select_wait(ch_, -1, nullptr, error_));
+    EXPECT_EQ(error_.code(), 406);
+    EXPECT_EQ(error_.method(), "tx.select");
+}
+
+}  // namespace
+}  // namespace haigha::test

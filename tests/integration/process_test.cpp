@@ -1,0 +1,214 @@
+// The library and its process: fork, SIGPIPE, many descriptors, and an exit in the middle.
+#include <gtest/gtest.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "support/api_fixture.h"
+#include "support/tcp_peer.h"
+
+namespace haigha::test {
+namespace {
+
+class Process : public ApiTest {};
+
+// rule 35: the child may call, and is told FORKED; what it drops does not disturb the parent.
+TEST_F(Process, AForkedChildIsToldSo) {
+    ConnectionHandle connection = connect();
+    ChannelHandle channel = open_channel(connection.get());
+    const std::string queue = declare_queue(channel.get());
+    InboxHandle inbox;
+    ASSERT_EQ(HAIGHA_OK, haigha_inbox_new(0, out(inbox), error_));
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+        // No GoogleTest in here: the number of the first wrong answer is the exit status.
+        int step = 0;
+        const auto forked = [&](haigha_status status) {
+            ++step;
+            if (status != HAIGHA_ERR_FORKED) ::_exit(step);
+        };
+        haigha_queue_declare_args declare = HAIGHA_QUEUE_DECLARE_ARGS_INIT;
+        haigha_publish_args publish_args = HAIGHA_PUBLISH_ARGS_INIT;
+        haigha_connection* other = nullptr;
+        haigha_channel* none = nullptr;
+        std::int64_t number = 0;
+        haigha_then nobody{};
+        forked(haigha_publish(channel.get(), &publish_args, str("x"), nullptr, nullptr));
+        forked(haigha_publish_wait(channel.get(), &publish_args, str("x"), 10, nullptr, nullptr));
+        forked(haigha_queue_declare(channel.get(), &declare, nullptr, nullptr));
+        forked(haigha_queue_declare_wait(channel.get(), &declare, 10, nullptr, nullptr));
+        forked(haigha_ack(channel.get(), 1, 0, nullptr));
+        forked(haigha_channel_close(channel.get(), nullptr, nullptr));
+        forked(haigha_channel_set_events(channel.get(), &nobody, nullptr));
+        forked(haigha_channel_open(connection.get(), nullptr, nullptr, &none, nullptr));
+        forked(haigha_connection_set_events(connection.get(), &nobody, nullptr));
+        forked(haigha_connection_flush_wait(connection.get(), 10, nullptr));
+        forked(haigha_connection_close_wait(connection.get(), 10, nullptr));
+        forked(haigha_connection_info(connection.get(), str("channels"), &number, nullptr));
+        forked(haigha_connection_new(loop_.get(), nullptr, nullptr, &other, nullptr));
+        forked(haigha_loop_set_log(loop_.get(), 0, nullptr, nullptr, nullptr, nullptr));
+        forked(haigha_loop_close(loop_.get(), nullptr, nullptr));
+        // Asking is harmless, and so is dropping.
+        (void)haigha_connection_state(connection.get());
+        (void)haigha_channel_id(channel.get());
+        haigha_error_free(haigha_connection_last_error(connection.get()));
+        channel.reset();
+        connection.reset();
+        inbox.reset();
+        loop_.reset();
+        ::_exit(0);
+    }
+    int status = -1;
+    ASSERT_EQ(child, ::waitpid(child, &status, 0));
+    ASSERT_TRUE(WIFEXITED(status)) << "the child was killed by signal " << WTERMSIG(status);
+    EXPECT_EQ(WEXITSTATUS(status), 0) << "the number of the call that was not refused";
+    // One clean stream: the parent goes on.
+    for (int i = 0; i < 10; ++i)
+        ASSERT_EQ(HAIGHA_OK, publish(channel.get(), queue, "x")) << error_;
+    EXPECT_TRUE(wait_messages(channel.get(), queue, 10));
+    EXPECT_EQ(HAIGHA_OK, haigha_connection_close_wait(connection.get(), -1, error_)) << error_;
+}
+
+// rule 34: no select() anywhere.
+TEST_F(Process, DescriptorsBeyond1024) {
+    rlimit limit{};
+    ASSERT_EQ(0, ::getrlimit(RLIMIT_NOFILE, &limit));
+    const rlimit before = limit;
+    if (limit.rlim_max < 1200) GTEST_SKIP() << "the system allows too few descriptors";
+    limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, 4096);
+    ASSERT_EQ(0, ::setrlimit(RLIMIT_NOFILE, &limit));
+    std::vector<int> descriptors;
+    while (descriptors.empty() || descriptors.back() < 1030) {
+        descriptors.push_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+        ASSERT_GE(descriptors.back(), 0);
+    }
+    {
+        const LoopHandle loop = start_loop();
+        const ConnectionHandle connection = new_connection(loop.get(), options().get());
+        ASSERT_EQ(HAIGHA_OK, haigha_connection_open_wait(connection.get(), -1, error_)) << error_;
+        const ChannelHandle channel = open_channel(connection.get());
+        const std::string queue = declare_queue(channel.get());
+        InboxHandle inbox;
+        ASSERT_EQ(HAIGHA_OK, haigha_inbox_new(0, out(inbox), error_)) << error_;
+        EXPECT_GT(haigha_inbox_fd(inbox.get()), 1024);
+        haigha_then then{};
+        then.inbox = inbox.get();
+        ASSERT_EQ(HAIGHA_OK, consume(channel.get(), queue, then, true)) << error_;
+        ASSERT_EQ(HAIGHA_OK, publish(channel.get(), queue, "x")) << error_;
+        haigha_event event{};
+        std::size_t count = 0;
+        ASSERT_EQ(HAIGHA_OK, haigha_inbox_poll(inbox.get(), &event, sizeof event, 1, 60'000, &count,
+                                               error_)) << error_;
+        EXPECT_EQ(count, 1U);
+        close_loop(loop.get());
+    }
+    for (const int descriptor : descriptors)
+        ::close(descriptor);
+    ::setrlimit(RLIMIT_NOFILE, &before);
+}
+
+// What a peer that goes away in the handshake leaves: a write to a reset connection, at the default
+// disposition of SIGPIPE (rule 93).
+haigha_status publish_into_reset(haigha_loop* loop, TcpPeer& peer, const std::function<void()>& wait) {
+    Err error;
+    const ConnectionHandle connection = new_connection(loop, peer.options().get());
+    EventLog log;
+    const haigha_then then = log.then();
+    EXPECT_EQ(HAIGHA_OK, haigha_connection_open(connection.get(), &then, error)) << error;
+    // Taken while the peer is going away: flushes and calls until it is known.
+    while (haigha_connection_state(connection.get()) != HAIGHA_STATE_CLOSED) {
+        haigha_connection_flush(connection.get(), nullptr, nullptr);
+        wait();
+    }
+    const Recorded reply = log.reply();
+    EXPECT_TRUE(reply.failed);
+    return reply.status;
+}
+
+TEST_F(Process, APeerThatResetsIsNoSignal) {
+    struct sigaction action {};
+    ASSERT_EQ(0, ::sigaction(SIGPIPE, nullptr, &action));
+    ASSERT_EQ(action.sa_handler, SIG_DFL);
+    for (int i = 0; i < 20; ++i) {
+        TcpPeer peer([](TcpPeer::Client& client) { client.reset(); });
+        EXPECT_EQ(HAIGHA_ERR_IO,
+                  publish_into_reset(loop_.get(), peer, [] { std::this_thread::yield(); }));
+    }
+    // The same in a loop of the program's own.
+    uv_loop_t uv;
+    ASSERT_EQ(0, uv_loop_init(&uv));
+    LoopHandle attached;
+    ASSERT_EQ(HAIGHA_OK, haigha_loop_attach(&uv, out(attached), error_)) << error_;
+    for (int i = 0; i < 20; ++i) {
+        TcpPeer peer([](TcpPeer::Client& client) { client.reset(); });
+        EXPECT_EQ(HAIGHA_ERR_IO, publish_into_reset(attached.get(), peer,
+                                                    [&] { uv_run(&uv, UV_RUN_NOWAIT); }));
+    }
+    attached.reset();
+    EXPECT_EQ(0, uv_run(&uv, UV_RUN_DEFAULT));
+    EXPECT_EQ(0, uv_loop_close(&uv));
+    // The library leaves the process's signals alone.
+    ASSERT_EQ(0, ::sigaction(SIGPIPE, nullptr, &action));
+    EXPECT_EQ(action.sa_handler, SIG_DFL);
+}
+
+class ProcessDeathTest : public ApiTest {
+  protected:
+    void SetUp() override {
+        testing::GTEST_FLAG(death_test_style) = "threadsafe";
+        ApiTest::SetUp();
+    }
+};
+
+// rule 124: a process ends while events wait and a consumer runs, and nothing was closed.
+TEST_F(ProcessDeathTest, ExitWithALiveConnection) {
+    EXPECT_EXIT(
+        {
+            const LoopHandle loop = start_loop();
+            ConnectionHandle connection = new_connection(loop.get(), options().get());
+            haigha_connection_open_wait(connection.get(), -1, nullptr);
+            ChannelHandle channel = open_channel(connection.get());
+            const std::string queue = declare_queue(channel.get());
+            InboxHandle inbox;
+            haigha_inbox_new(0, out(inbox), nullptr);
+            haigha_then then{};
+            then.inbox = inbox.get();
+            consume(channel.get(), queue, then, true);
+            for (int i = 0; i < 1000; ++i)
+                publish(channel.get(), queue, "x");
+            haigha_event event{};
+            std::size_t count = 0;
+            haigha_inbox_poll(inbox.get(), &event, sizeof event, 1, 60'000, &count, nullptr);
+            // Nothing is dropped: as in a language whose objects are left to the system.
+            (void)inbox.release();
+            (void)channel.release();
+            (void)connection.release();
+            std::quick_exit(count == 1 ? 0 : 9);
+        },
+        testing::ExitedWithCode(0), "");
+}
+
+TEST_F(ProcessDeathTest, ReturnFromMainWithALiveConnection) {
+    EXPECT_EXIT(
+        {
+            haigha_loop* loop = start_loop().release();
+            haigha_connection* const connection =
+                new_connection(loop, options().get()).release();
+            haigha_connection_open_wait(connection, -1, nullptr);
+            haigha_channel* const channel = open_channel(connection).release();
+            publish(channel, "", "x");
+            std::exit(0);
+        },
+        testing::ExitedWithCode(0), "");
+}
+
+}  // namespace
+}  // namespace haigha::test

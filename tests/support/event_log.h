@@ -1,0 +1,235 @@
+// Records the events of callbacks, lets a test wait for them with a deadline, and counts releases.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <haigha/haigha.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "support/api_handles.h"
+
+namespace haigha::test {
+
+// How long a test waits for what has to come. Only a failure takes so long.
+inline constexpr std::chrono::seconds patience{60};
+
+// A copy of an event that outlives it.
+struct Recorded {
+    std::uint32_t type = 0;
+    std::uint32_t flags = 0;
+    std::uint64_t tag = 0;
+    std::uint64_t number = 0;
+    void* user_data = nullptr;
+    bool failed = false;
+    haigha_status status = HAIGHA_OK;
+    int reply_code = 0;
+    std::string reply_text;
+    std::string error;
+    std::string method;
+    std::string stage;
+    std::string queue;
+    std::uint32_t message_count = 0;
+    std::uint32_t consumer_count = 0;
+    bool has_reply = false;
+    bool has_message = false;
+    std::string exchange;
+    std::string routing_key;
+    std::string consumer_tag;
+    std::string body;
+    std::uint32_t channel_id = 0;
+    int outcome = 0;
+    int state = 0;
+    int previous_state = 0;
+    std::thread::id thread;
+};
+
+inline Recorded recorded(const haigha_event& event) {
+    Recorded copy;
+    copy.type = event.type;
+    copy.flags = event.flags;
+    copy.tag = event.tag;
+    copy.number = event.number;
+    copy.user_data = event.user_data;
+    copy.failed = event.error != nullptr;
+    copy.status = haigha_error_status(event.error);
+    copy.reply_code = haigha_error_reply_code(event.error);
+    copy.reply_text = view(haigha_error_reply_text(event.error));
+    copy.error = haigha_error_message(event.error);
+    copy.method = haigha_error_method_name(event.error);
+    copy.stage = haigha_error_stage_name(event.error);
+    copy.has_reply = event.reply != nullptr;
+    copy.queue = view(haigha_reply_queue(event.reply));
+    copy.message_count = haigha_reply_message_count(event.reply);
+    copy.consumer_count = haigha_reply_consumer_count(event.reply);
+    copy.has_message = event.message != nullptr;
+    copy.exchange = view(event.exchange);
+    copy.routing_key = view(event.routing_key);
+    copy.consumer_tag = event.type == HAIGHA_EVENT_REPLY ? view(haigha_reply_consumer_tag(event.reply))
+                                                         : view(event.consumer_tag);
+    copy.body = view(event.body);
+    copy.channel_id = event.channel_id;
+    copy.outcome = event.outcome;
+    copy.state = event.state;
+    copy.previous_state = event.previous_state;
+    copy.thread = std::this_thread::get_id();
+    return copy;
+}
+
+class EventLog {
+  public:
+    // Runs in the callback, before the event is recorded.
+    using Hook = std::function<void(const haigha_event&)>;
+
+    EventLog() : state_(std::make_shared<State>()) { keep(state_); }
+    explicit EventLog(Hook hook) : EventLog() { state_->hook = std::move(hook); }
+
+    haigha_then then(std::uint64_t tag = 0) {
+        const std::lock_guard lock(state_->mutex);
+        auto& registration = state_->registrations.emplace_back(new Registration{state_.get()});
+        return {&on_event, registration.get(), &on_release, nullptr, tag};
+    }
+
+    // Waits until `done`, which sees all events so far; fails the test when it takes too long.
+    template <class Done>
+    bool wait(Done done, const char* what, std::chrono::milliseconds limit = patience) {
+        std::unique_lock lock(state_->mutex);
+        const bool came =
+            state_->changed.wait_for(lock, limit, [&] { return done(state_->events); });
+        EXPECT_TRUE(came) << "waited for " << what << "; " << state_->events.size() << " events came";
+        return came;
+    }
+    bool wait_count(std::uint32_t type, std::size_t count) {
+        return wait([&](const auto&) { return count_of(type) >= count; },
+                    "a number of events of a type");
+    }
+    // The nth event of a type, from 0; an empty one when it does not come.
+    Recorded wait_for(std::uint32_t type, std::size_t nth = 0) {
+        Recorded found;
+        wait(
+            [&](const std::vector<Recorded>& events) {
+                std::size_t seen = 0;
+                for (const Recorded& event : events) {
+                    if (event.type != type || seen++ < nth) continue;
+                    found = event;
+                    return true;
+                }
+                return false;
+            },
+            ("an event of type " + std::to_string(type)).c_str());
+        return found;
+    }
+    Recorded reply(std::uint64_t tag = 0) {
+        Recorded found;
+        wait(
+            [&](const std::vector<Recorded>& events) {
+                for (const Recorded& event : events) {
+                    if (event.type != HAIGHA_EVENT_REPLY || event.tag != tag) continue;
+                    found = event;
+                    return true;
+                }
+                return false;
+            },
+            ("the reply with tag " + std::to_string(tag)).c_str());
+        return found;
+    }
+    Recorded state(int wanted) {
+        Recorded found;
+        wait(
+            [&](const std::vector<Recorded>& events) {
+                for (const Recorded& event : events) {
+                    const bool is_state = event.type == HAIGHA_EVENT_CONNECTION_STATE ||
+                                          event.type == HAIGHA_EVENT_CHANNEL_STATE;
+                    if (!is_state || event.state != wanted) continue;
+                    found = event;
+                    return true;
+                }
+                return false;
+            },
+            ("the state " + std::to_string(wanted)).c_str());
+        return found;
+    }
+
+    std::size_t count(std::uint32_t type) const {
+        const std::lock_guard lock(state_->mutex);
+        return count_of(type);
+    }
+    std::size_t size() const {
+        const std::lock_guard lock(state_->mutex);
+        return state_->events.size();
+    }
+    std::vector<Recorded> events() const {
+        const std::lock_guard lock(state_->mutex);
+        return state_->events;
+    }
+
+    // How many release hooks have run.
+    std::size_t released() const {
+        const std::lock_guard lock(state_->mutex);
+        return state_->released;
+    }
+    bool wait_released(std::size_t count) {
+        return wait([&](const auto&) { return state_->released >= count; }, "release hooks");
+    }
+
+  private:
+    struct State;
+    struct Registration {
+        State* state;
+        int releases = 0;
+    };
+    struct State {
+        mutable std::mutex mutex;
+        std::condition_variable changed;
+        std::vector<Recorded> events;
+        std::vector<std::unique_ptr<Registration>> registrations;
+        std::size_t released = 0;
+        Hook hook;
+    };
+
+    static void on_event(const haigha_event* event, void* user_data) {
+        auto* const registration = static_cast<Registration*>(user_data);
+        State* const state = registration->state;
+        if (state->hook) state->hook(*event);
+        Recorded copy = recorded(*event);
+        const std::lock_guard lock(state->mutex);
+        EXPECT_EQ(registration->releases, 0) << "an event after its release hook ran";
+        state->events.push_back(std::move(copy));
+        state->changed.notify_all();
+    }
+    static void on_release(void* user_data) {
+        auto* const registration = static_cast<Registration*>(user_data);
+        State* const state = registration->state;
+        const std::lock_guard lock(state->mutex);
+        EXPECT_EQ(++registration->releases, 1) << "a release hook ran twice";
+        ++state->released;
+        state->changed.notify_all();
+    }
+
+    std::size_t count_of(std::uint32_t type) const {
+        std::size_t count = 0;
+        for (const Recorded& event : state_->events)
+            count += event.type == type ? 1 : 0;
+        return count;
+    }
+
+    // A log is kept to the end of the process: a hook that runs too late is then a failed test and
+    // not a crash.
+    static void keep(const std::shared_ptr<State>& state) {
+        static auto& mutex = *new std::mutex;
+        static auto& all = *new std::vector<std::shared_ptr<State>>;
+        const std::lock_guard lock(mutex);
+        all.push_back(state);
+    }
+
+    std::shared_ptr<State> state_;
+};
+
+}  // namespace haigha::test

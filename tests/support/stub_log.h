@@ -1,0 +1,62 @@
+// What the stub broker has seen, and how a test's thread waits for it.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "support/stub_broker.h"
+
+namespace haigha::test {
+
+class StubLog {
+  public:
+    // Names are static: those of the method table, or literals.
+    void add(const StubReceived& received) {
+        {
+            const std::lock_guard lock(mutex_);
+            received_.push_back(received);
+            ++counts_[received.method];
+        }
+        changed_.notify_all();
+    }
+    void add_violation(std::string text) {
+        const std::lock_guard lock(mutex_);
+        violations_.push_back(std::move(text));
+    }
+    bool wait(std::string_view method, std::size_t count, std::chrono::milliseconds limit) const {
+        std::unique_lock lock(mutex_);
+        return changed_.wait_until(lock, std::chrono::steady_clock::now() + limit,
+                                   [&] { return counted(method) >= count; });
+    }
+    std::size_t count(std::string_view method) const {
+        const std::lock_guard lock(mutex_);
+        return counted(method);
+    }
+    std::vector<StubReceived> received() const {
+        const std::lock_guard lock(mutex_);
+        return received_;
+    }
+    std::vector<std::string> violations() const {
+        const std::lock_guard lock(mutex_);
+        return violations_;
+    }
+
+  private:
+    std::size_t counted(std::string_view method) const {
+        const auto found = counts_.find(method);
+        return found == counts_.end() ? 0 : found->second;
+    }
+
+    mutable std::mutex mutex_;
+    mutable std::condition_variable changed_;
+    std::vector<StubReceived> received_;
+    std::map<std::string_view, std::size_t> counts_;
+    std::vector<std::string> violations_;
+};
+
+}  // namespace haigha::test

@@ -1,0 +1,106 @@
+// Tests of apply_uri with the examples of RabbitMQ's URI specification, and with bad ones.
+#include "client/amqp_uri.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace haigha::client {
+namespace {
+
+struct Vector {
+    const char* uri;
+    const char* user;
+    const char* password;
+    const char* host;
+    std::int64_t port;
+    const char* vhost;
+};
+
+// rule 41. What a URI leaves out stays as it was; empty is not absent.
+TEST(AmqpUri, ReadsTheExamplesOfTheSpecification) {
+    constexpr Vector vectors[] = {
+        {"amqp://user:pass@host:10000/vhost", "user", "pass", "host", 10000, "vhost"},
+        {"amqp://user%61:%61pass@ho%61st:10000/v%2fhost", "usera", "apass", "hoast", 10000,
+         "v/host"},
+        {"amqp://", "U", "P", "H", 1, "V"},
+        {"amqp://:@/", "", "", "H", 1, ""},
+        {"amqp://user@", "user", "P", "H", 1, "V"},
+        {"amqp://user:pass@", "user", "pass", "H", 1, "V"},
+        {"amqp://host", "U", "P", "host", 1, "V"},
+        {"amqp://:10000", "U", "P", "H", 10000, "V"},
+        {"amqp:///vhost", "U", "P", "H", 1, "vhost"},
+        {"amqp://host/", "U", "P", "host", 1, ""},
+        {"amqp://host/%2F", "U", "P", "host", 1, "/"},
+        {"amqp://host/%2f", "U", "P", "host", 1, "/"},
+        {"amqp://[::1]", "U", "P", "::1", 1, "V"},
+        {"amqp://[fe80::1]:99/v", "U", "P", "fe80::1", 99, "v"},
+        {"AMQP://host", "U", "P", "host", 1, "V"},
+        {"amqp://u:p%40%23%3A%25%2F@host", "u", "p@#:%/", "host", 1, "V"},
+        {"amqp://u:p:q@host", "u", "p:q", "host", 1, "V"},
+    };
+    for (const Vector& row : vectors) {
+        Options options;
+        options.user = "U";
+        options.password = "P";
+        options.host = "H";
+        options.port = 1;
+        options.vhost = "V";
+        const ErrorRef error = apply_uri(options, row.uri);
+        ASSERT_FALSE(error) << row.uri << ": " << error->message;
+        EXPECT_EQ(options.user, row.user) << row.uri;
+        EXPECT_EQ(options.password, row.password) << row.uri;
+        EXPECT_EQ(options.host, row.host) << row.uri;
+        EXPECT_EQ(options.port, row.port) << row.uri;
+        EXPECT_EQ(options.vhost, row.vhost) << row.uri;
+    }
+}
+
+TEST(AmqpUri, ReadsOptionsFromTheQuery) {
+    Options options;
+    ASSERT_FALSE(apply_uri(options, "amqp://h?heartbeat=5&connection_name=a%26b&channel_max=9"));
+    EXPECT_EQ(options.heartbeat, 5);
+    EXPECT_EQ(options.connection_name, "a&b");
+    EXPECT_EQ(options.channel_max, 9);
+}
+
+// Refused, nothing changed, and never the password in the words.
+TEST(AmqpUri, RefusesWhatItCannotRead) {
+    for (const std::string uri : {"",
+                                  "host",
+                                  "http://u:s3cret@h",
+                                  "amqps://u:s3cret@h",
+                                  "amqp:/u:s3cret@h",
+                                  "amqp://u:s3cret%@h",
+                                  "amqp://u:s3cret%4@h",
+                                  "amqp://u:s3cret%zz@h",
+                                  "amqp://u:s3cret#@h",
+                                  "amqp://u:s3cret@x@h",
+                                  "amqp://u:s3cret@h/a/b",
+                                  "amqp://u:s3cret@h:port",
+                                  "amqp://u:s3cret@h:0",
+                                  "amqp://u:s3cret@h:65536",
+                                  "amqp://u:s3cret@h:-1",
+                                  "amqp://u:s3cret@[::1",
+                                  "amqp://u:s3cret@[::1]x",
+                                  "amqp://u:s3cret@::1",
+                                  "amqp://u:s3cret@h?heartbeat",
+                                  "amqp://u:s3cret@h?heartbeat=x",
+                                  "amqp://u:s3cret@h?no_such=1",
+                                  "amqp://u:s3cret@h?heartbeat=70000",
+                                  "amqp://u:s3cret@a,b",
+                                  "amqp://u:s3cret/x@h",
+                                  "amqp://h:s3cret",
+                                  "amqp://u:s3cret@h?frame_max=4096" /* rule 29 */}) {
+        Options options;
+        const ErrorRef error = apply_uri(options, uri);
+        ASSERT_TRUE(error) << uri;
+        EXPECT_EQ(error->message.find("s3cret"), std::string::npos) << error->message;
+        EXPECT_EQ(options.user, "guest") << uri;
+        EXPECT_EQ(options.password, "guest") << uri;
+        EXPECT_EQ(options.host, "localhost") << uri;
+    }
+}
+
+}  // namespace
+}  // namespace haigha::client

@@ -1,0 +1,160 @@
+// Tests of Inbox: bounded, readable exactly while something waits, safe between two threads.
+#include "client/inbox.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include <array>
+#include <atomic>
+#include <string>
+#include <thread>
+
+namespace haigha::client {
+namespace {
+
+Ref<Inbox> new_inbox(std::size_t capacity) {
+    ErrorRef error;
+    Ref<Inbox> inbox = Inbox::create(capacity, &error);
+    EXPECT_TRUE(inbox) << "no eventfd";
+    return inbox;
+}
+
+// The inbox's count starts as the handle's: dropping the handle drops it.
+class InboxTest : public testing::Test {
+  protected:
+    void SetUp() override { inbox_ = new_inbox(8); }
+    void TearDown() override {
+        if (inbox_) inbox_.leak()->drop_handle();
+    }
+    bool push(std::uint64_t number, EventType type = EventType::delivery) {
+        Event event;
+        event.type = type;
+        event.number = number;
+        return inbox_->push(event);
+    }
+    bool readable() const {
+        pollfd fd{inbox_->fd(), POLLIN, 0};
+        return ::poll(&fd, 1, 0) == 1;
+    }
+    std::size_t poll(std::size_t most) { return inbox_->poll(std::span(events_).first(most), 0); }
+
+    Ref<Inbox> inbox_;
+    std::array<Event, 64> events_;
+};
+
+TEST_F(InboxTest, HandsEventsOutInOrderAndInBatches) {
+    for (std::uint64_t i = 0; i < 10; ++i)
+        (void)push(i);
+    EXPECT_EQ(poll(4), 4U);
+    EXPECT_EQ(events_[0].number, 0U);
+    EXPECT_EQ(events_[3].number, 3U);
+    EXPECT_TRUE(readable());
+    EXPECT_EQ(poll(64), 6U);
+    EXPECT_EQ(events_[5].number, 9U);
+    EXPECT_FALSE(readable());
+    EXPECT_EQ(poll(64), 0U);
+}
+
+TEST_F(InboxTest, IsReadableWhileSomethingWaits) {
+    EXPECT_FALSE(readable());
+    (void)push(1);
+    EXPECT_TRUE(readable());
+    (void)push(2);
+    EXPECT_EQ(poll(1), 1U);
+    EXPECT_TRUE(readable());
+    EXPECT_EQ(poll(1), 1U);
+    EXPECT_FALSE(readable());
+    (void)push(3);
+    EXPECT_TRUE(readable());
+}
+
+// rules 20, 82: more deliveries than the capacity stop the reading; nothing else counts or is lost
+TEST_F(InboxTest, SaysWhenItHasEnoughDeliveries) {
+    for (std::uint64_t i = 0; i < 100; ++i)
+        EXPECT_FALSE(push(i, EventType::outcome));
+    for (std::uint64_t i = 0; i < 8; ++i)
+        EXPECT_FALSE(push(i));
+    EXPECT_TRUE(push(8));
+    EXPECT_TRUE(push(9));
+}
+
+TEST_F(InboxTest, ResumesOnceWhenHalfEmpty) {
+    int resumed = 0;
+    inbox_->when_half_empty([&] { ++resumed; });
+    EXPECT_EQ(resumed, 1);  // it is already
+    for (std::uint64_t i = 0; i < 9; ++i)
+        (void)push(i);
+    inbox_->when_half_empty([&] { ++resumed; });
+    EXPECT_EQ(poll(4), 4U);
+    EXPECT_EQ(resumed, 1);
+    EXPECT_EQ(poll(1), 1U);
+    EXPECT_EQ(resumed, 2);
+    EXPECT_EQ(poll(4), 4U);
+    EXPECT_EQ(resumed, 2);
+}
+
+TEST_F(InboxTest, LendsTheConsumerTagUntilTheNextPoll) {
+    {
+        const std::string tag = "a consumer tag that is longer than any small string";
+        Event event;
+        event.type = EventType::consumer_cancelled;
+        event.consumer_tag = Str(tag);
+        (void)inbox_->push(event);
+    }
+    EXPECT_EQ(poll(1), 1U);
+    EXPECT_EQ(std::string_view(events_[0].consumer_tag),
+              "a consumer tag that is longer than any small string");
+}
+
+TEST_F(InboxTest, KeepsErrorsWhileTheyWait) {
+    ErrorRef error = make_error(Status::io, "gone");
+    Event event;
+    event.type = EventType::channel_state;
+    event.error = error.get();
+    (void)inbox_->push(event);
+    error = nullptr;
+    EXPECT_EQ(poll(1), 1U);
+    EXPECT_EQ(events_[0].error->message, "gone");
+}
+
+// What waits goes with the last handle, whoever still pushes; and nobody waits for room for ever.
+TEST_F(InboxTest, DropsWhatWaitsWithItsLastHandle) {
+    const Ref<Inbox> of_the_library = inbox_;
+    ErrorRef error = make_error(Status::io, "gone");
+    Event event;
+    event.error = error.get();
+    int resumed = 0;
+    for (std::uint64_t i = 0; i < 9; ++i) {
+        (void)push(i);
+        (void)inbox_->push(event);
+    }
+    inbox_->when_half_empty([&] { ++resumed; });
+    inbox_->add_handle();
+    inbox_->drop_handle();
+    EXPECT_EQ(resumed, 0);
+    inbox_.leak()->drop_handle();
+    EXPECT_EQ(resumed, 1);
+    EXPECT_FALSE(of_the_library->push(event));
+}
+
+TEST_F(InboxTest, PassesEventsBetweenTwoThreads) {
+    constexpr std::uint64_t count = 20'000;
+    std::thread filler([&] {
+        for (std::uint64_t i = 0; i < count; ++i)
+            (void)push(i);
+    });
+    std::uint64_t next = 0;
+    while (next < count) {
+        const std::size_t got = inbox_->poll(events_, -1);
+        for (std::size_t i = 0; i < got; ++i)
+            ASSERT_EQ(events_[i].number, next++);
+    }
+    filler.join();
+    EXPECT_FALSE(readable());
+    EXPECT_FALSE(inbox_->on_a_filling_thread());
+    (void)push(1);
+    EXPECT_TRUE(inbox_->on_a_filling_thread());
+}
+
+}  // namespace
+}  // namespace haigha::client

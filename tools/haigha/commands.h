@@ -1,0 +1,21 @@
+// The subcommands. Each adds itself to the parser; the one that the command line names sets `run`.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <functional>
+
+#include "failure.h"
+
+namespace tool {
+
+using Run = std::function<ExitStatus()>;
+
+void add_publish_command(CLI::App& app, Run& run);
+void add_consume_command(CLI::App& app, Run& run);
+void add_get_command(CLI::App& app, Run& run);
+void add_queue_command(CLI::App& app, Run& run);
+void add_bench_command(CLI::App& app, Run& run);
+void add_check_command(CLI::App& app, Run& run);
+
+}  // namespace tool

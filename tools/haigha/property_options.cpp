@@ -1,0 +1,113 @@
+#include "property_options.h"
+
+#include <charconv>
+#include <ctime>
+#include <string_view>
+
+#include "failure.h"
+
+namespace tool {
+
+namespace {
+
+std::uint64_t parse_timestamp(std::string_view text) {
+    if (text == "now") return static_cast<std::uint64_t>(std::time(nullptr));
+    std::uint64_t seconds = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+    if (error != std::errc() || end != text.data() + text.size()) {
+        throw Failure(exit_usage,
+                      "--timestamp takes whole seconds since 1970-01-01 UTC, or \"now\"");
+    }
+    return seconds;
+}
+
+TableHandle parse_headers(const std::vector<std::string>& headers) {
+    TableHandle table;
+    ErrorSlot error;
+    require(haigha_table_new(out(table), error), error);
+    for (const std::string_view header : headers) {
+        const std::size_t equals = header.find('=');
+        if (equals == std::string_view::npos) {
+            throw Failure(exit_usage, "--header takes NAME=VALUE, not \"" + std::string(header) +
+                                          "\", which has no =");
+        }
+        require(haigha_table_add_string(table.get(), to_str(header.substr(0, equals)),
+                                        to_str(header.substr(equals + 1)), error),
+                error);
+    }
+    return table;
+}
+
+}  // namespace
+
+void add_property_options(CLI::App& command, PropertyOptions& options) {
+    const char* const group = "Message";
+    const auto text = [&](const char* flag, std::optional<std::string>& target,
+                          const char* meaning) {
+        command.add_option(flag, target, meaning)->option_text("TEXT")->group(group);
+    };
+    command.add_flag("--persistent", options.persistent, "Survives a restart in a durable queue")
+        ->group(group);
+    command.add_option("--header", options.headers, "A header; may be repeated")
+        ->option_text("NAME=VALUE")
+        ->take_all()
+        ->allow_extra_args(false)
+        ->group(group);
+    text("--content-type", options.content_type, "For example application/json");
+    text("--content-encoding", options.content_encoding, "For example gzip");
+    command.add_option("--priority", options.priority, "0 to 255; needs a queue with priorities")
+        ->option_text("N")
+        ->check(CLI::Range(0, 255))
+        ->group(group);
+    text("--correlation-id", options.correlation_id, "Which request this answers");
+    text("--reply-to", options.reply_to, "The queue for the answer");
+    command
+        .add_option("--expiration", options.expiration,
+                    "Milliseconds until the broker drops it from a queue")
+        ->option_text("MS")
+        ->group(group);
+    text("--message-id", options.message_id, "The application's name for it");
+    command.add_option("--timestamp", options.timestamp, "Seconds since 1970-01-01 UTC, or now")
+        ->option_text("SECONDS")
+        ->group(group);
+    text("--type", options.type, "The application's kind of message");
+    text("--user-id", options.user_id, "The broker refuses any but the connection's user");
+    text("--app-id", options.app_id, "The publishing application");
+}
+
+PropertySet::PropertySet(const PropertyOptions& options) {
+    const auto text = [this](std::uint32_t bit, haigha_str& target,
+                             const std::optional<std::string>& value) {
+        if (!value) return;
+        properties_.present |= bit;
+        target = to_str(*value);
+    };
+    text(HAIGHA_PROPERTY_CONTENT_TYPE, properties_.content_type, options.content_type);
+    text(HAIGHA_PROPERTY_CONTENT_ENCODING, properties_.content_encoding, options.content_encoding);
+    text(HAIGHA_PROPERTY_CORRELATION_ID, properties_.correlation_id, options.correlation_id);
+    text(HAIGHA_PROPERTY_REPLY_TO, properties_.reply_to, options.reply_to);
+    text(HAIGHA_PROPERTY_EXPIRATION, properties_.expiration, options.expiration);
+    text(HAIGHA_PROPERTY_MESSAGE_ID, properties_.message_id, options.message_id);
+    text(HAIGHA_PROPERTY_TYPE, properties_.type, options.type);
+    text(HAIGHA_PROPERTY_USER_ID, properties_.user_id, options.user_id);
+    text(HAIGHA_PROPERTY_APP_ID, properties_.app_id, options.app_id);
+    if (options.persistent) {
+        properties_.present |= HAIGHA_PROPERTY_DELIVERY_MODE;
+        properties_.delivery_mode = 2;
+    }
+    if (options.priority) {
+        properties_.present |= HAIGHA_PROPERTY_PRIORITY;
+        properties_.priority = static_cast<std::uint8_t>(*options.priority);
+    }
+    if (options.timestamp) {
+        properties_.present |= HAIGHA_PROPERTY_TIMESTAMP;
+        properties_.timestamp = parse_timestamp(*options.timestamp);
+    }
+    if (!options.headers.empty()) {
+        headers_ = parse_headers(options.headers);
+        properties_.present |= HAIGHA_PROPERTY_HEADERS;
+        properties_.headers = headers_.get();
+    }
+}
+
+}  // namespace tool
