@@ -107,7 +107,9 @@ class Channel : public Counted<Channel> {
     std::atomic<std::uint32_t> next_consumer_{0};
     HandleCount handles_;
     ErrorRef last_error_;  // guarded by the connection's mutex
-    Then events_;          // of the loop's thread
+    // ---- of the loop's thread
+    Then events_;
+    State state_before_end_ = State::closed;
 };
 
 }  // namespace haigha::client

@@ -128,7 +128,7 @@ bool Connection::set_events(Then events) {
     const bool posted = loop_->transport().post([self = Ref<Connection>(this), shared] {
         self->events_ = std::move(*shared);
         // Nobody comes too late to hear the end (rule 22).
-        if (self->ended_) self->tell_state(State::closed, self->last_error());
+        if (self->state() == State::closed) self->tell_state(State::closed, self->last_error());
     });
     if (!posted) shared->disarm();
     return posted;
@@ -347,6 +347,11 @@ void Connection::abandon() {
 
 void Connection::begin() {
     if (ended_ || timer_ != nullptr) return;
+    const Ref<Connection> self(this);
+    if (loop_->transport().closing()) {
+        fail(with_host(Status::closed, "the loop was closed", Stage::none, endpoint_.display()));
+        return;
+    }
     loop_->add(this);
     timer_ = std::make_unique<transport::Timer>(loop_->transport(), [this] { on_timer(); });
     {
@@ -727,7 +732,7 @@ void Connection::tear_down() {
     full_inboxes_.clear();
     loop_->remove(this);
     // The share that open() took; whoever called us holds another.
-    loop_->transport().post([this] { release(); });
+    if (!loop_->transport().post([this] { release(); })) release();
 }
 
 }  // namespace haigha::client

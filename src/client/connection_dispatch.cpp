@@ -35,6 +35,7 @@ void Connection::tell(const Then& then, Event& event) {
 
 void Connection::dispatch() {
     called_back_ = true;
+    ends_noted_ = false;
     for (std::size_t i = 0; i < machine_events_.size(); ++i) {
         MachineEvent& event = machine_events_[i];
         if (event.kind == EventKind::delivery) [[likely]] {
@@ -57,6 +58,25 @@ void Connection::dispatch() {
     full->when_half_empty([self = Ref<Connection>(this)] {
         self->loop_->transport().post([self] { self->resume_reading(); });
     });
+}
+
+// The machine tells the failed calls before the end that failed them. Who hears of the first of
+// them has to see the end already, in what can be asked of the connection and its channels.
+void Connection::note_ends(const MachineEvent& first) {
+    if (ends_noted_) return;
+    ends_noted_ = true;
+    const std::lock_guard lock(mutex_);
+    const MachineEvent* const end = machine_events_.data() + machine_events_.size();
+    for (const MachineEvent* event = &first; event != end; ++event) {
+        if (event->kind == EventKind::channel_closed) {
+            auto* const channel = static_cast<Channel*>(event->owner);
+            channel->last_error_ = event->error;
+            channel->state_before_end_ = channel->state_.exchange(State::closed);
+        } else if (event->kind == EventKind::connection_closed) {
+            last_error_ = event->error;
+            state_before_end_ = state_.exchange(State::closed);
+        }
+    }
 }
 
 void Connection::dispatch_one(MachineEvent& event) {
@@ -139,6 +159,7 @@ void Connection::dispatch_one(MachineEvent& event) {
         case EventKind::consumer_cancelled: {
             const std::unique_ptr<Consumer> consumer(static_cast<Consumer*>(event.subject));
             if (event.silent || channel == nullptr) return;
+            if (event.error) note_ends(event);
             Event told = event_for(EventType::consumer_cancelled, channel);
             told.consumer_tag = Str(consumer->tag);
             told.error = event.error.get();
@@ -205,6 +226,7 @@ void Connection::dispatch_reply(MachineEvent& event) {
     Channel* const channel = operation->channel.get();
     const bool muted = muted_ || (channel != nullptr && channel->muted_);
     if (event.error) {
+        note_ends(event);
         operation->completion.complete(told, event.error, nullptr, muted);
         return;
     }
@@ -256,7 +278,8 @@ void Connection::dispatch_channel_end(MachineEvent& event) {
         const std::lock_guard lock(mutex_);
         channel->last_error_ = event.error;
     }
-    const State before = channel->state_.exchange(State::closed);
+    State before = channel->state_.exchange(State::closed);
+    if (before == State::closed) before = channel->state_before_end_;
     if (event.error) {
         loop_->log(LogLevel::warn, id_, "channel", event.error->message);
     }
@@ -295,7 +318,8 @@ void Connection::dispatch_end(MachineEvent& event) {
         if (!cause) cause = closed_error("not finished");
         timer_due_ = Instant::never();
     }
-    const State before = state_.exchange(State::closed);
+    State before = state_.exchange(State::closed);
+    if (before == State::closed) before = state_before_end_;
     loop_->log(event.error ? LogLevel::error : LogLevel::info, id_, "connection",
                event.error ? std::string_view(event.error->message) : std::string_view("closed"));
     Event reply = event_for(EventType::reply, nullptr);

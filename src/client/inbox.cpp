@@ -14,6 +14,7 @@
 #include "client/connection.h"
 #include "client/message.h"
 #include "client/reply.h"
+#include "transport/loop.h"
 
 namespace haigha::client {
 
@@ -77,6 +78,7 @@ bool Inbox::push(const Event& event) {
 }
 
 bool Inbox::on_a_filling_thread() const {
+    if (transport::Loop::on_own_thread()) return true;
     const std::lock_guard lock(mutex_);
     return filler_ == std::this_thread::get_id();
 }

@@ -102,7 +102,16 @@ void Loop::open_handles() {
     add_ref();
 }
 
+namespace {
+thread_local bool is_own_thread = false;
+}  // namespace
+
+bool Loop::on_own_thread() {
+    return is_own_thread;
+}
+
 void Loop::run_thread() {
+    is_own_thread = true;
     thread_id_.store(std::this_thread::get_id());
 #ifdef __linux__
     pthread_setname_np(pthread_self(), "haigha");

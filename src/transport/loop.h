@@ -66,6 +66,8 @@ class Loop : public Counted<Loop> {
     bool on_thread() const {
         return std::this_thread::get_id() == thread_id_.load(std::memory_order_relaxed);
     }
+    // Whether this is the thread of some loop that the library has started.
+    static bool on_own_thread();
     bool forked() const { return fork_guard_.forked(); }
     static Instant now() { return Instant{static_cast<std::int64_t>(uv_hrtime())}; }
     const Ref<SlabPool>& slabs() const { return slabs_; }
@@ -78,6 +80,8 @@ class Loop : public Counted<Loop> {
     // Leaves the uv loop without waiting for the last user, and then runs `closed`. Of the loop's
     // thread; everything else on the loop must be closing already.
     void close(Task closed);
+    // It is leaving, and nothing new may start on it. Of the loop's thread.
+    bool closing() const { return shutting_down_; }
 
   private:
     friend class Counted<Loop>;

@@ -1,5 +1,5 @@
-/* A stranger's program in plain C11: sends one message through the broker that HAIGHA_TEST_URI names
- * and gets it back. Prints "got: hello"; without a broker in the environment, "no broker". */
+/* A stranger's program in plain C11: sends one message through the broker that HAIGHA_TEST_URI
+ * names and gets it back. Prints "got: hello"; without a broker in the environment, "no broker". */
 #include <haigha/haigha.h>
 #include <stdio.h>
 #include <stdlib.h>

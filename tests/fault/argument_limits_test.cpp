@@ -271,15 +271,12 @@ TEST_F(ArgumentLimits, StructsOfOtherVersions) {
         args.properties = given;
         return haigha_publish(ch_, &args, str("x"), nullptr, error_);
     });
-    expect_versions("qos", qos, [&](const auto* args) {
-        return haigha_qos(ch_, args, nullptr, error_);
-    });
-    expect_versions("consume", consume, [&](const auto* args) {
-        return haigha_consume(ch_, args, nullptr, error_);
-    });
-    expect_versions("get", get, [&](const auto* args) {
-        return haigha_get(ch_, args, nullptr, error_);
-    });
+    expect_versions("qos", qos,
+                    [&](const auto* args) { return haigha_qos(ch_, args, nullptr, error_); });
+    expect_versions("consume", consume,
+                    [&](const auto* args) { return haigha_consume(ch_, args, nullptr, error_); });
+    expect_versions("get", get,
+                    [&](const auto* args) { return haigha_get(ch_, args, nullptr, error_); });
 }
 
 TEST_F(ArgumentLimits, TheOptionsDescribeThemselves) {
@@ -292,10 +289,11 @@ TEST_F(ArgumentLimits, TheOptionsDescribeThemselves) {
         OptionsHandle options;
         ASSERT_EQ(HAIGHA_OK, haigha_options_new(out(options), error_));
         if (info.type == HAIGHA_OPTION_INT) {
-            EXPECT_EQ(HAIGHA_OK, haigha_options_set_int(options.get(), info.name,
-                                                        info.default_int, error_)) << error_;
-            EXPECT_EQ(HAIGHA_ERR_ARGUMENT, haigha_options_set_int(options.get(), info.name,
-                                                                  info.maximum + 1, error_));
+            EXPECT_EQ(HAIGHA_OK,
+                      haigha_options_set_int(options.get(), info.name, info.default_int, error_))
+                << error_;
+            EXPECT_EQ(HAIGHA_ERR_ARGUMENT,
+                      haigha_options_set_int(options.get(), info.name, info.maximum + 1, error_));
             EXPECT_EQ(HAIGHA_ERR_ARGUMENT,
                       haigha_options_set_int(options.get(), info.name, -1, error_));
             EXPECT_EQ(HAIGHA_ERR_ARGUMENT,
@@ -316,8 +314,7 @@ TEST_F(ArgumentLimits, TheOptionsDescribeThemselves) {
     EXPECT_EQ(HAIGHA_ERR_STRUCT_VERSION, haigha_options_describe(0, &info));
     OptionsHandle options;
     ASSERT_EQ(HAIGHA_OK, haigha_options_new(out(options), error_));
-    EXPECT_EQ(HAIGHA_ERR_ARGUMENT,
-              haigha_options_set_int(options.get(), str("speed"), 1, error_));
+    EXPECT_EQ(HAIGHA_ERR_ARGUMENT, haigha_options_set_int(options.get(), str("speed"), 1, error_));
     for (const char* uri : {"http://host", "amqp://user:s3cret@host:99999", "amqp://u:s3cret@h/%zz",
                             "amqp://u:s3cret@h?no_such_option=1", ""}) {
         EXPECT_EQ(HAIGHA_ERR_ARGUMENT, haigha_options_set_uri(options.get(), str(uri), error_))

@@ -181,7 +181,8 @@ TEST_F(ForeignPeers, ASilentPeerIsDeadAfterTwoIntervals) {
     // Waits inside, and hears the cause.
     haigha_queue_declare_args args = HAIGHA_QUEUE_DECLARE_ARGS_INIT;
     EXPECT_EQ(HAIGHA_ERR_HEARTBEAT,
-              haigha_queue_declare_wait(channel.get(), &args, 30'000, nullptr, error_)) << error_;
+              haigha_queue_declare_wait(channel.get(), &args, 30'000, nullptr, error_))
+        << error_;
     const auto took = std::chrono::steady_clock::now() - opened;
     EXPECT_GE(took, std::chrono::milliseconds(1900));
     EXPECT_LT(took, std::chrono::seconds(10));  // two, and a machine that is slow

@@ -177,8 +177,9 @@ TEST_F(BrokerDeath, AMemoryAlarmBlocksPublishesAndNothingElse) {
     EXPECT_EQ(HAIGHA_ERR_TIMEOUT,
               haigha_publish_wait(channel.get(), &args, str("refused"), 20, nullptr, error_));
     // Acks, flushes and new channels flow. (What RabbitMQ has to answer waits: it stopped reading.)
-    EXPECT_EQ(HAIGHA_OK, haigha_ack(channel.get(), haigha_message_delivery_tag(before.get()), 0,
-                                    error_)) << error_;
+    EXPECT_EQ(HAIGHA_OK,
+              haigha_ack(channel.get(), haigha_message_delivery_tag(before.get()), 0, error_))
+        << error_;
     EXPECT_EQ(HAIGHA_OK, haigha_connection_flush_wait(connection.get(), -1, error_)) << error_;
     EXPECT_EQ(info(connection.get(), "outbox_bytes"), 0);
 

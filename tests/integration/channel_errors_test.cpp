@@ -66,9 +66,10 @@ TEST_F(ChannelErrors, ResourceLocked) {
     const ChannelHandle other = open_channel(stranger.get());
     declare(other.get(), queue, false, true);
     // RabbitMQ cuts the text to the 255 bytes of a short string.
-    EXPECT_EQ(error_.text().find("RESOURCE_LOCKED - cannot obtain exclusive access to locked queue '" +
-                                 queue + "' in vhost '/'. It could be "),
-              0U)
+    EXPECT_EQ(
+        error_.text().find("RESOURCE_LOCKED - cannot obtain exclusive access to locked queue '" +
+                           queue + "' in vhost '/'. It could be "),
+        0U)
         << error_.text();
     expect_channel_error(405, "queue.declare", error_.text());
 }
@@ -166,9 +167,9 @@ TEST_F(ChannelErrors, WhoComesLateStillHearsTheCause) {
         EXPECT_EQ(closed.tag, 9U);
     }
     // A connection as well.
-    ASSERT_EQ(HAIGHA_ERR_CONNECTION_CLOSED_BY_BROKER,
-              haigha_channel_flow_wait(open_channel(connection_.get()).get(), 0, -1, nullptr,
-                                       error_));
+    ASSERT_EQ(
+        HAIGHA_ERR_CONNECTION_CLOSED_BY_BROKER,
+        haigha_channel_flow_wait(open_channel(connection_.get()).get(), 0, -1, nullptr, error_));
     EventLog late;
     const haigha_then then = late.then();
     ASSERT_EQ(HAIGHA_OK, haigha_connection_set_events(connection_.get(), &then, error_)) << error_;
@@ -187,8 +188,7 @@ class Login : public ApiTest {
         const haigha_then opened = events.then(2);
         const ConnectionHandle connection = new_connection(loop_.get(), options, &then);
         Err refused;
-        ASSERT_EQ(HAIGHA_OK, haigha_connection_open(connection.get(), &opened, refused))
-            << refused;
+        ASSERT_EQ(HAIGHA_OK, haigha_connection_open(connection.get(), &opened, refused)) << refused;
         reply_ = events.reply(2);
         EXPECT_EQ(reply_.status, error_.status());
         EXPECT_EQ(reply_.error, error_.message());

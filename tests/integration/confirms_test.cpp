@@ -100,8 +100,8 @@ TEST_F(Confirms, PublishWaitWithoutConfirmsHasNoOutcome) {
         << error_;
     EXPECT_EQ(haigha_reply_outcome(reply.get()), 0);
     // The reply may be left away.
-    EXPECT_EQ(HAIGHA_OK,
-              haigha_publish_wait(plain.get(), &args, str("x"), -1, nullptr, error_)) << error_;
+    EXPECT_EQ(HAIGHA_OK, haigha_publish_wait(plain.get(), &args, str("x"), -1, nullptr, error_))
+        << error_;
 }
 
 TEST_F(Confirms, NackedByAFullQueue) {

@@ -127,15 +127,15 @@ TEST_F(Consuming, ClosingTheChannelEndsItsConsumers) {
 TEST_F(Consuming, GetAndAnEmptyQueue) {
     haigha_get_args args = HAIGHA_GET_ARGS_INIT;
     args.queue = str(queue_);
-    const Recorded empty = completion(
-        [&](const haigha_then* then) { return haigha_get(ch_, &args, then, error_); });
+    const Recorded empty =
+        completion([&](const haigha_then* then) { return haigha_get(ch_, &args, then, error_); });
     EXPECT_FALSE(empty.failed) << empty.error;
     EXPECT_TRUE(empty.has_reply);
     EXPECT_FALSE(empty.has_message);
     EXPECT_FALSE(get(ch_, queue_));
     fill(3);
-    const Recorded first = completion(
-        [&](const haigha_then* then) { return haigha_get(ch_, &args, then, error_); });
+    const Recorded first =
+        completion([&](const haigha_then* then) { return haigha_get(ch_, &args, then, error_); });
     EXPECT_TRUE(first.has_message);
     EXPECT_EQ(first.body, "0");
     EXPECT_EQ(first.message_count, 2U);

@@ -54,9 +54,8 @@ class Program {
         uv_close(reinterpret_cast<uv_handle_t*>(&server_), nullptr);
         uv_close(reinterpret_cast<uv_handle_t*>(&client_), nullptr);
         if (served_) {
-            uv_close(reinterpret_cast<uv_handle_t*>(served_), [](uv_handle_t* handle) {
-                delete reinterpret_cast<uv_tcp_t*>(handle);
-            });
+            uv_close(reinterpret_cast<uv_handle_t*>(served_),
+                     [](uv_handle_t* handle) { delete reinterpret_cast<uv_tcp_t*>(handle); });
         }
     }
 
@@ -136,8 +135,7 @@ class Mill {
                                                      out(channel_), nullptr));
             haigha_queue_declare_args args = HAIGHA_QUEUE_DECLARE_ARGS_INIT;
             args.exclusive = 1;
-            EXPECT_EQ(HAIGHA_OK,
-                      haigha_queue_declare(channel_.get(), &args, &then_, nullptr));
+            EXPECT_EQ(HAIGHA_OK, haigha_queue_declare(channel_.get(), &args, &then_, nullptr));
         } else if (queue_.empty()) {
             queue_ = view(haigha_reply_queue(event.reply));
             haigha_consume_args args = HAIGHA_CONSUME_ARGS_INIT;
@@ -165,8 +163,8 @@ class Mill {
 
 class EmbeddedLoop : public ApiTest {
   protected:
-    // Runs a program beside the library until each of its three parts has made progress; then ends it
-    // by `end`, and uv_run has to return by itself.
+    // Runs a program beside the library until each of its three parts has made progress; then ends
+    // it by `end`, and uv_run has to return by itself.
     template <class End>
     void run_beside(End end) {
         Program program;
@@ -259,11 +257,9 @@ TEST_F(EmbeddedLoop, AnotherLibuvIsRefused) {
     ASSERT_EQ(0, uv_loop_init(&uv));
     LoopHandle loop;
     const auto foreign = reinterpret_cast<void (*)()>(&std::abort);
-    EXPECT_EQ(HAIGHA_ERR_ARGUMENT,
-              haigha_loop_attach_checked(&uv, foreign, out(loop), error_));
+    EXPECT_EQ(HAIGHA_ERR_ARGUMENT, haigha_loop_attach_checked(&uv, foreign, out(loop), error_));
     EXPECT_NE(error_.message().find("uv_run"), std::string::npos) << error_;
-    EXPECT_EQ(HAIGHA_ERR_ARGUMENT,
-              haigha_loop_attach_checked(&uv, nullptr, out(loop), error_));
+    EXPECT_EQ(HAIGHA_ERR_ARGUMENT, haigha_loop_attach_checked(&uv, nullptr, out(loop), error_));
     EXPECT_FALSE(loop);
     EXPECT_EQ(0, uv_loop_close(&uv)) << "the refused loop was not left alone";
 }

@@ -33,8 +33,7 @@ class Inbox : public ApiTest {
     // Waits by poll(2) on the descriptor, then fetches without waiting.
     std::vector<Recorded> fetch(std::size_t capacity = 16) {
         pollfd readable{haigha_inbox_fd(inbox_.get()), POLLIN, 0};
-        const auto limit_ms =
-            static_cast<int>(std::chrono::milliseconds(patience).count());
+        const auto limit_ms = static_cast<int>(std::chrono::milliseconds(patience).count());
         EXPECT_EQ(1, ::poll(&readable, 1, limit_ms)) << "nothing came";
         std::vector<haigha_event> events(capacity);
         std::size_t count = 0;
@@ -72,8 +71,7 @@ class Inbox : public ApiTest {
 // rule 122
 TEST_F(Inbox, EverythingAConnectionDoes) {
     haigha_then then = into(1);
-    const ConnectionHandle connection =
-        new_connection(loop_.get(), options().get(), &then);
+    const ConnectionHandle connection = new_connection(loop_.get(), options().get(), &then);
     then = into(2);
     ASSERT_EQ(HAIGHA_OK, haigha_connection_open(connection.get(), &then, error_)) << error_;
     EXPECT_EQ(next().state, HAIGHA_STATE_OPENING);
@@ -173,8 +171,7 @@ TEST_F(Inbox, DeliveriesComeInBatchesAndOrder) {
     EXPECT_EQ(0, ::poll(&readable, 1, 0));
     haigha_event none[2];
     std::size_t got = 9;
-    EXPECT_EQ(HAIGHA_OK,
-              haigha_inbox_poll(inbox_.get(), none, sizeof none[0], 2, 1, &got, error_));
+    EXPECT_EQ(HAIGHA_OK, haigha_inbox_poll(inbox_.get(), none, sizeof none[0], 2, 1, &got, error_));
     EXPECT_EQ(got, 0U);
 }
 
@@ -189,8 +186,9 @@ TEST_F(Inbox, AMessageIsKeptByItsReference) {
         ASSERT_EQ(HAIGHA_OK, publish(channel.get(), queue, std::to_string(i))) << error_;
         haigha_event event{};
         std::size_t count = 0;
-        ASSERT_EQ(HAIGHA_OK, haigha_inbox_poll(inbox_.get(), &event, sizeof event, 1, -1, &count,
-                                               error_)) << error_;
+        ASSERT_EQ(HAIGHA_OK,
+                  haigha_inbox_poll(inbox_.get(), &event, sizeof event, 1, -1, &count, error_))
+            << error_;
         ASSERT_EQ(count, 1U);
         kept.emplace_back(haigha_message_ref(event.message));
     }
@@ -234,8 +232,8 @@ TEST_F(Inbox, ANewerCallerHasALongerRecord) {
 TEST_F(Inbox, ACallerWithAnImpossibleRecordIsRefused) {
     haigha_event event{};
     std::size_t count = 5;
-    for (const std::size_t size : {std::size_t{0}, std::size_t{8}, sizeof event - 8,
-                                   std::size_t{5000}}) {
+    for (const std::size_t size :
+         {std::size_t{0}, std::size_t{8}, sizeof event - 8, std::size_t{5000}}) {
         EXPECT_EQ(HAIGHA_ERR_STRUCT_VERSION,
                   haigha_inbox_poll(inbox_.get(), &event, size, 1, 0, &count, error_))
             << size;
@@ -261,8 +259,9 @@ TEST_F(Inbox, AFullInboxStopsReadingUntilItIsRead) {
     haigha_publish_args args = HAIGHA_PUBLISH_ARGS_INIT;
     args.routing_key = str(queue);
     for (int i = 0; i < count; ++i) {
-        ASSERT_EQ(HAIGHA_OK, haigha_publish_wait(publisher.get(), &args, str(body), -1, nullptr,
-                                                 error_)) << error_;
+        ASSERT_EQ(HAIGHA_OK,
+                  haigha_publish_wait(publisher.get(), &args, str(body), -1, nullptr, error_))
+            << error_;
     }
     // All are with the broker or the system by now; few came in.
     EXPECT_LT(info(connection.get(), "bytes_received"), std::int64_t{count} * 4000 / 2);

@@ -120,7 +120,8 @@ TEST_F(Ordering, CloseWritesWhatWasTaken) {
     haigha_then then{};
     then.user_data = &delivered;
     then.fn = [](const haigha_event* event, void* user_data) {
-        if (event->type == HAIGHA_EVENT_DELIVERY) ++*static_cast<std::atomic<std::uint32_t>*>(user_data);
+        if (event->type == HAIGHA_EVENT_DELIVERY)
+            ++*static_cast<std::atomic<std::uint32_t>*>(user_data);
     };
     ASSERT_EQ(HAIGHA_OK, consume(control.get(), queue, then, true)) << error_;
     const auto end = std::chrono::steady_clock::now() + patience;

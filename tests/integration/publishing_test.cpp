@@ -105,8 +105,8 @@ TEST_F(Publishing, BodiesOfEverySize) {
         const std::string copy = body;
         body.assign(body.size(), '?');  // it was copied (rule 118)
         const Recorded delivery = deliveries.wait_for(HAIGHA_EVENT_DELIVERY, i);
-        EXPECT_TRUE(delivery.body == copy) << "a body of " << sizes[i] << " bytes came as "
-                                           << delivery.body.size() << " others";
+        EXPECT_TRUE(delivery.body == copy)
+            << "a body of " << sizes[i] << " bytes came as " << delivery.body.size() << " others";
     }
     // The same sizes by get, and as returns.
     EventLog events;

@@ -1,6 +1,7 @@
 // Closing, dropping and waiting inside every callback.
 #include <gtest/gtest.h>
 
+#include <future>
 #include <map>
 #include <string>
 #include <tuple>
@@ -62,6 +63,7 @@ class Reentrancy : public ApiTest, public testing::WithParamInterface<std::tuple
                 haigha_loop_close(loop_.get(), nullptr, nullptr);
                 break;
         }
+        done_acting_.set_value();
     }
     EventLog log_at(Place place) {
         return EventLog([this, place](const haigha_event& event) {
@@ -128,6 +130,7 @@ class Reentrancy : public ApiTest, public testing::WithParamInterface<std::tuple
 
     // Of the loop's thread, until the loop has ended.
     std::atomic<bool> acted_{false};
+    std::promise<void> done_acting_;
     bool finishing_ = false;
     bool served_ = false;
     int outcomes_ = 0;
@@ -173,13 +176,19 @@ TEST_P(Reentrancy, AnythingMayBeDoneInACallback) {
     then = opened_.then();
     ASSERT_EQ(HAIGHA_OK, haigha_connection_open(connection_.get(), &then, error_)) << error_;
     // From here on the handles are the loop's thread's.
+    ASSERT_EQ(done_acting_.get_future().wait_for(patience), std::future_status::ready)
+        << "the callback never came";
+    // A consumer outlives its channel's handle, and ends with the connection.
+    if (std::get<1>(GetParam()) == Deed::drop_channel) {
+        EXPECT_EQ(HAIGHA_OK, haigha_connection_close(connection_.get(), nullptr, error_)) << error_;
+    }
     opened_.wait_released(1);
     for (EventLog* log : {&channel_opened_, &declared_, &got_, &deliveries_, &flushed_})
         log->wait_released(1);
     EXPECT_TRUE(done_.wait_released(1));
-    if (std::get<0>(GetParam()) == Place::connection_closed) connection_events_.state(HAIGHA_STATE_CLOSED);
+    if (std::get<0>(GetParam()) == Place::connection_closed)
+        connection_events_.state(HAIGHA_STATE_CLOSED);
     close_loop(loop.get());
-    EXPECT_TRUE(acted_) << "the callback never came";
     connection_.reset();
     channel_.reset();
     std::map<EventLog*, std::size_t> counts;
@@ -192,10 +201,9 @@ TEST_P(Reentrancy, AnythingMayBeDoneInACallback) {
 }
 
 std::string name_of(const testing::TestParamInfo<std::tuple<Place, Deed>>& info) {
-    static const char* const places[] = {"Opened",   "ChannelOpened", "Declared",
-                                         "Delivery", "Outcome",       "Returned",
-                                         "Got",      "Cancelled",     "ChannelClosed",
-                                         "ConnectionClosed", "Flushed"};
+    static const char* const places[] = {
+        "Opened", "ChannelOpened", "Declared",      "Delivery",         "Outcome", "Returned",
+        "Got",    "Cancelled",     "ChannelClosed", "ConnectionClosed", "Flushed"};
     static const char* const deeds[] = {"CloseChannel",   "CloseConnection", "DropChannel",
                                         "DropConnection", "DropEverything",  "CloseLoop"};
     return std::string(deeds[static_cast<int>(std::get<1>(info.param))]) + "In" +
@@ -214,6 +222,54 @@ INSTANTIATE_TEST_SUITE_P(
     name_of);
 
 class WaitingInCallbacks : public ApiTest {};
+
+// Callbacks run from consistent state: who hears that the end has failed a call, sees the end.
+TEST_F(WaitingInCallbacks, AFailedCallSeesThatItsChannelHasEnded) {
+    const ConnectionHandle connection = connect();
+    const ChannelHandle channel = open_channel(connection.get());
+    int state = -1;
+    int code = -1;
+    EventLog log([&](const haigha_event& event) {
+        state = haigha_channel_state(event.channel);
+        const ErrorHandle cause(haigha_channel_last_error(event.channel));
+        code = haigha_error_reply_code(cause.get());
+    });
+    EventLog channel_events;
+    haigha_then then = channel_events.then();
+    ASSERT_EQ(HAIGHA_OK, haigha_channel_set_events(channel.get(), &then, error_)) << error_;
+    haigha_queue_declare_args args = HAIGHA_QUEUE_DECLARE_ARGS_INIT;
+    args.queue = str("haigha-test-missing");
+    args.passive = 1;
+    then = log.then();
+    ASSERT_EQ(HAIGHA_OK, haigha_queue_declare(channel.get(), &args, &then, error_)) << error_;
+    EXPECT_EQ(log.reply().reply_code, 404);
+    EXPECT_EQ(state, HAIGHA_STATE_CLOSED);
+    EXPECT_EQ(code, 404);
+    EXPECT_EQ(channel_events.state(HAIGHA_STATE_CLOSED).previous_state, HAIGHA_STATE_OPEN);
+}
+
+TEST_F(WaitingInCallbacks, AFailedCallSeesThatItsConnectionHasEnded) {
+    EventLog events;
+    haigha_then then = events.then();
+    const ConnectionHandle connection = connect({}, &then);
+    const ChannelHandle channel = open_channel(connection.get());
+    int state = -1;
+    int channel_state = -1;
+    int code = -1;
+    EventLog log([&](const haigha_event& event) {
+        state = haigha_connection_state(event.connection);
+        channel_state = haigha_channel_state(event.channel);
+        const ErrorHandle cause(haigha_connection_last_error(event.connection));
+        code = haigha_error_reply_code(cause.get());
+    });
+    then = log.then();
+    ASSERT_EQ(HAIGHA_OK, haigha_channel_flow(channel.get(), 0, &then, error_)) << error_;
+    EXPECT_EQ(log.reply().reply_code, 540);
+    EXPECT_EQ(state, HAIGHA_STATE_CLOSED);
+    EXPECT_EQ(channel_state, HAIGHA_STATE_CLOSED);
+    EXPECT_EQ(code, 540);
+    EXPECT_EQ(events.state(HAIGHA_STATE_CLOSED).previous_state, HAIGHA_STATE_OPEN);
+}
 
 // rule 19: the waiting forms refuse at once on the loop's thread.
 TEST_F(WaitingInCallbacks, IsRefused) {

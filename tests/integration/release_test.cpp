@@ -128,10 +128,12 @@ TEST_F(Release, TheLogHook) {
     const haigha_release_fn release = [](void* user_data) {
         ++static_cast<Count*>(user_data)->releases;
     };
-    ASSERT_EQ(HAIGHA_OK, haigha_loop_set_log(loop_.get(), HAIGHA_LOG_TRACE, record, &count,
-                                             release, error_)) << error_;
-    const ConnectionHandle connection = connect();
+    ASSERT_EQ(HAIGHA_OK,
+              haigha_loop_set_log(loop_.get(), HAIGHA_LOG_TRACE, record, &count, release, error_))
+        << error_;
+    ConnectionHandle connection = connect();
     ASSERT_EQ(HAIGHA_OK, haigha_connection_close_wait(connection.get(), -1, error_)) << error_;
+    connection.reset();
     EXPECT_GT(count.records, 0);
     EXPECT_EQ(HAIGHA_ERR_ARGUMENT,
               haigha_loop_set_log(loop_.get(), 5, record, &count, release, error_));

@@ -13,9 +13,9 @@ namespace {
 
 class Threads : public ApiTest {};
 
-// rules 39, 84, 86: four threads share twenty channels of one connection; each channel has a consumer
-// whose deliveries are acked on the loop's thread. What one thread publishes on a channel comes in its
-// order, and no message is broken by the declares and acks in between.
+// rules 39, 84, 86: four threads share twenty channels of one connection; each channel has a
+// consumer whose deliveries are acked on the loop's thread. What one thread publishes on a channel
+// comes in its order, and no message is broken by the declares and acks in between.
 TEST_F(Threads, PublishAckAndDeclareOnSharedChannels) {
     constexpr int thread_count = 4;
     constexpr std::size_t channel_count = 20;
@@ -192,8 +192,8 @@ TEST_F(Threads, TwoLoopsFillOneInbox) {
             args.routing_key = str(queues[i]);
             for (int number = 0; number < count; ++number) {
                 const std::string body = std::to_string(number);
-                EXPECT_EQ(HAIGHA_OK, haigha_publish(channels[i].get(), &args, str(body), nullptr,
-                                                    nullptr));
+                EXPECT_EQ(HAIGHA_OK,
+                          haigha_publish(channels[i].get(), &args, str(body), nullptr, nullptr));
             }
         });
     }
@@ -204,7 +204,8 @@ TEST_F(Threads, TwoLoopsFillOneInbox) {
     while (seen < 2 * count && std::chrono::steady_clock::now() < end) {
         std::size_t got = 0;
         ASSERT_EQ(HAIGHA_OK, haigha_inbox_poll(inbox.get(), events.data(), sizeof(haigha_event),
-                                               events.size(), 100, &got, error_)) << error_;
+                                               events.size(), 100, &got, error_))
+            << error_;
         for (std::size_t i = 0; i < got; ++i) {
             EXPECT_EQ(view(events[i].body), std::to_string(next[events[i].tag]++));
             ++seen;

@@ -67,8 +67,9 @@ TEST_F(Topology, ExchangeDeclareAndDelete) {
     for (const char* type : {"direct", "fanout", "topic", "headers"}) {
         auto args = exchange_args(type, type);
         args.durable = 1;
-        const Recorded reply = completion(
-            [&](const haigha_then* then) { return haigha_exchange_declare(ch_, &args, then, error_); });
+        const Recorded reply = completion([&](const haigha_then* then) {
+            return haigha_exchange_declare(ch_, &args, then, error_);
+        });
         EXPECT_FALSE(reply.failed) << reply.error;
         EXPECT_TRUE(reply.has_reply);
 

@@ -21,7 +21,8 @@ struct IntOption {
     std::int64_t value;
 };
 
-inline OptionsHandle options_from(std::string_view uri, std::initializer_list<IntOption> numbers = {}) {
+inline OptionsHandle options_from(std::string_view uri,
+                                  std::initializer_list<IntOption> numbers = {}) {
     Err error;
     OptionsHandle options;
     EXPECT_EQ(HAIGHA_OK, haigha_options_new(out(options), error)) << error;
@@ -89,8 +90,9 @@ class ApiTest : public testing::Test {
     void SetUp() override {
         const char* const uri = std::getenv("HAIGHA_TEST_URI");
         if (uri == nullptr || *uri == '\0') {
-            GTEST_SKIP() << "HAIGHA_TEST_URI names no broker: run this by `tools/dev test`, or start "
-                            "one with `tools/broker start` and set it to what that prints";
+            GTEST_SKIP()
+                << "HAIGHA_TEST_URI names no broker: run this by `tools/dev test`, or start "
+                   "one with `tools/broker start` and set it to what that prints";
         }
         uri_ = uri;
         loop_ = start_loop();

@@ -7,7 +7,9 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <cstdlib>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -18,8 +20,12 @@
 
 namespace haigha::test {
 
-// How long a test waits for what has to come. Only a failure takes so long.
-inline constexpr std::chrono::seconds patience{60};
+// How long a test waits for what has to come. Only a failure takes so long; whoever looks for one
+// can set HAIGHA_TEST_PATIENCE_S.
+inline const std::chrono::seconds patience{[] {
+    const char* const seconds = std::getenv("HAIGHA_TEST_PATIENCE_S");
+    return seconds != nullptr ? std::atoi(seconds) : 60;
+}()};
 
 // A copy of an event that outlives it.
 struct Recorded {
@@ -72,8 +78,9 @@ inline Recorded recorded(const haigha_event& event) {
     copy.has_message = event.message != nullptr;
     copy.exchange = view(event.exchange);
     copy.routing_key = view(event.routing_key);
-    copy.consumer_tag = event.type == HAIGHA_EVENT_REPLY ? view(haigha_reply_consumer_tag(event.reply))
-                                                         : view(event.consumer_tag);
+    copy.consumer_tag = event.type == HAIGHA_EVENT_REPLY
+                            ? view(haigha_reply_consumer_tag(event.reply))
+                            : view(event.consumer_tag);
     copy.body = view(event.body);
     copy.channel_id = event.channel_id;
     copy.outcome = event.outcome;
@@ -103,7 +110,8 @@ class EventLog {
         std::unique_lock lock(state_->mutex);
         const bool came =
             state_->changed.wait_for(lock, limit, [&] { return done(state_->events); });
-        EXPECT_TRUE(came) << "waited for " << what << "; " << state_->events.size() << " events came";
+        EXPECT_TRUE(came) << "waited for " << what << "; " << state_->events.size()
+                          << " events came";
         return came;
     }
     bool wait_count(std::uint32_t type, std::size_t count) {
@@ -189,6 +197,7 @@ class EventLog {
         mutable std::mutex mutex;
         std::condition_variable changed;
         std::vector<Recorded> events;
+        std::map<std::uint32_t, std::size_t> counts;  // of each type
         std::vector<std::unique_ptr<Registration>> registrations;
         std::size_t released = 0;
         Hook hook;
@@ -201,6 +210,7 @@ class EventLog {
         Recorded copy = recorded(*event);
         const std::lock_guard lock(state->mutex);
         EXPECT_EQ(registration->releases, 0) << "an event after its release hook ran";
+        ++state->counts[copy.type];
         state->events.push_back(std::move(copy));
         state->changed.notify_all();
     }
@@ -214,10 +224,8 @@ class EventLog {
     }
 
     std::size_t count_of(std::uint32_t type) const {
-        std::size_t count = 0;
-        for (const Recorded& event : state_->events)
-            count += event.type == type ? 1 : 0;
-        return count;
+        const auto found = state_->counts.find(type);
+        return found != state_->counts.end() ? found->second : 0;
     }
 
     // A log is kept to the end of the process: a hook that runs too late is then a failed test and
