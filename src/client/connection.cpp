@@ -461,7 +461,12 @@ void Connection::process() {
         bool output = false;
         {
             const std::lock_guard lock(mutex_);
+            const std::size_t channels = machine_.channel_count();
             taken = machine_.feed(in, Loop::now(), machine_events_);
+            if (machine_.channel_count() < channels ||
+                machine_.state() == ConnectionState::closed) {
+                note_ends();
+            }
             wanted_ = machine_.wanted();
             output = !flush_scheduled_ && !machine_.outbox().empty();
             if (output) flush_scheduled_ = true;
@@ -626,6 +631,7 @@ void Connection::on_timer() {
     {
         const std::lock_guard lock(mutex_);
         machine_.expire(now, machine_events_);
+        note_ends();
         for (const Closing& closing : closings_)
             close_late |= closing.deadline <= now;
         const auto first_late =
@@ -704,6 +710,7 @@ void Connection::fail(ErrorRef error) {
     {
         const std::lock_guard lock(mutex_);
         machine_.transport_failed(error, machine_events_);
+        note_ends();
     }
     dispatch();
     tear_down();

@@ -129,7 +129,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     void resume_reading();
     void dispatch();
     void dispatch_one(protocol::MachineEvent& event);
-    void note_ends(const protocol::MachineEvent& first);
+    void note_ends();
     void dispatch_delivery(protocol::MachineEvent& event);
     void dispatch_return(protocol::MachineEvent& event);
     void dispatch_reply(protocol::MachineEvent& event);
@@ -182,7 +182,6 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     bool socket_full_ = false;
     bool ended_ = false;  // connection_closed was dispatched
     bool torn_down_ = false;
-    bool ends_noted_ = false;  // of the events that are being dispatched
     State state_before_end_ = State::closed;
     bool called_back_ = false;  // user code ran since it was last reset
     ErrorRef hard_close_;       // what a graceful close that took too long is answered with

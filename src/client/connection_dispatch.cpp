@@ -35,7 +35,6 @@ void Connection::tell(const Then& then, Event& event) {
 
 void Connection::dispatch() {
     called_back_ = true;
-    ends_noted_ = false;
     for (std::size_t i = 0; i < machine_events_.size(); ++i) {
         MachineEvent& event = machine_events_[i];
         if (event.kind == EventKind::delivery) [[likely]] {
@@ -60,20 +59,17 @@ void Connection::dispatch() {
     });
 }
 
-// The machine tells the failed calls before the end that failed them. Who hears of the first of
-// them has to see the end already, in what can be asked of the connection and its channels.
-void Connection::note_ends(const MachineEvent& first) {
-    if (ends_noted_) return;
-    ends_noted_ = true;
-    const std::lock_guard lock(mutex_);
-    const MachineEvent* const end = machine_events_.data() + machine_events_.size();
-    for (const MachineEvent* event = &first; event != end; ++event) {
-        if (event->kind == EventKind::channel_closed) {
-            auto* const channel = static_cast<Channel*>(event->owner);
-            channel->last_error_ = event->error;
+// Whoever hears of a call that an end has failed, or is refused because of it, sees the end in what
+// can be asked of the connection and its channels, although the machine tells it last. With the
+// mutex held.
+void Connection::note_ends() {
+    for (const MachineEvent& event : machine_events_) {
+        if (event.kind == EventKind::channel_closed) {
+            auto* const channel = static_cast<Channel*>(event.owner);
+            channel->last_error_ = event.error;
             channel->state_before_end_ = channel->state_.exchange(State::closed);
-        } else if (event->kind == EventKind::connection_closed) {
-            last_error_ = event->error;
+        } else if (event.kind == EventKind::connection_closed) {
+            last_error_ = event.error;
             state_before_end_ = state_.exchange(State::closed);
         }
     }
@@ -134,7 +130,10 @@ void Connection::dispatch_one(MachineEvent& event) {
         case EventKind::channel_open: {
             if (channel == nullptr) return;
             State expected = State::opening;
-            channel->state_.compare_exchange_strong(expected, State::open);
+            if (!channel->state_.compare_exchange_strong(expected, State::open) &&
+                expected == State::closed) {
+                channel->state_before_end_ = State::open;  // its end came in with it
+            }
             Event told = event_for(EventType::channel_state, channel);
             told.state = static_cast<std::int32_t>(State::open);
             told.previous_state = static_cast<std::int32_t>(State::opening);
@@ -159,7 +158,6 @@ void Connection::dispatch_one(MachineEvent& event) {
         case EventKind::consumer_cancelled: {
             const std::unique_ptr<Consumer> consumer(static_cast<Consumer*>(event.subject));
             if (event.silent || channel == nullptr) return;
-            if (event.error) note_ends(event);
             Event told = event_for(EventType::consumer_cancelled, channel);
             told.consumer_tag = Str(consumer->tag);
             told.error = event.error.get();
@@ -226,7 +224,6 @@ void Connection::dispatch_reply(MachineEvent& event) {
     Channel* const channel = operation->channel.get();
     const bool muted = muted_ || (channel != nullptr && channel->muted_);
     if (event.error) {
-        note_ends(event);
         operation->completion.complete(told, event.error, nullptr, muted);
         return;
     }
@@ -274,18 +271,12 @@ void Connection::dispatch_outcomes(MachineEvent& event) {
 void Connection::dispatch_channel_end(MachineEvent& event) {
     // The machine's share ends here.
     const Ref<Channel> channel = Ref<Channel>::adopt(static_cast<Channel*>(event.owner));
-    {
-        const std::lock_guard lock(mutex_);
-        channel->last_error_ = event.error;
-    }
-    State before = channel->state_.exchange(State::closed);
-    if (before == State::closed) before = channel->state_before_end_;
     if (event.error) {
         loop_->log(LogLevel::warn, id_, "channel", event.error->message);
     }
     Event told = event_for(EventType::channel_state, channel.get());
     told.state = static_cast<std::int32_t>(State::closed);
-    told.previous_state = static_cast<std::int32_t>(before);
+    told.previous_state = static_cast<std::int32_t>(channel->state_before_end_);
     told.error = event.error.get();
     tell(channel->events_, told);
 }
@@ -310,7 +301,6 @@ void Connection::dispatch_end(MachineEvent& event) {
     ErrorRef cause = event.error;
     {
         const std::lock_guard lock(mutex_);
-        last_error_ = event.error;
         opening = std::exchange(opening_, Completion());
         closings.swap(closings_);
         flushes.swap(flushes_);
@@ -318,6 +308,7 @@ void Connection::dispatch_end(MachineEvent& event) {
         if (!cause) cause = closed_error("not finished");
         timer_due_ = Instant::never();
     }
+    // Open once more when its opening and its end came in together.
     State before = state_.exchange(State::closed);
     if (before == State::closed) before = state_before_end_;
     loop_->log(event.error ? LogLevel::error : LogLevel::info, id_, "connection",

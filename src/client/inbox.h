@@ -32,8 +32,8 @@ class Inbox : public Counted<Inbox> {
     // too.
     void add_handle() { handles_.add(); }
     void drop_handle();
-    // Whether the calling thread is a loop's, or one that puts events in: waiting there could be for
-    // ever.
+    // Whether the calling thread is a loop's, or one that puts events in: waiting there could be
+    // for ever.
     bool on_a_filling_thread() const;
 
     // Keeps what the event refers to. True when more deliveries wait than the capacity: whoever

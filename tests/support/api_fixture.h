@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <initializer_list>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -104,10 +105,13 @@ class ApiTest : public testing::Test {
     OptionsHandle options(std::initializer_list<IntOption> numbers = {}) const {
         return options_from(uri_, numbers);
     }
+    // Throws when it fails, which ends the test: without a connection the rest says nothing.
     ConnectionHandle connect(std::initializer_list<IntOption> numbers = {},
                              const haigha_then* events = nullptr) {
         ConnectionHandle connection = new_connection(loop_.get(), options(numbers).get(), events);
-        EXPECT_EQ(HAIGHA_OK, haigha_connection_open_wait(connection.get(), -1, error_)) << error_;
+        if (haigha_connection_open_wait(connection.get(), -1, error_) != HAIGHA_OK) {
+            throw std::runtime_error("cannot connect: " + error_.message());
+        }
         return connection;
     }
 

@@ -59,7 +59,13 @@ inline std::string_view view(haigha_str text) noexcept {
 // The last argument of a call: `ASSERT_EQ(HAIGHA_OK, haigha_x(..., error)) << error`.
 class Err {
   public:
+    Err() = default;
+    ~Err() { haigha_error_free(raw_); }
+    Err(const Err&) = delete;
+    Err& operator=(const Err&) = delete;
+
     operator haigha_error**() noexcept {
+        (void)get();  // one that nobody has looked at
         error_.reset();
         return &raw_;
     }
