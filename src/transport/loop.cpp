@@ -138,8 +138,8 @@ void Loop::drop_user() {
 }
 
 void Loop::wake() {
-    // Before libuv 1.53 uv_async_send promises no ordering of its own.
-    std::atomic_thread_fence(std::memory_order_seq_cst);
+    // Before libuv 1.53 uv_async_send orders nothing. The mutex does: its caller has put something
+    // in with the mutex held, and the loop takes everything with it held after it has been woken.
     uv_async_send(&async_);
 }
 
