@@ -15,7 +15,6 @@ using haigha::capi::guard;
 using haigha::capi::usable;
 using haigha::client::Channel;
 using haigha::client::Completion;
-using haigha::client::Connection;
 
 namespace {
 

@@ -14,7 +14,6 @@ using haigha::client::Completion;
 using haigha::client::Connection;
 using haigha::client::EventLoop;
 using haigha::client::Options;
-using haigha::client::Then;
 
 namespace {
 

@@ -2,7 +2,6 @@
 #include "boundary.h"
 #include "handles.h"
 
-using haigha::Error;
 using haigha::Status;
 using haigha::capi::core;
 

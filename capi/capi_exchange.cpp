@@ -5,7 +5,6 @@
 #include "channel_calls.h"
 #include "handles.h"
 
-using haigha::Status;
 using haigha::capi::Arguments;
 using haigha::capi::arguments_table;
 using haigha::capi::calls;

@@ -56,8 +56,7 @@ haigha_status haigha_inbox_poll(haigha_inbox* inbox, haigha_event* events, size_
         if (arguments.bad()) return arguments.refuse(error);
         if (timeout_ms != 0 && core(inbox)->on_a_filling_thread()) {
             return haigha::capi::refuse(Status::wrong_thread,
-                                        "a poll that waits, on the thread of a loop",
-                                        error);
+                                        "a poll that waits, on the thread of a loop", error);
         }
         if (event_bytes == sizeof(Event)) {
             *count = core(inbox)->poll({reinterpret_cast<Event*>(events), capacity}, timeout_ms);

@@ -5,7 +5,6 @@
 #include "client/amqp_uri.h"
 #include "handles.h"
 
-using haigha::Status;
 using haigha::capi::Arguments;
 using haigha::capi::guard;
 

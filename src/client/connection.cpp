@@ -205,24 +205,21 @@ ErrorRef Connection::open(Completion completion, std::int64_t timeout_ms) {
 ErrorRef Connection::close(Completion completion, std::int64_t timeout_ms) {
     const Instant deadline =
         Loop::now() + milliseconds(timeout_ms < 0 ? options_.close_timeout_ms : timeout_ms);
-    bool answered = false;
     {
-        const std::lock_guard lock(mutex_);
+        std::unique_lock lock(mutex_);
         const State now = state();
         if (now == State::fresh) state_.store(State::closed, std::memory_order_release);
-        answered = now == State::fresh || now == State::closed;
-        if (!answered) {
+        if (now != State::fresh && now != State::closed) {
             closings_.push_back({deadline, std::move(completion)});
             if (now == State::open) {
                 state_.store(State::closing, std::memory_order_release);
                 machine_.close(200, "closed");
             }
             (void)note_work(deadline);
+            lock.unlock();
+            tell_loop();
+            return nullptr;
         }
-    }
-    if (!answered) {
-        tell_loop();
-        return nullptr;
     }
     // It has ended: said in a callback all the same, never before this returns.
     auto shared = std::make_shared<Completion>(std::move(completion));
@@ -369,7 +366,7 @@ void Connection::begin() {
 
 void Connection::on_connected(int fd, ErrorRef error) {
     if (error) {
-        fail(std::move(error));
+        fail(error);
         return;
     }
     sockaddr_storage local{};
@@ -702,7 +699,7 @@ void Connection::io_failed(const char* doing, int error) {
     fail(closing ? ErrorRef() : ErrorRef(failed.get()));
 }
 
-void Connection::fail(ErrorRef error) {
+void Connection::fail(const ErrorRef& error) {
     if (ended_) {
         tear_down();
         return;

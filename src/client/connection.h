@@ -121,7 +121,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     void process();
     void write();
     void watch();
-    void fail(ErrorRef error);
+    void fail(const ErrorRef& error);
     void io_failed(const char* doing, int error);
     void on_timer();
     void arm_timer();

@@ -35,7 +35,9 @@ void Connection::tell(const Then& then, Event& event) {
 
 void Connection::dispatch() {
     called_back_ = true;
-    for (std::size_t i = 0; i < machine_events_.size(); ++i) {
+    // By index: a callback that closes the loop ends the connection here and now, which adds
+    // events.
+    for (std::size_t i = 0; i < machine_events_.size(); ++i) {  // NOLINT(modernize-loop-convert)
         MachineEvent& event = machine_events_[i];
         if (event.kind == EventKind::delivery) [[likely]] {
             dispatch_delivery(event);

@@ -23,7 +23,8 @@ namespace haigha::transport {
 // Something that has output to write once the current turn of the loop has done its work.
 class Flushable {
   public:
-    // True when user code ran: a program that waits for it by uv_run(UV_RUN_ONCE) must get its turn.
+    // True when user code ran: a program that waits for it by uv_run(UV_RUN_ONCE) must get its
+    // turn.
     virtual bool flush() = 0;
     virtual void add_ref() const = 0;
     virtual void release() const = 0;
