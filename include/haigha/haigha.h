@@ -1,7 +1,9 @@
 /* haigha.h: libhaigha, an AMQP 0-9-1 client. The whole C API; needs no other header of ours.
  *
  * C89 with <stdint.h>, and C++. See "reading this file" below for the rules that every
- * declaration follows; a comment states only what departs from them. */
+ * declaration follows; a comment states only what departs from them. Laid out by hand: a formatter
+ * breaks its initialisers and the columns of its comments. */
+/* clang-format off */
 #ifndef HAIGHA_HAIGHA_H
 #define HAIGHA_HAIGHA_H
 
@@ -13,7 +15,7 @@
 #define HAIGHA_VERSION_MAJOR 0
 #define HAIGHA_VERSION_MINOR 1
 #define HAIGHA_VERSION_PATCH 0
-#define HAIGHA_MAKE_VERSION(major, minor, patch) ((major)*1000000 + (minor)*1000 + (patch))
+#define HAIGHA_MAKE_VERSION(major, minor, patch) ((major) * 1000000 + (minor) * 1000 + (patch))
 #define HAIGHA_VERSION \
     HAIGHA_MAKE_VERSION(HAIGHA_VERSION_MAJOR, HAIGHA_VERSION_MINOR, HAIGHA_VERSION_PATCH)
 
@@ -74,17 +76,17 @@ typedef int32_t haigha_status;
 enum {
     HAIGHA_OK = 0,
     /* refused by this library: nothing was sent, nothing was taken */
-    HAIGHA_ERR_ARGUMENT = -1,     /* an argument is wrong; the message names it */
-    HAIGHA_ERR_WOULD_BLOCK = -2,  /* not taken; HAIGHA_EVENT_WRITABLE follows */
-    HAIGHA_ERR_WRONG_THREAD = -3, /* a waiting form on the thread that would have to answer */
-    HAIGHA_ERR_CLOSED = -4,       /* not open, or ended; the cause is in the error */
-    HAIGHA_ERR_STALE = -5,        /* a delivery tag of an earlier incarnation of the channel */
+    HAIGHA_ERR_ARGUMENT = -1,       /* an argument is wrong; the message names it */
+    HAIGHA_ERR_WOULD_BLOCK = -2,    /* not taken; HAIGHA_EVENT_WRITABLE follows */
+    HAIGHA_ERR_WRONG_THREAD = -3,   /* a waiting form on the thread that would have to answer */
+    HAIGHA_ERR_CLOSED = -4,         /* not open, or ended; the cause is in the error */
+    HAIGHA_ERR_STALE = -5,          /* a delivery tag of an earlier incarnation of the channel */
     HAIGHA_ERR_NO_MEMORY = -6,
     HAIGHA_ERR_STRUCT_VERSION = -7, /* an argument struct this library cannot read */
     HAIGHA_ERR_CHANNEL_LIMIT = -8,  /* channel_max channels are open */
     HAIGHA_ERR_FORKED = -9,         /* the process was forked after the loop was made */
     HAIGHA_ERR_UNSUPPORTED = -10,
-    HAIGHA_ERR_MALFORMED = -11, /* contents of a table that cannot be decoded */
+    HAIGHA_ERR_MALFORMED = -11,     /* contents of a table that cannot be decoded */
     /* the world: the operation was tried and failed */
     HAIGHA_ERR_TIMEOUT = -100,
     HAIGHA_ERR_IO = -101,
@@ -260,7 +262,7 @@ enum {
     HAIGHA_EVENT_REPLY = 1,    /* an operation completed: reply, or error */
     HAIGHA_EVENT_DELIVERY = 2, /* basic.deliver */
     HAIGHA_EVENT_OUTCOME = 3,  /* what became of one publish on a confirm channel */
-    HAIGHA_EVENT_RETURN = 4, /* basic.return: message, and error with the broker's code and text */
+    HAIGHA_EVENT_RETURN = 4,   /* basic.return: message, and error with the broker's code, text */
     HAIGHA_EVENT_CONNECTION_STATE = 5,
     HAIGHA_EVENT_CHANNEL_STATE = 6,
     HAIGHA_EVENT_CONSUMER_CANCELLED = 7, /* the last event of a consumer */
@@ -295,11 +297,11 @@ enum {
  * haigha_inbox_poll on the same inbox. Unknown types must be ignored: more may come. Grows only at
  * the end. */
 typedef struct haigha_event {
-    uint32_t type;   /* HAIGHA_EVENT_* */
-    uint32_t flags;  /* HAIGHA_FLAG_* */
-    uint64_t tag;    /* the haigha_then.tag of whoever asked */
-    uint64_t number; /* DELIVERY: the delivery tag; OUTCOME: the publish's sequence number */
-    void* user_data; /* the haigha_then.user_data; OUTCOME: haigha_publish_args.user_data */
+    uint32_t type;      /* HAIGHA_EVENT_* */
+    uint32_t flags;     /* HAIGHA_FLAG_* */
+    uint64_t tag;       /* the haigha_then.tag of whoever asked */
+    uint64_t number;    /* DELIVERY: the delivery tag; OUTCOME: the publish's sequence number */
+    void* user_data;    /* the haigha_then.user_data; OUTCOME: haigha_publish_args.user_data */
     const haigha_error* error;
     const haigha_reply* reply; /* haigha_reply_ref to keep it */
     haigha_message* message;   /* haigha_message_ref to keep it */
@@ -348,9 +350,10 @@ HAIGHA_API HAIGHA_NONBLOCKING int haigha_inbox_fd(const haigha_inbox* inbox);
  * at once, -1 waits for ever. Blocks: up to timeout_ms; on a loop's own thread only 0 is allowed
  * (WRONG_THREAD). Threads: one poller at a time. Since: 0.1. */
 HAIGHA_API HAIGHA_BLOCKING haigha_status haigha_inbox_poll(haigha_inbox* inbox,
-                                                           haigha_event* events, size_t event_bytes,
-                                                           size_t capacity, int64_t timeout_ms,
-                                                           size_t* count, haigha_error** error);
+                                                           haigha_event* events,
+                                                           size_t event_bytes, size_t capacity,
+                                                           int64_t timeout_ms, size_t* count,
+                                                           haigha_error** error);
 HAIGHA_API HAIGHA_NONBLOCKING haigha_inbox* haigha_inbox_ref(haigha_inbox* inbox);
 /* The last reference drops the events that wait; nothing is delivered to it afterwards. */
 HAIGHA_API HAIGHA_NONBLOCKING void haigha_inbox_unref(haigha_inbox* inbox);
@@ -370,10 +373,9 @@ HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_loop_start(haigha_loop** loop
  * with a second, statically linked copy is refused with HAIGHA_ERR_ARGUMENT instead of having its
  * loop corrupted. Since: 0.1. */
 struct uv_loop_s;
-HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_loop_attach_checked(struct uv_loop_s* uv,
-                                                                       void (*callers_uv_run)(void),
-                                                                       haigha_loop** loop,
-                                                                       haigha_error** error);
+HAIGHA_API HAIGHA_NONBLOCKING haigha_status
+haigha_loop_attach_checked(struct uv_loop_s* uv, void (*callers_uv_run)(void), haigha_loop** loop,
+                           haigha_error** error);
 #define haigha_loop_attach(uv, loop, error) \
     haigha_loop_attach_checked((uv), (void (*)(void))uv_run, (loop), (error))
 
@@ -467,8 +469,9 @@ HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_connection_new(haigha_loop* l
                                                                   haigha_error** error);
 /* Replaces where events go. A state that has been CLOSED already is told once more to the new one:
  * nobody comes too late to hear the cause. Since: 0.1. */
-HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_connection_set_events(
-    haigha_connection* connection, const haigha_then* events, haigha_error** error);
+HAIGHA_API HAIGHA_NONBLOCKING haigha_status
+haigha_connection_set_events(haigha_connection* connection, const haigha_then* events,
+                             haigha_error** error);
 /* Resolves, connects and opens the virtual host, all within the option connection_timeout, trying
  * each address in turn. Once per connection. Errors in the completion name the stage: RESOLVE, IO,
  * TIMEOUT, PROTOCOL, AUTH, CONNECTION_CLOSED_BY_BROKER. Since: 0.1.
@@ -477,9 +480,8 @@ HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_connection_open(haigha_connec
                                                                    const haigha_then* then,
                                                                    haigha_error** error);
 /* The same, waiting. timeout_ms: -1 is the option connection_timeout. */
-HAIGHA_API HAIGHA_BLOCKING haigha_status haigha_connection_open_wait(haigha_connection* connection,
-                                                                     int64_t timeout_ms,
-                                                                     haigha_error** error);
+HAIGHA_API HAIGHA_BLOCKING haigha_status haigha_connection_open_wait(
+    haigha_connection* connection, int64_t timeout_ms, haigha_error** error);
 /* Writes what was taken, says connection.close and waits for the answer, within the option
  * close_timeout_ms; then closes hard. Always completes; a connection that has ended completes at
  * once. Error in the completion: TIMEOUT when it had to be closed hard. Since: 0.1.
@@ -488,19 +490,18 @@ HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_connection_close(haigha_conne
                                                                     const haigha_then* then,
                                                                     haigha_error** error);
 /* The same, waiting up to timeout_ms (-1: close_timeout_ms; 0: hard, at once). */
-HAIGHA_API HAIGHA_BLOCKING haigha_status haigha_connection_close_wait(haigha_connection* connection,
-                                                                      int64_t timeout_ms,
-                                                                      haigha_error** error);
+HAIGHA_API HAIGHA_BLOCKING haigha_status haigha_connection_close_wait(
+    haigha_connection* connection, int64_t timeout_ms, haigha_error** error);
 /* Completes when everything taken before it has been handed to the operating system. Error in the
  * completion: TIMEOUT (rpc_timeout_ms), or why the connection ended. Since: 0.1. */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_connection_flush(haigha_connection* connection,
                                                                     const haigha_then* then,
                                                                     haigha_error** error);
-HAIGHA_API HAIGHA_BLOCKING haigha_status haigha_connection_flush_wait(haigha_connection* connection,
-                                                                      int64_t timeout_ms,
-                                                                      haigha_error** error);
+HAIGHA_API HAIGHA_BLOCKING haigha_status haigha_connection_flush_wait(
+    haigha_connection* connection, int64_t timeout_ms, haigha_error** error);
 /* HAIGHA_STATE_*. CLOSED for NULL. */
-HAIGHA_API HAIGHA_NONBLOCKING int32_t haigha_connection_state(const haigha_connection* connection);
+HAIGHA_API HAIGHA_NONBLOCKING int32_t
+haigha_connection_state(const haigha_connection* connection);
 /* Why the connection ended, or NULL while it has not, or was closed as asked. To be freed. */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_error* haigha_connection_last_error(
     const haigha_connection* connection);
@@ -512,8 +513,9 @@ HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_connection_info(
     const haigha_connection* connection, haigha_str name, int64_t* value, haigha_error** error);
 /* The broker's properties (product, version, capabilities, ...) as a new table, to be freed.
  * CLOSED before connection.start was received. Since: 0.1. */
-HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_connection_server_properties(
-    const haigha_connection* connection, haigha_table** table, haigha_error** error);
+HAIGHA_API HAIGHA_NONBLOCKING haigha_status
+haigha_connection_server_properties(const haigha_connection* connection, haigha_table** table,
+                                    haigha_error** error);
 HAIGHA_API HAIGHA_NONBLOCKING haigha_connection* haigha_connection_ref(
     haigha_connection* connection);
 /* Dropping the last reference ends an open connection abortively and silently: nothing more is
@@ -530,12 +532,8 @@ typedef struct haigha_channel_args {
     uint8_t reserved[7];
 } haigha_channel_args;
 
-#define HAIGHA_CHANNEL_ARGS_INIT                                       \
-    {                                                                  \
-        sizeof(haigha_channel_args), {NULL, NULL, NULL, NULL, 0}, 0, { \
-            0, 0, 0, 0, 0, 0, 0                                        \
-        }                                                              \
-    }
+#define HAIGHA_CHANNEL_ARGS_INIT \
+    { sizeof(haigha_channel_args), {NULL, NULL, NULL, NULL, 0}, 0, {0, 0, 0, 0, 0, 0, 0} }
 
 /* Opens a channel; `args` may be NULL. The handle may be used at once: what is called on it before
  * the broker has answered waits inside the library. Errors: CLOSED (the connection is not open),
@@ -626,8 +624,10 @@ typedef struct haigha_exchange_declare_args {
     uint8_t reserved[4];
     const haigha_table* arguments;
 } haigha_exchange_declare_args;
-#define HAIGHA_EXCHANGE_DECLARE_ARGS_INIT \
-    { sizeof(haigha_exchange_declare_args), {NULL, 0}, {NULL, 0}, 0, 0, 0, 0, {0, 0, 0, 0}, NULL }
+#define HAIGHA_EXCHANGE_DECLARE_ARGS_INIT                                                 \
+    {                                                                                     \
+        sizeof(haigha_exchange_declare_args), {NULL, 0}, {NULL, 0}, 0, 0, 0, 0, {0, 0, 0, 0}, NULL \
+    }
 
 /* Source: AMQP 0-9-1, exchange.declare (40, 10). Since: 0.1, as all below. Errors of all
  * operations on a channel: ARGUMENT, STRUCT_VERSION, CLOSED; in the completion TIMEOUT,
@@ -647,12 +647,8 @@ typedef struct haigha_exchange_delete_args {
     uint8_t if_unused;
     uint8_t reserved[7];
 } haigha_exchange_delete_args;
-#define HAIGHA_EXCHANGE_DELETE_ARGS_INIT                     \
-    {                                                        \
-        sizeof(haigha_exchange_delete_args), {NULL, 0}, 0, { \
-            0, 0, 0, 0, 0, 0, 0                              \
-        }                                                    \
-    }
+#define HAIGHA_EXCHANGE_DELETE_ARGS_INIT \
+    { sizeof(haigha_exchange_delete_args), {NULL, 0}, 0, {0, 0, 0, 0, 0, 0, 0} }
 
 /* Source: AMQP 0-9-1, exchange.delete (40, 20). */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_status
@@ -725,11 +721,9 @@ HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_queue_bind(haigha_channel* ch
                                                               const haigha_queue_bind_args* args,
                                                               const haigha_then* then,
                                                               haigha_error** error);
-HAIGHA_API HAIGHA_BLOCKING haigha_status haigha_queue_bind_wait(haigha_channel* channel,
-                                                                const haigha_queue_bind_args* args,
-                                                                int64_t timeout_ms,
-                                                                haigha_reply** reply,
-                                                                haigha_error** error);
+HAIGHA_API HAIGHA_BLOCKING haigha_status
+haigha_queue_bind_wait(haigha_channel* channel, const haigha_queue_bind_args* args,
+                       int64_t timeout_ms, haigha_reply** reply, haigha_error** error);
 HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_queue_unbind(haigha_channel* channel,
                                                                 const haigha_queue_bind_args* args,
                                                                 const haigha_then* then,
@@ -756,12 +750,8 @@ typedef struct haigha_queue_delete_args {
     uint8_t if_empty;
     uint8_t reserved[6];
 } haigha_queue_delete_args;
-#define HAIGHA_QUEUE_DELETE_ARGS_INIT                        \
-    {                                                        \
-        sizeof(haigha_queue_delete_args), {NULL, 0}, 0, 0, { \
-            0, 0, 0, 0, 0, 0                                 \
-        }                                                    \
-    }
+#define HAIGHA_QUEUE_DELETE_ARGS_INIT \
+    { sizeof(haigha_queue_delete_args), {NULL, 0}, 0, 0, {0, 0, 0, 0, 0, 0} }
 
 /* Completes with haigha_reply_message_count. Source: AMQP 0-9-1, queue.delete (50, 40). */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_status
@@ -795,8 +785,8 @@ enum {
  * string and an absent one are told apart; everything else is ignored. Strings are at most 255
  * bytes. Source: AMQP 0-9-1, class basic. */
 typedef struct haigha_properties {
-    size_t size;           /* by HAIGHA_PROPERTIES_INIT */
-    uint32_t present;      /* HAIGHA_PROPERTY_* */
+    size_t size;      /* by HAIGHA_PROPERTIES_INIT */
+    uint32_t present; /* HAIGHA_PROPERTY_* */
     uint8_t delivery_mode; /* 1: transient, 2: persistent */
     uint8_t priority;      /* 0 to 255; RabbitMQ: up to the queue's x-max-priority */
     uint8_t reserved[2];
@@ -813,10 +803,10 @@ typedef struct haigha_properties {
     haigha_str cluster_id;
     const haigha_table* headers; /* in; out: NULL, see haigha_message_headers */
 } haigha_properties;
-#define HAIGHA_PROPERTIES_INIT                                                                     \
-    {                                                                                              \
-        sizeof(haigha_properties), 0, 0, 0, {0, 0}, 0, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, \
-            {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, NULL                 \
+#define HAIGHA_PROPERTIES_INIT                                                                  \
+    {                                                                                           \
+        sizeof(haigha_properties), 0, 0, 0, {0, 0}, 0, {NULL, 0}, {NULL, 0}, {NULL, 0},         \
+            {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, NULL   \
     }
 
 /* A received message: a reference keeps all of it. Accessors take NULL; what they give is borrowed
@@ -831,9 +821,8 @@ HAIGHA_API HAIGHA_NONBLOCKING uint64_t haigha_message_delivery_tag(const haigha_
 HAIGHA_API HAIGHA_NONBLOCKING int32_t haigha_message_redelivered(const haigha_message* message);
 /* Decodes the properties into *properties, whose `size` says how far the caller knows the struct.
  * Errors: ARGUMENT, STRUCT_VERSION, MALFORMED. Since: 0.1. */
-HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_message_properties(const haigha_message* message,
-                                                                      haigha_properties* properties,
-                                                                      haigha_error** error);
+HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_message_properties(
+    const haigha_message* message, haigha_properties* properties, haigha_error** error);
 /* Sets *cursor to the headers; to nothing when there are none. Errors: ARGUMENT, MALFORMED. */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_message_headers(const haigha_message* message,
                                                                    haigha_cursor* cursor,
@@ -851,20 +840,16 @@ typedef struct haigha_publish_args {
     uint8_t immediate;                   /* RabbitMQ refuses it with 540 */
     uint8_t reserved[6];
 } haigha_publish_args;
-#define HAIGHA_PUBLISH_ARGS_INIT                                               \
-    {                                                                          \
-        sizeof(haigha_publish_args), {NULL, 0}, {NULL, 0}, NULL, NULL, 0, 0, { \
-            0, 0, 0, 0, 0, 0                                                   \
-        }                                                                      \
-    }
+#define HAIGHA_PUBLISH_ARGS_INIT \
+    { sizeof(haigha_publish_args), {NULL, 0}, {NULL, 0}, NULL, NULL, 0, 0, {0, 0, 0, 0, 0, 0} }
 
 /* Takes one message for sending, or refuses it. WOULD_BLOCK: it was not taken, because the outbox
  * is over its high-water mark (option outbox_high_water_bytes), the broker has said
  * connection.blocked or channel.flow has stopped the channel; a WRITABLE event follows. On a
  * confirm channel *sequence (may be NULL) numbers it from 1, and one OUTCOME event follows;
  * otherwise *sequence is 0. Taken means ordered and kept in memory, not delivered: use confirms to
- * know. Errors: ARGUMENT, STRUCT_VERSION, CLOSED, WOULD_BLOCK, NO_MEMORY. Since: 0.1. Source: AMQP
- * 0-9-1, basic.publish (60, 40). */
+ * know. Errors: ARGUMENT, STRUCT_VERSION, CLOSED, WOULD_BLOCK, NO_MEMORY. Since: 0.1.
+ * Source: AMQP 0-9-1, basic.publish (60, 40). */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_publish(haigha_channel* channel,
                                                            const haigha_publish_args* args,
                                                            haigha_str body, uint64_t* sequence,
@@ -922,15 +907,12 @@ typedef struct haigha_qos_args {
     uint8_t global;          /* RabbitMQ: for the channel, not for each new consumer */
     uint8_t reserved[1];
 } haigha_qos_args;
-#define HAIGHA_QOS_ARGS_INIT                \
-    {                                       \
-        sizeof(haigha_qos_args), 0, 0, 0, { \
-            0                               \
-        }                                   \
-    }
+#define HAIGHA_QOS_ARGS_INIT \
+    { sizeof(haigha_qos_args), 0, 0, 0, {0} }
 
 /* A channel on which this was never called gets the option prefetch (300) before its first
- * consumer. Source: AMQP 0-9-1, basic.qos (60, 10). */
+ * consumer.
+ * Source: AMQP 0-9-1, basic.qos (60, 10). */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_qos(haigha_channel* channel,
                                                        const haigha_qos_args* args,
                                                        const haigha_then* then,
@@ -952,10 +934,10 @@ typedef struct haigha_consume_args {
     uint8_t reserved[5];
     const haigha_table* arguments;
 } haigha_consume_args;
-#define HAIGHA_CONSUME_ARGS_INIT                                                                 \
-    {                                                                                            \
-        sizeof(haigha_consume_args), {NULL, 0}, {NULL, 0}, {NULL, NULL, NULL, NULL, 0}, 0, 0, 0, \
-            {0, 0, 0, 0, 0}, NULL                                                                \
+#define HAIGHA_CONSUME_ARGS_INIT                                                            \
+    {                                                                                       \
+        sizeof(haigha_consume_args), {NULL, 0}, {NULL, 0}, {NULL, NULL, NULL, NULL, 0}, 0,  \
+            0, 0, {0, 0, 0, 0, 0}, NULL                                                     \
     }
 
 /* Starts a consumer; it ends with CONSUMER_CANCELLED: after cancel, when the broker cancels it, or
@@ -989,12 +971,8 @@ typedef struct haigha_get_args {
     uint8_t no_ack;
     uint8_t reserved[7];
 } haigha_get_args;
-#define HAIGHA_GET_ARGS_INIT                     \
-    {                                            \
-        sizeof(haigha_get_args), {NULL, 0}, 0, { \
-            0, 0, 0, 0, 0, 0, 0                  \
-        }                                        \
-    }
+#define HAIGHA_GET_ARGS_INIT \
+    { sizeof(haigha_get_args), {NULL, 0}, 0, {0, 0, 0, 0, 0, 0, 0} }
 
 /* One message, if there is one: haigha_reply_message. Source: AMQP 0-9-1, basic.get (60, 70). */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_get(haigha_channel* channel,
@@ -1027,7 +1005,8 @@ HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_reject(haigha_channel* channe
                                                           haigha_error** error);
 /* Unacknowledged deliveries of the channel come again. RabbitMQ refuses requeue 0 with 540.
  * Source: AMQP 0-9-1, basic.recover (60, 110). */
-HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_recover(haigha_channel* channel, int32_t requeue,
+HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_recover(haigha_channel* channel,
+                                                           int32_t requeue,
                                                            const haigha_then* then,
                                                            haigha_error** error);
 HAIGHA_API HAIGHA_BLOCKING haigha_status haigha_recover_wait(haigha_channel* channel,

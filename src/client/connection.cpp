@@ -361,10 +361,10 @@ void Connection::begin() {
     socket_options.no_delay = options_.tcp_nodelay != 0;
     connector_ = std::make_unique<transport::Connector>(
         loop_->transport(), endpoint_, socket_options,
-        [this](int fd, ErrorRef error) { on_connected(fd, std::move(error)); });
+        [this](int fd, const ErrorRef& error) { on_connected(fd, error); });
 }
 
-void Connection::on_connected(int fd, ErrorRef error) {
+void Connection::on_connected(int fd, const ErrorRef& error) {
     if (error) {
         fail(error);
         return;
@@ -458,12 +458,8 @@ void Connection::process() {
         bool output = false;
         {
             const std::lock_guard lock(mutex_);
-            const std::size_t channels = machine_.channel_count();
             taken = machine_.feed(in, Loop::now(), machine_events_);
-            if (machine_.channel_count() < channels ||
-                machine_.state() == ConnectionState::closed) {
-                note_ends();
-            }
+            note_ends();
             wanted_ = machine_.wanted();
             output = !flush_scheduled_ && !machine_.outbox().empty();
             if (output) flush_scheduled_ = true;

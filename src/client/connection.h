@@ -114,7 +114,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     // ---- of the loop's thread
 
     void begin();
-    void on_connected(int fd, ErrorRef error);
+    void on_connected(int fd, const ErrorRef& error);
     void on_ready(bool readable, bool writable);
     void read();
     bool make_room();

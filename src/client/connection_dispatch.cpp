@@ -35,10 +35,7 @@ void Connection::tell(const Then& then, Event& event) {
 
 void Connection::dispatch() {
     called_back_ = true;
-    // By index: a callback that closes the loop ends the connection here and now, which adds
-    // events.
-    for (std::size_t i = 0; i < machine_events_.size(); ++i) {  // NOLINT(modernize-loop-convert)
-        MachineEvent& event = machine_events_[i];
+    for (MachineEvent& event : machine_events_) {
         if (event.kind == EventKind::delivery) [[likely]] {
             dispatch_delivery(event);
         } else {
@@ -62,9 +59,10 @@ void Connection::dispatch() {
 }
 
 // Whoever hears of a call that an end has failed, or is refused because of it, sees the end in what
-// can be asked of the connection and its channels, although the machine tells it last. With the
-// mutex held.
+// can be asked of the connection and its channels, although the machine tells it last. After
+// whatever may end something, with the mutex held.
 void Connection::note_ends() {
+    if (!machine_.take_ended()) return;
     for (const MachineEvent& event : machine_events_) {
         if (event.kind == EventKind::channel_closed) {
             auto* const channel = static_cast<Channel*>(event.owner);

@@ -588,7 +588,10 @@ void ChannelMachine::end(const ErrorRef& error, std::uint64_t unsent, EventList&
     consumers_.clear();
     last_consumer_ = nullptr;
     assembler_.reset();
-    if (owner_ != nullptr) add_event(events, EventKind::channel_closed).error = error;
+    if (owner_ != nullptr) {
+        add_event(events, EventKind::channel_closed).error = error;
+        context_.ended = true;
+    }
     owner_ = nullptr;
     refused = false;
     state_ = ChannelState::closing;

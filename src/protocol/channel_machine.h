@@ -49,6 +49,7 @@ struct ChannelContext {
     std::uint32_t frame_max = 0;
     std::uint64_t max_message_size = 0;
     bool closing = false;  // connection.close was written: nothing else may follow it
+    bool ended = false;    // channel_closed or connection_closed was told since take_ended()
     std::string host;      // for errors
 };
 

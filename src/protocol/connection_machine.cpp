@@ -528,6 +528,7 @@ void ConnectionMachine::end(const ErrorRef& error, bool output, EventList& event
     MachineEvent& event = events.emplace_back();
     event.kind = EventKind::connection_closed;
     event.error = error;
+    context_.ended = true;
 }
 
 // ---- time

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -113,6 +114,8 @@ class ConnectionMachine {
     std::uint16_t channel_max() const { return channel_max_; }
     std::uint16_t heartbeat_s() const { return heartbeat_s_; }
     std::size_t channel_count() const { return channel_count_; }
+    // Whether a channel_closed or connection_closed was reported since this was last asked.
+    bool take_ended() { return std::exchange(context_.ended, false); }
     const std::vector<std::byte>& server_properties() const { return server_properties_; }
 
     // ---- verbs. They never report through events what they return.

@@ -18,6 +18,7 @@ bool read_value(Reader& reader, Field& field) noexcept {
             field.integer = reader.u8() != 0;
             return true;
         case 'b':
+            // NOLINTNEXTLINE(bugprone-signed-char-misuse): a signed octet is what it is
             field.integer = static_cast<std::int8_t>(reader.u8());
             return true;
         case 'B':

@@ -153,10 +153,11 @@ TEST_F(StubFault, OnlyCloseOkFollowsTheServersClose) {
 // Rule 31.
 TEST_F(StubFault, BothSidesCloseAChannelAtOnce) {
     const ConnectionHandle connection = connect();
-    ChannelHandle channel = open_channel(connection.get());
+    EventLog log;
+    const haigha_then states = log.then();
+    ChannelHandle channel = open_channel(connection.get(), &states);
     const ChannelHandle other = open_channel(connection.get());
     script("on channel.close hold");
-    EventLog log;
     const haigha_then then = log.then(1);
     ASSERT_EQ(HAIGHA_OK, haigha_channel_close(channel.get(), &then, error_)) << error_;
     ASSERT_TRUE(saw("channel.close"));
@@ -165,6 +166,9 @@ TEST_F(StubFault, BothSidesCloseAChannelAtOnce) {
     script("clear");
     script("release");
     EXPECT_FALSE(log.reply(1).failed);
+    // The broker's reason counts, although its answer to our close has yet to come.
+    EXPECT_EQ(log.state(HAIGHA_STATE_CLOSED).previous_state, HAIGHA_STATE_CLOSING);
+    EXPECT_EQ(haigha_channel_state(channel.get()), HAIGHA_STATE_CLOSED);
     // An answer shows that the broker's close-ok has come: the number is free.
     EXPECT_EQ(HAIGHA_OK, declare(other.get(), "alive")) << error_;
     channel = open_channel(connection.get());
@@ -211,6 +215,30 @@ TEST_F(StubFault, AQueuesEndCancelsItsConsumers) {
     EXPECT_TRUE(cancelled.failed);
     EXPECT_TRUE(log.wait_released(1));
     EXPECT_EQ(HAIGHA_OK, declare(channel.get(), "still")) << error_;
+}
+
+// Rules 32 and 109: the library ends the channel itself, whose number stays taken until close-ok.
+TEST_F(StubFault, AMessageTooLargeEndsItsChannelWithTheReason) {
+    const ConnectionHandle connection = connect({{"max_message_size", 10}});
+    EventLog log;
+    const haigha_then states = log.then();
+    const ChannelHandle channel = open_channel(connection.get(), &states);
+    ASSERT_EQ(HAIGHA_OK, declare(channel.get(), "q")) << error_;
+    consume(channel.get(), "q", log.then());
+    script("on channel.close hold");
+    EXPECT_EQ(HAIGHA_OK, publish(channel.get(), "q", "eleven bytes"));
+    const Recorded ended = log.state(HAIGHA_STATE_CLOSED);
+    EXPECT_EQ(ended.previous_state, HAIGHA_STATE_OPEN);
+    EXPECT_TRUE(ended.failed);
+    EXPECT_EQ(haigha_channel_state(channel.get()), HAIGHA_STATE_CLOSED);
+    const ErrorHandle reason(haigha_channel_last_error(channel.get()));
+    ASSERT_NE(reason, nullptr);
+    EXPECT_NE(std::string(haigha_error_message(reason.get())).find("max_message_size"),
+              std::string::npos);
+    EXPECT_EQ(HAIGHA_ERR_CLOSED, declare(channel.get(), "more"));
+    EXPECT_NE(error_.message().find("max_message_size"), std::string::npos) << error_;
+    script("clear");
+    script("release");
 }
 
 TEST_F(StubFault, ADeliveryForNobodyIsRejected) {
