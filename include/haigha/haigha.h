@@ -265,7 +265,9 @@ enum {
     HAIGHA_EVENT_RETURN = 4,   /* basic.return: message, and error with the broker's code, text */
     HAIGHA_EVENT_CONNECTION_STATE = 5,
     HAIGHA_EVENT_CHANNEL_STATE = 6,
-    HAIGHA_EVENT_CONSUMER_CANCELLED = 7, /* the last event of a consumer */
+    /* The last event of a consumer. error: why, when its channel ended or the broker cancelled it;
+     * NULL after haigha_cancel. */
+    HAIGHA_EVENT_CONSUMER_CANCELLED = 7,
     HAIGHA_EVENT_WRITABLE = 8,           /* publishes that were refused with WOULD_BLOCK may go */
     HAIGHA_EVENT_BLOCKED = 9,            /* connection.blocked: error holds the broker's reason */
     HAIGHA_EVENT_UNBLOCKED = 10,
@@ -395,7 +397,9 @@ enum {
     HAIGHA_LOG_WARN = 1,
     HAIGHA_LOG_INFO = 2,
     HAIGHA_LOG_DEBUG = 3,
-    HAIGHA_LOG_TRACE = 4 /* every method by name with its fields, bodies by their size */
+    /* Every frame: methods by name with their fields, properties, bodies by their size. Passwords
+     * are hidden; routing keys, headers and whatever else a frame says are not. */
+    HAIGHA_LOG_TRACE = 4
 };
 
 typedef struct haigha_log_record {

@@ -112,6 +112,14 @@ ErrorRef apply_uri(Options& options, std::string_view uri) {
     if (rest.find('#') != std::string_view::npos) {
         return bad_uri("has a fragment (#); in a user name or password it is written %23");
     }
+    // Where a reader may be wrong about what is the password, nothing is taken for anything else.
+    if (const std::size_t at = rest.find('@'); at != std::string_view::npos) {
+        if (rest.find_first_of("/?") < at) {
+            return bad_uri(
+                "has a / or a ? before its @: in a user name or password they are "
+                "written %2F and %3F, and elsewhere a @ is written %40");
+        }
+    }
     std::string_view query;
     if (const std::size_t at = rest.find('?'); at != std::string_view::npos) {
         query = rest.substr(at + 1);

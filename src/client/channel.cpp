@@ -37,6 +37,13 @@ ErrorRef Channel::refusal(Status status) const {
     if (status == Status::argument) {
         return make_error(status, "consumer_tag is in use on this channel");
     }
+    if (status == Status::unsupported) {
+        const std::lock_guard lock(connection_->mutex_);
+        return make_error(Status::argument,
+                          "the method with its arguments does not fit into one frame (frame_max "
+                          "is " +
+                              std::to_string(connection_->machine_.frame_max()) + ")");
+    }
     const std::lock_guard lock(connection_->mutex_);
     if (!last_error_) {
         if (state() == State::closed || state() == State::closing) {

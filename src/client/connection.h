@@ -16,6 +16,7 @@
 #include "client/completion.h"
 #include "client/event.h"
 #include "client/event_loop.h"
+#include "client/frame_tracer.h"
 #include "client/handle_count.h"
 #include "client/message.h"
 #include "client/option_table.h"
@@ -105,6 +106,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     Status settle(Channel& channel, const Method& method);
     ErrorRef close_channel(Channel& channel, Completion completion, std::int64_t timeout_ms);
     ErrorRef await(Waiter& waiter, std::int64_t timeout_ms, Ref<Reply>* reply);
+    ErrorRef failure(Status status, std::string message, Stage stage = Stage::none) const;
     ErrorRef closed_error(std::string_view what) const;  // with the mutex held
 
     // Notes under the mutex that the loop has something to do; then, without it, tells it.
@@ -134,6 +136,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     void dispatch_return(protocol::MachineEvent& event);
     void dispatch_reply(protocol::MachineEvent& event);
     void dispatch_outcomes(protocol::MachineEvent& event);
+    void wake_room_waiters();
     void dispatch_channel_end(protocol::MachineEvent& event);
     void dispatch_end(protocol::MachineEvent& event);
     Message* make_message(const protocol::MachineEvent& event);
@@ -141,6 +144,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     void tell(const Then& then, Event& event);
     Event event_for(EventType type, Channel* channel);
     void tear_down();
+    bool traces() const { return loop_->logs(LogLevel::trace); }
     protocol::ConnectionParameters machine_parameters() const;
 
     const Ref<EventLoop> loop_;
@@ -173,6 +177,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     std::unique_ptr<transport::Connector> connector_;
     std::unique_ptr<transport::Stream> stream_;
     std::unique_ptr<transport::Timer> timer_;
+    FrameTracer tracer_;
     Ref<MessagePool> messages_;
     Ref<Slab> slab_;  // read into [end_, capacity), parsed from [begin_, end_)
     std::size_t begin_ = 0;

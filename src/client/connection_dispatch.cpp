@@ -114,15 +114,7 @@ void Connection::dispatch_one(MachineEvent& event) {
             return;
         }
         case EventKind::writable: {
-            if (channel == nullptr) {
-                std::vector<Ref<Waiter>> waiters;
-                {
-                    const std::lock_guard lock(mutex_);
-                    waiters.swap(room_waiters_);
-                }
-                for (const Ref<Waiter>& waiter : waiters)
-                    waiter->finish(nullptr, nullptr);
-            }
+            if (channel == nullptr) wake_room_waiters();
             Event told = event_for(EventType::writable, channel);
             tell(channel != nullptr ? channel->events_ : events_, told);
             return;
@@ -268,12 +260,24 @@ void Connection::dispatch_outcomes(MachineEvent& event) {
     }
 }
 
+// Has each publish_wait that waits for room try again.
+void Connection::wake_room_waiters() {
+    std::vector<Ref<Waiter>> waiters;
+    {
+        const std::lock_guard lock(mutex_);
+        waiters.swap(room_waiters_);
+    }
+    for (const Ref<Waiter>& waiter : waiters)
+        waiter->finish(nullptr, nullptr);
+}
+
 void Connection::dispatch_channel_end(MachineEvent& event) {
     // The machine's share ends here.
     const Ref<Channel> channel = Ref<Channel>::adopt(static_cast<Channel*>(event.owner));
     if (event.error) {
         loop_->log(LogLevel::warn, id_, "channel", event.error->message);
     }
+    wake_room_waiters();  // those of this channel are refused now
     Event told = event_for(EventType::channel_state, channel.get());
     told.state = static_cast<std::int32_t>(State::closed);
     told.previous_state = static_cast<std::int32_t>(channel->state_before_end_);
@@ -311,7 +315,9 @@ void Connection::dispatch_end(MachineEvent& event) {
     // Open once more when its opening and its end came in together.
     State before = state_.exchange(State::closed);
     if (before == State::closed) before = state_before_end_;
-    loop_->log(event.error ? LogLevel::error : LogLevel::info, id_, "connection",
+    // That it was closed or dropped on this side is no failure.
+    const bool failed = event.error && event.error->status != Status::closed;
+    loop_->log(failed ? LogLevel::error : LogLevel::info, id_, "connection",
                event.error ? std::string_view(event.error->message) : std::string_view("closed"));
     Event reply = event_for(EventType::reply, nullptr);
     opening.complete(reply, cause, nullptr, muted_);

@@ -246,7 +246,8 @@ std::optional<Violation> ChannelMachine::content_complete(EventList& events) {
         wire::basic::Return method{};
         if (!wire::decode_method(arguments_of(payload), method)) return undecodable(id);
         const Ref<Error> error = edit_error(*channel_error(
-            Status::ok, "the broker returned a message: " + std::string(method.reply_text.text)));
+            Status::ok, "the broker returned a message: " + std::string(method.reply_text.text) +
+                            " (" + std::to_string(method.reply_code) + ")"));
         error->reply_code = method.reply_code;
         error->reply_text = std::string(method.reply_text.text);
         MachineEvent& event = add_event(events, EventKind::returned);

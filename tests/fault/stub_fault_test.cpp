@@ -77,6 +77,42 @@ TEST_F(StubFault, OneSynchronousMethodAtATime) {
     EXPECT_TRUE(saw("basic.publish"));
 }
 
+// The trace is whole, also when it is set while the connection is at work, and holds no password.
+TEST_F(StubFault, TheTraceShowsEveryFrame) {
+    std::vector<std::string> lines;
+    const auto record = [](const haigha_log_record* one, void* to) {
+        if (one->level != HAIGHA_LOG_TRACE) return;
+        EXPECT_EQ(view(one->subject), "frame");
+        static_cast<std::vector<std::string>*>(to)->emplace_back(view(one->message));
+    };
+    ASSERT_EQ(HAIGHA_OK,
+              haigha_loop_set_log(loop_.get(), HAIGHA_LOG_TRACE, record, &lines, nullptr, error_));
+    const ConnectionHandle connection = connect();
+    const ChannelHandle channel = open_channel(connection.get());
+    ASSERT_EQ(HAIGHA_OK, declare(channel.get(), "q")) << error_;
+    ASSERT_EQ(HAIGHA_OK, publish(channel.get(), "q", "three"));
+    ASSERT_EQ(HAIGHA_OK, haigha_connection_close_wait(connection.get(), -1, error_)) << error_;
+    close_loop(loop_.get());  // nothing is logged after it
+    std::string text;
+    for (const std::string& line : lines)
+        text += line + '\n';
+    std::size_t at = 0;
+    for (const char* const next :
+         {"-> protocol header AMQP 0-9-1\n", "<- channel 0 connection.start version_major=0",
+          "-> channel 0 connection.start-ok", "response=<hidden>", "<- channel 0 connection.tune ",
+          "-> channel 0 connection.tune-ok ", "-> channel 0 connection.open virtual_host=\"/\"",
+          "<- channel 0 connection.open-ok", "-> channel 1 channel.open",
+          "<- channel 1 channel.open-ok", "-> channel 1 queue.declare queue=\"q\"",
+          "<- channel 1 queue.declare-ok queue=\"q\"",
+          "-> channel 1 basic.publish exchange=\"\" routing_key=\"q\"",
+          "-> channel 1 content header body_size=5", "-> channel 1 body 5 bytes\n",
+          "-> channel 0 connection.close ", "<- channel 0 connection.close-ok"}) {
+        at = text.find(next, at);
+        ASSERT_NE(at, std::string::npos) << next << " is missing in:\n" << text;
+    }
+    EXPECT_EQ(text.find("guest"), std::string::npos) << text;
+}
+
 // Rule 25.
 TEST_F(StubFault, AChannelNumberIsTakenUntilCloseOk) {
     const ConnectionHandle connection = connect();

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "fault/stub_fixture.h"
@@ -105,6 +106,29 @@ TEST_F(StubFlow, ASlowReaderMakesPublishRefuse) {
     // One for all the refusals.
     EXPECT_EQ(log.count(HAIGHA_EVENT_WRITABLE), writable + 1);
     EXPECT_EQ(info(connection.get(), "outbox_bytes"), 0);
+}
+
+// A publish_wait that waits for room hears of its channel's end and not only of its own deadline.
+TEST_F(StubFlow, AWaitForRoomEndsWithItsChannel) {
+    EventLog states;
+    const haigha_then events = states.then();
+    const ConnectionHandle connection = connect({}, &events);
+    const ChannelHandle channel = open_channel(connection.get());
+    script("block no disk space");
+    states.wait_count(HAIGHA_EVENT_BLOCKED, 1);
+    std::thread waiter([&] {
+        haigha_publish_args args = HAIGHA_PUBLISH_ARGS_INIT;
+        args.routing_key = str("q");
+        Err error;
+        const auto before = Clock::now();
+        EXPECT_EQ(HAIGHA_ERR_CLOSED,
+                  haigha_publish_wait(channel.get(), &args, str("x"), 60'000, nullptr, error));
+        EXPECT_NE(error.message().find("enough of you"), std::string::npos) << error;
+        EXPECT_LT(Clock::now() - before, milliseconds(30'000));
+    });
+    // Also when the channel ends first, the answer is the same.
+    script("close-channel 1 406 enough of you");
+    waiter.join();
 }
 
 // Rule 14.

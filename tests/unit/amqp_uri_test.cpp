@@ -90,6 +90,9 @@ TEST(AmqpUri, RefusesWhatItCannotRead) {
                                   "amqp://u:s3cret@h?heartbeat=70000",
                                   "amqp://u:s3cret@a,b",
                                   "amqp://u:s3cret/x@h",
+                                  "amqp://u:7/s3cret@h",
+                                  "amqp://u:p?s3cret=x@h",
+                                  "amqp://h/v?user=s3cret@h",
                                   "amqp://h:s3cret",
                                   "amqp://u:s3cret@h?frame_max=4096" /* rule 29 */}) {
         Options options;

@@ -1,0 +1,435 @@
+// The part of Connection that runs on the loop's thread: connecting, reading, writing, timers, the
+// end.
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "client/connection.h"
+#include "transport/socket_stream.h"
+
+namespace haigha::client {
+
+namespace {
+
+using protocol::ConnectionState;
+using transport::Loop;
+
+// How much is handed to the system in one call, and how much before the loop's other work.
+constexpr std::size_t bytes_per_write = 1024 * 1024;
+constexpr std::size_t pieces_per_write = 32;
+constexpr int writes_per_turn = 8;
+constexpr int reads_per_turn = 4;
+// What the outbox holds before a large message's next frame is added behind it.
+constexpr std::size_t pump_limit = 256 * 1024;
+// A read is not begun with less room than this, unless a partial frame leaves no choice.
+constexpr std::size_t least_read = 16 * 1024;
+
+}  // namespace
+
+// ---- connecting
+
+void Connection::begin() {
+    if (ended_ || timer_ != nullptr) return;
+    const Ref<Connection> self(this);
+    if (loop_->transport().closing()) {
+        fail(failure(Status::closed, "the loop was closed"));
+        return;
+    }
+    loop_->add(this);
+    timer_ = std::make_unique<transport::Timer>(loop_->transport(), [this] { on_timer(); });
+    {
+        const std::lock_guard lock(mutex_);
+        timer_due_ = std::min(timer_due_, open_deadline_);
+    }
+    arm_timer();
+    tell_state(State::opening, nullptr);
+    transport::SocketOptions socket_options;
+    socket_options.no_delay = options_.tcp_nodelay != 0;
+    connector_ = std::make_unique<transport::Connector>(
+        loop_->transport(), endpoint_, socket_options,
+        [this](int fd, const ErrorRef& error) { on_connected(fd, error); });
+}
+
+void Connection::on_connected(int fd, const ErrorRef& error) {
+    if (error) {
+        fail(error);
+        return;
+    }
+    sockaddr_storage local{};
+    socklen_t size = sizeof local;
+    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&local), &size) == 0) {
+        if (local.ss_family == AF_INET) {
+            local_port_ = ntohs(reinterpret_cast<const sockaddr_in&>(local).sin_port);
+        } else if (local.ss_family == AF_INET6) {
+            local_port_ = ntohs(reinterpret_cast<const sockaddr_in6&>(local).sin6_port);
+        }
+    }
+    stream_ = std::make_unique<transport::SocketStream>(
+        loop_->transport(), fd,
+        [this](bool readable, bool writable) { on_ready(readable, writable); });
+    {
+        const std::lock_guard lock(mutex_);
+        machine_.start(Loop::now());
+    }
+    watch();
+    write();
+}
+
+// ---- reading
+
+void Connection::on_ready(bool readable, bool writable) {
+    const Ref<Connection> self(this);
+    if (readable && !paused_) read();
+    if (writable && stream_ != nullptr) {
+        socket_full_ = false;
+        write();
+    }
+}
+
+// The slab has room after what is not yet parsed; it is not overwritten while a message keeps it.
+bool Connection::make_room() {
+    SlabPool& pool = *loop_->transport().slabs();
+    const std::size_t left = end_ - begin_;
+    const std::size_t needed = std::max(wanted_, left + 1);
+    if (!slab_) {
+        slab_ = pool.take(needed);
+        begin_ = end_ = 0;
+        return true;
+    }
+    const std::size_t room = slab_->capacity() - end_;
+    if (begin_ + needed <= slab_->capacity() && (room >= least_read || begin_ == 0)) return true;
+    if (slab_->sole() && needed <= slab_->capacity()) {
+        std::memmove(slab_->data(), slab_->data() + begin_, left);
+    } else {
+        const Ref<Slab> fresh = pool.take(needed);
+        std::memcpy(fresh->data(), slab_->data() + begin_, left);
+        slab_ = fresh;
+    }
+    begin_ = 0;
+    end_ = left;
+    return true;
+}
+
+void Connection::read() {
+    for (int i = 0; i < reads_per_turn && stream_ != nullptr && !paused_; ++i) {
+        make_room();
+        const std::span<std::byte> room = slab_->memory().subspan(end_);
+        const transport::Stream::Result result = stream_->read(room);
+        if (result.error == EAGAIN) break;
+        if (result.eof) {
+            io_failed("the broker closed the transport connection", 0);
+            return;
+        }
+        if (result.error != 0) {
+            io_failed("reading from the broker failed", result.error);
+            return;
+        }
+        reads_.fetch_add(1, std::memory_order_relaxed);
+        bytes_received_.fetch_add(result.size, std::memory_order_relaxed);
+        end_ += result.size;
+        process();
+        if (result.size < room.size()) break;
+    }
+    // An idle connection holds no read memory.
+    if (begin_ == end_) {
+        slab_ = nullptr;
+        begin_ = end_ = 0;
+    }
+}
+
+void Connection::process() {
+    while (begin_ < end_ && !paused_) {
+        const std::span<const std::byte> in(slab_->data() + begin_, end_ - begin_);
+        std::size_t taken = 0;
+        bool output = false;
+        {
+            const std::lock_guard lock(mutex_);
+            taken = machine_.feed(in, Loop::now(), machine_events_);
+            note_ends();
+            wanted_ = machine_.wanted();
+            output = !flush_scheduled_ && !machine_.outbox().empty();
+            if (output) flush_scheduled_ = true;
+        }
+        if (output) tell_loop();
+        if (traces()) tracer_.received(in.first(taken));
+        begin_ += taken;
+        if (!machine_events_.empty()) dispatch();
+        if (taken == 0 || stream_ == nullptr) return;
+    }
+}
+
+void Connection::resume_reading() {
+    if (!paused_ || stream_ == nullptr) return;
+    paused_ = false;
+    {
+        const std::lock_guard lock(mutex_);
+        machine_.set_reading(true, Loop::now());
+    }
+    process();
+    if (stream_ == nullptr || paused_) return;
+    watch();
+    read();
+}
+
+// ---- writing
+
+void Connection::watch() {
+    if (stream_ != nullptr) stream_->watch(!paused_ && !ended_, socket_full_);
+}
+
+bool Connection::flush() {
+    called_back_ = false;
+    if (timer_ == nullptr) {
+        // Nothing runs (yet, or any more).
+        const std::lock_guard lock(mutex_);
+        flush_scheduled_ = false;
+        return false;
+    }
+    State state_now = state();
+    if (state_now == State::opening) {
+        bool close = false;
+        {
+            const std::lock_guard lock(mutex_);
+            close = !closings_.empty();
+        }
+        if (close) {
+            fail(failure(Status::closed, "the connection was closed while it was opening"));
+            return called_back_;
+        }
+    }
+    write();
+    finish_flushes();  // also those that found everything gone already
+    arm_timer();
+    return called_back_;
+}
+
+void Connection::write() {
+    if (stream_ == nullptr) return;
+    std::array<protocol::Outbox::Segment, pieces_per_write> segments;
+    std::array<iovec, pieces_per_write> pieces;
+    for (int i = 0; i < writes_per_turn; ++i) {
+        std::size_t count = 0;
+        {
+            const std::lock_guard lock(mutex_);
+            machine_.pump(pump_limit);
+            count = machine_.outbox().gather(segments, bytes_per_write);
+            if (count == 0) flush_scheduled_ = false;
+        }
+        if (count == 0) {
+            tracer_.sent_all();
+            break;
+        }
+        std::size_t size = 0;
+        for (std::size_t piece = 0; piece < count; ++piece) {
+            pieces[piece] = {const_cast<std::byte*>(segments[piece].data), segments[piece].size};
+            size += segments[piece].size;
+        }
+        const transport::Stream::Result result = stream_->write(std::span(pieces).first(count));
+        writes_.fetch_add(1, std::memory_order_relaxed);
+        if (result.error != 0 && result.error != EAGAIN) {
+            // What the broker said last explains more than the reset does (rule 149).
+            if (!ended_) read();
+            if (stream_ != nullptr && !ended_) {
+                io_failed("writing to the broker failed", result.error);
+            } else {
+                tear_down();
+            }
+            return;
+        }
+        if (traces()) {
+            tracer_.sent(std::span(pieces).first(count), result.size);
+        } else {
+            tracer_.sent_unseen();
+        }
+        bool flushed = false;
+        {
+            const std::lock_guard lock(mutex_);
+            if (result.size > 0) machine_.sent(result.size, Loop::now(), machine_events_);
+            flushed = !flushes_.empty();
+        }
+        if (flushed) finish_flushes();
+        if (!machine_events_.empty()) dispatch();
+        if (stream_ == nullptr) return;
+        if (result.size < size) {
+            // flush_scheduled_ stays: nobody need tell the loop before the socket does.
+            socket_full_ = true;
+            watch();
+            return;
+        }
+    }
+    watch();
+    bool more = false;
+    {
+        const std::lock_guard lock(mutex_);
+        more = flush_scheduled_;
+    }
+    if (more) tell_loop();
+    if (ended_ && !more) tear_down();
+}
+
+void Connection::finish_flushes() {
+    std::vector<Flush> done;
+    {
+        const std::lock_guard lock(mutex_);
+        for (Flush& flush : flushes_) {
+            if (flush.after_drained && machine_.drained()) {
+                flush.after_drained = false;
+                flush.mark = machine_.bytes_taken();
+            }
+        }
+        const auto first_done =
+            std::stable_partition(flushes_.begin(), flushes_.end(), [&](const Flush& flush) {
+                return flush.after_drained || flush.mark > machine_.bytes_gone();
+            });
+        done.insert(done.end(), std::make_move_iterator(first_done),
+                    std::make_move_iterator(flushes_.end()));
+        flushes_.erase(first_done, flushes_.end());
+    }
+    for (Flush& flush : done) {
+        Event event = event_for(EventType::reply, nullptr);
+        flush.completion.complete(event, nullptr, nullptr, muted_);
+        called_back_ = true;
+    }
+}
+
+// ---- time
+
+void Connection::arm_timer() {
+    if (timer_ == nullptr) return;
+    Instant due;
+    {
+        const std::lock_guard lock(mutex_);
+        due = timer_due_;
+    }
+    if (due < timer_->at()) timer_->set(due);
+}
+
+void Connection::on_timer() {
+    const Ref<Connection> self(this);
+    if (ended_) {
+        tear_down();
+        return;
+    }
+    const Instant now = Loop::now();
+    std::vector<Flush> late;
+    bool close_late = false;
+    bool output = false;
+    Instant open_deadline;
+    {
+        const std::lock_guard lock(mutex_);
+        machine_.expire(now, machine_events_);
+        note_ends();
+        for (const Closing& closing : closings_)
+            close_late |= closing.deadline <= now;
+        const auto first_late =
+            std::stable_partition(flushes_.begin(), flushes_.end(),
+                                  [&](const Flush& flush) { return flush.deadline > now; });
+        late.insert(late.end(), std::make_move_iterator(first_late),
+                    std::make_move_iterator(flushes_.end()));
+        flushes_.erase(first_late, flushes_.end());
+        open_deadline = state() == State::opening ? open_deadline_ : Instant::never();
+        timer_due_ = std::min(machine_.deadline(), open_deadline);
+        for (const Closing& closing : closings_) {
+            timer_due_ = std::min(timer_due_, closing.deadline);
+        }
+        for (const Flush& flush : flushes_)
+            timer_due_ = std::min(timer_due_, flush.deadline);
+        output = !machine_.outbox().empty();
+    }
+    for (Flush& flush : late) {
+        Event event = event_for(EventType::reply, nullptr);
+        flush.completion.complete(
+            event, failure(Status::timeout, "not everything was written in time"), nullptr, muted_);
+    }
+    if (!machine_events_.empty()) dispatch();
+    if (ended_) return;
+    if (open_deadline <= now) {
+        const Stage stage =
+            connector_ != nullptr && stream_ == nullptr ? connector_->stage() : Stage::none;
+        std::string message = "opening the connection took longer than its deadline";
+        if (stage == Stage::resolve) {
+            message += ": the host's name was not resolved";
+        } else if (stage == Stage::connect) {
+            message += ": no address answered";
+            if (!connector_->failures().empty()) message += " (" + connector_->failures() + ")";
+        } else {
+            message += ": the broker did not complete the handshake";
+        }
+        fail(failure(Status::timeout, std::move(message), stage));
+        return;
+    }
+    if (close_late) {
+        hard_close_ = failure(Status::timeout,
+                              "the broker did not answer connection.close in time: the "
+                              "connection was closed hard",
+                              Stage::ready);
+        fail(nullptr);
+        return;
+    }
+    if (output) write();
+    if (timer_ != nullptr) timer_->set(timer_due_);
+}
+
+// ---- the end
+
+void Connection::io_failed(const char* doing, int error) {
+    std::string message = doing;
+    if (error != 0) {
+        message += std::string(": ") + std::strerror(error) + " (" + uv_err_name(-error) + ")";
+    }
+    const Ref<Error> failed = edit_error(*make_error(Status::io, std::move(message)));
+    failed->os_errno = error;
+    // What was asked for has happened, if not with the last courtesy.
+    const bool closing = [&] {
+        const std::lock_guard lock(mutex_);
+        return machine_.state() == ConnectionState::closing;
+    }();
+    fail(closing ? ErrorRef() : ErrorRef(failed.get()));
+}
+
+void Connection::fail(const ErrorRef& error) {
+    if (ended_) {
+        tear_down();
+        return;
+    }
+    {
+        const std::lock_guard lock(mutex_);
+        machine_.transport_failed(error, machine_events_);
+        note_ends();
+    }
+    dispatch();
+    tear_down();
+}
+
+void Connection::end_abortively() {
+    const Ref<Connection> self(this);
+    muted_.store(true, std::memory_order_release);
+    if (ended_) {
+        tear_down();
+        return;
+    }
+    const State before = state();
+    if (before == State::fresh || before == State::closed) return;
+    fail(failure(Status::closed, "the connection was dropped"));
+}
+
+void Connection::tear_down() {
+    if (torn_down_) return;
+    torn_down_ = true;
+    connector_.reset();
+    stream_.reset();
+    timer_.reset();
+    slab_ = nullptr;
+    begin_ = end_ = 0;
+    full_inboxes_.clear();
+    loop_->remove(this);
+    // The share that open() took; whoever called us holds another.
+    if (!loop_->transport().post([this] { release(); })) release();
+}
+
+}  // namespace haigha::client
