@@ -34,17 +34,15 @@ ErrorRef Channel::refusal(Status status) const {
                           "too many bytes wait to be written, or the broker holds publishes "
                           "back: not taken");
     }
-    if (status == Status::argument) {
-        return make_error(status, "consumer_tag is in use on this channel");
-    }
     if (status == Status::unsupported) {
-        const std::lock_guard lock(connection_->mutex_);
-        return make_error(Status::argument,
-                          "the method with its arguments does not fit into one frame (frame_max "
-                          "is " +
-                              std::to_string(connection_->machine_.frame_max()) + ")");
+        return make_error(Status::argument, "consumer_tag is in use on this channel");
     }
     const std::lock_guard lock(connection_->mutex_);
+    if (status == Status::argument) {
+        return make_error(status,
+                          "the arguments or properties do not fit into one frame (frame_max is " +
+                              std::to_string(connection_->machine_.frame_max()) + ")");
+    }
     if (!last_error_) {
         if (state() == State::closed || state() == State::closing) {
             const Ref<Error> closed =

@@ -668,7 +668,7 @@ Status ConnectionMachine::find_for_call(ChannelId channel, const Call& call,
         return Status::would_block;
     }
     if (call.kind == CallKind::consume && (*machine)->has_consumer(call.name)) {
-        return Status::argument;
+        return Status::unsupported;
     }
     return Status::ok;
 }

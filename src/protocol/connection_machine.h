@@ -124,14 +124,14 @@ class ConnectionMachine {
     void close(std::uint16_t reply_code, std::string_view text);
     Status open_channel(Token owner, Call open, std::uint16_t* number);
     Status close_channel(ChannelId channel, Call call);
-    // argument: the consumer tag is in use. unsupported: the method does not fit into a frame.
+    // argument: the method does not fit into a frame. unsupported: the consumer tag is in use.
     template <class Method>
     Status call(ChannelId channel, Call call, const Method& method) {
         ChannelMachine* machine = nullptr;
         if (const Status status = find_for_call(channel, call, &machine); status != Status::ok) {
             return status;
         }
-        if (wire::method_frame_size(method) > context_.frame_max) return Status::unsupported;
+        if (wire::method_frame_size(method) > context_.frame_max) return Status::argument;
         if constexpr (requires { method.no_ack; }) call.no_ack = method.no_ack;
         scratch_.resize(wire::method_frame_size(method));
         wire::write_method_frame(scratch_.data(), channel.number, method);

@@ -77,6 +77,29 @@ TEST_F(StubFault, OneSynchronousMethodAtATime) {
     EXPECT_TRUE(saw("basic.publish"));
 }
 
+TEST_F(StubFault, WhatDoesNotFitAFrameIsRefusedAndSaidSo) {
+    const ConnectionHandle connection = connect({{"frame_max", 8192}});
+    const ChannelHandle channel = open_channel(connection.get());
+    TableHandle table;
+    ASSERT_EQ(HAIGHA_OK, haigha_table_new(out(table), error_)) << error_;
+    const std::string longer(9000, 'h');
+    ASSERT_EQ(HAIGHA_OK, haigha_table_add_string(table.get(), str("h"), str(longer), error_));
+    haigha_queue_declare_args args = declare_args("q");
+    args.arguments = table.get();
+    EXPECT_EQ(HAIGHA_ERR_ARGUMENT,
+              haigha_queue_declare_wait(channel.get(), &args, -1, nullptr, error_));
+    EXPECT_NE(error_.message().find("frame_max is 8192"), std::string::npos) << error_;
+    haigha_properties properties = HAIGHA_PROPERTIES_INIT;
+    properties.present = HAIGHA_PROPERTY_HEADERS;
+    properties.headers = table.get();
+    haigha_publish_args publish_args = HAIGHA_PUBLISH_ARGS_INIT;
+    publish_args.properties = &properties;
+    EXPECT_EQ(HAIGHA_ERR_ARGUMENT,
+              haigha_publish(channel.get(), &publish_args, str("x"), nullptr, error_));
+    EXPECT_NE(error_.message().find("frame_max is 8192"), std::string::npos) << error_;
+    EXPECT_EQ(HAIGHA_OK, declare(channel.get(), "q")) << error_;
+}
+
 // The trace is whole, also when it is set while the connection is at work, and holds no password.
 TEST_F(StubFault, TheTraceShowsEveryFrame) {
     std::vector<std::string> lines;

@@ -9,6 +9,7 @@ import unittest
 sys.dont_write_bytecode = True
 
 import build_lists
+import documented_tests
 import file_names
 import import_rules
 
@@ -122,6 +123,18 @@ class BuildLists(TreeTest):
             "tests/unit/frame_test.cpp": "",
         }
         self.assertEqual(1, len(self.problems(build_lists.check, tree)))
+
+
+class DocumentedTests(TreeTest):
+    TEST = {"tests/unit/frame_test.cpp": "TEST(Frame,\n     IsRead) {}"}
+
+    def test_existing(self):
+        tree = {"docs/technical.md": "| framed | `Frame.IsRead` |", **self.TEST}
+        self.assertEqual([], self.problems(documented_tests.check, tree))
+
+    def test_renamed(self):
+        tree = {"docs/technical.md": "| framed | `Frame.IsRead`, `Frame.IsWritten` |", **self.TEST}
+        self.assertEqual(1, len(self.problems(documented_tests.check, tree)))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,35 @@
+#!/usr/bin/env python3
+"""The tests that the specification names exist: every `Suite.Name` of docs/ is a TEST of tests/.
+
+usage: documented_tests.py ROOT
+"""
+
+import re
+import sys
+
+import repository
+
+TEST = re.compile(r"\bTEST(?:_F|_P)?\(\s*(\w+)\s*,\s*(\w+)\s*\)")
+NAMED = re.compile(r"`([A-Z]\w+\.[A-Z]\w+)`")
+
+
+def check(root):
+    existing = {
+        f"{suite}.{name}"
+        for path in repository.source_files(root, (".cpp",))
+        if path.startswith("tests/")
+        for suite, name in TEST.findall(repository.read(root, path))
+    }
+    problems, named = [], 0
+    for path in repository.source_files(root, (".md",)):
+        if not path.startswith("docs/"):
+            continue
+        for name in NAMED.findall(repository.read(root, path)):
+            named += 1
+            if name not in existing:
+                problems.append(f"{path}: there is no test {name}")
+    return problems, f"all {named} tests that docs/ names exist"
+
+
+if __name__ == "__main__":
+    repository.finish(*check(sys.argv[1]))
