@@ -10,7 +10,6 @@ namespace haigha::client {
 
 namespace {
 
-using protocol::ConnectionState;
 using transport::Loop;
 
 // A blocking form waits this much longer than its operation, to hear the loop's own account of it.
