@@ -192,6 +192,28 @@ haigha_status haigha_connection_server_properties(const haigha_connection* conne
     });
 }
 
+haigha_status haigha_connection_peer_info(const haigha_connection* connection, haigha_table** table,
+                                          haigha_error** error) {
+    return guard(error, [&]() -> haigha_status {
+        Arguments arguments;
+        Connection* object = usable(arguments, const_cast<haigha_connection*>(connection));
+        arguments.required(table, "table");
+        if (arguments.bad()) return arguments.refuse(error);
+        const auto facts = object->peer_facts();
+        if (facts.empty()) {
+            return haigha::capi::refuse(Status::closed, "the transport was not connected", error);
+        }
+        haigha_table* made = nullptr;
+        if (const haigha_status status = haigha_table_new(&made, error); status != HAIGHA_OK) {
+            return status;
+        }
+        for (const auto& fact : facts)
+            (void)made->table.add_string(fact.name, fact.value);
+        *table = made;
+        return HAIGHA_OK;
+    });
+}
+
 haigha_connection* haigha_connection_ref(haigha_connection* connection) {
     if (connection != nullptr) core(connection)->handles().add();
     return connection;

@@ -437,8 +437,9 @@ HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_options_set_int(haigha_option
                                                                    haigha_str name, int64_t value,
                                                                    haigha_error** error);
 /* Sets what the URI names: amqp://user:password@host:port/vhost?option=value&... Absent parts keep
- * their value; an absent vhost is "/", an empty one is "". Query keys are option names. An error
- * never repeats the URI. Since: 0.1. Source: RabbitMQ URI specification and query parameters. */
+ * their value; an absent vhost is "/", an empty one is "". The scheme amqps turns TLS on, amqp turns
+ * it off. Query keys are option names, but `password` there is key_password. An error never repeats
+ * the URI. Since: 0.1. Source: RabbitMQ URI specification and query parameters. */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_options_set_uri(haigha_options* options,
                                                                    haigha_str uri,
                                                                    haigha_error** error);
@@ -477,8 +478,10 @@ HAIGHA_API HAIGHA_NONBLOCKING haigha_status
 haigha_connection_set_events(haigha_connection* connection, const haigha_then* events,
                              haigha_error** error);
 /* Resolves, connects and opens the virtual host, all within the option connection_timeout, trying
- * each address in turn. Once per connection. Errors in the completion name the stage: RESOLVE, IO,
- * TIMEOUT, PROTOCOL, AUTH, CONNECTION_CLOSED_BY_BROKER. Since: 0.1.
+ * each address in turn. Once per connection. With TLS the call itself reads the files that the
+ * options name, and is refused, TLS or ARGUMENT, when they are of no use. Errors in the completion
+ * name the stage: RESOLVE, IO, TLS, TIMEOUT, PROTOCOL, AUTH, CONNECTION_CLOSED_BY_BROKER.
+ * Since: 0.1.
  * Source: AMQP 0-9-1, connection.start to connection.open-ok (10, 10 to 41). */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_connection_open(haigha_connection* connection,
                                                                    const haigha_then* then,
@@ -520,6 +523,13 @@ HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_connection_info(
 HAIGHA_API HAIGHA_NONBLOCKING haigha_status
 haigha_connection_server_properties(const haigha_connection* connection, haigha_table** table,
                                     haigha_error** error);
+/* What is known of the other end and of how it was made sure of, as a new table of strings, to be
+ * freed: "transport" ("tcp", "unix"), "security" ("none", "tls"), "peer_address"; with TLS
+ * "tls_version", "tls_cipher", "tls_verified" ("chain and name", "chain", "nothing"),
+ * "tls_server_name" (what the certificate was checked for), "tls_peer_subject", "tls_peer_issuer",
+ * "tls_peer_names", "tls_peer_not_after". CLOSED before the transport was connected. Since: 0.1. */
+HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_connection_peer_info(
+    const haigha_connection* connection, haigha_table** table, haigha_error** error);
 HAIGHA_API HAIGHA_NONBLOCKING haigha_connection* haigha_connection_ref(
     haigha_connection* connection);
 /* Dropping the last reference ends an open connection abortively and silently: nothing more is

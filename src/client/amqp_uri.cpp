@@ -76,7 +76,10 @@ ErrorRef apply_host(Options& options, std::string_view text) {
     if (!host.empty()) {
         if (ErrorRef error = set_decoded(options, "host", host)) return error;
     }
-    return port.empty() ? nullptr : set_option_from_text(options, "port", port);
+    if (port.empty()) return nullptr;
+    // As an option it stands for the scheme's own port; no URI means that by it.
+    if (port.find_first_not_of('0') == std::string_view::npos) return bad_uri("names the port 0");
+    return set_option_from_text(options, "port", port);
 }
 
 ErrorRef apply_query(Options& options, std::string_view query) {
@@ -90,7 +93,10 @@ ErrorRef apply_query(Options& options, std::string_view query) {
         const auto name = percent_decoded(pair.substr(0, equals));
         const auto value = percent_decoded(pair.substr(equals + 1));
         if (!name || !value) return bad_uri("has a % in its query without two hex digits");
-        if (ErrorRef error = set_option_from_text(options, *name, *value)) return error;
+        // RabbitMQ's name for it: the login is in the URI's authority.
+        const std::string_view option =
+            *name == "password" ? std::string_view("key_password") : std::string_view(*name);
+        if (ErrorRef error = set_option_from_text(options, option, *value)) return error;
     }
     return nullptr;
 }
@@ -101,11 +107,8 @@ ErrorRef apply_uri(Options& options, std::string_view uri) {
     const std::size_t scheme_end = uri.find("://");
     if (scheme_end == std::string_view::npos) return bad_uri("does not begin with amqp://");
     const std::string_view scheme = uri.substr(0, scheme_end);
-    if (same_ignoring_case(scheme, "amqps")) {
-        return make_error(Status::unsupported,
-                          "the URI asks for TLS (amqps), which this version does not have yet");
-    }
-    if (!same_ignoring_case(scheme, "amqp")) {
+    const bool tls = same_ignoring_case(scheme, "amqps");
+    if (!tls && !same_ignoring_case(scheme, "amqp")) {
         return bad_uri("has a scheme that is neither amqp nor amqps");
     }
     std::string_view rest = uri.substr(scheme_end + 3);
@@ -126,6 +129,7 @@ ErrorRef apply_uri(Options& options, std::string_view uri) {
         rest = rest.substr(0, at);
     }
     Options changed = options;
+    changed.tls = tls ? 1 : 0;
     std::string_view authority = rest;
     if (const std::size_t slash = rest.find('/'); slash != std::string_view::npos) {
         authority = rest.substr(0, slash);

@@ -18,10 +18,39 @@ constexpr Duration grace = milliseconds(200);
 transport::Endpoint endpoint_of(const Options& options) {
     transport::Endpoint endpoint;
     endpoint.host = options.host;
-    endpoint.port = static_cast<std::uint16_t>(options.port);
+    endpoint.port = static_cast<std::uint16_t>(options.port != 0  ? options.port
+                                               : options.tls != 0 ? 5671
+                                                                  : 5672);
     endpoint.unix_path = options.unix_path;
     endpoint.address_family = static_cast<int>(options.address_family);
     return endpoint;
+}
+
+transport::TlsSettings tls_settings(const Options& options) {
+    transport::TlsSettings tls;
+    tls.ca_file = options.cacertfile;
+    tls.ca_pem = options.cacert_pem;
+    tls.cert_file = options.certfile;
+    tls.cert_pem = options.cert_pem;
+    tls.key_file = options.keyfile;
+    tls.key_pem = options.key_pem;
+    tls.key_password = options.key_password;
+    tls.verify_peer = options.verify == "verify_peer";
+    tls.verify_host = options.verify_host != 0;
+    tls.depth = static_cast<int>(options.depth);
+    tls.send_name = options.server_name_indication != "disable";
+    // Never the address that the name was resolved to (rule 90).
+    const bool named = tls.send_name && !options.server_name_indication.empty();
+    if (named) {
+        tls.peer_name = options.server_name_indication;
+    } else if (options.unix_path.empty()) {
+        tls.peer_name = options.host;
+    }
+    tls.only_tls13 = options.tls_min_version == "1.3";
+    tls.ciphers = options.tls_ciphers;
+    tls.ciphersuites = options.tls_ciphersuites;
+    tls.groups = options.tls_groups;
+    return tls;
 }
 
 }  // namespace
@@ -99,6 +128,11 @@ std::vector<std::byte> Connection::server_properties() const {
     return machine_.server_properties();
 }
 
+std::vector<transport::StreamFact> Connection::peer_facts() const {
+    const std::lock_guard lock(mutex_);
+    return peer_facts_;
+}
+
 bool Connection::set_events(Then events) {
     auto shared = std::make_shared<Then>(std::move(events));
     const bool posted = loop_->transport().post([self = Ref<Connection>(this), shared] {
@@ -157,6 +191,16 @@ ErrorRef Connection::await(Waiter& waiter, std::int64_t timeout_ms, Ref<Reply>* 
 }
 
 ErrorRef Connection::open(Completion completion, std::int64_t timeout_ms) {
+    Ref<const transport::TlsContext> tls_context;
+    if (tls() && state() == State::fresh) {
+        // Before anything is connected: what is wrong here is wrong with the settings (rule 92).
+        ErrorRef unusable;
+        tls_context = transport::TlsContext::create(tls_settings(options_), &unusable);
+        if (!tls_context) {
+            completion.disarm();
+            return unusable;
+        }
+    }
     {
         const std::lock_guard lock(mutex_);
         if (state() != State::fresh) {
@@ -164,6 +208,7 @@ ErrorRef Connection::open(Completion completion, std::int64_t timeout_ms) {
             return make_error(Status::closed, "the connection was opened before: make a new one");
         }
         opening_ = std::move(completion);
+        tls_context_ = std::move(tls_context);
         open_deadline_ =
             Loop::now() + milliseconds(timeout_ms < 0 ? options_.connection_timeout : timeout_ms);
         state_.store(State::opening, std::memory_order_release);

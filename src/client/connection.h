@@ -25,6 +25,7 @@
 #include "transport/connector.h"
 #include "transport/loop.h"
 #include "transport/stream.h"
+#include "transport/tls_context.h"
 
 namespace haigha::client {
 
@@ -47,6 +48,8 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     // False for a name that is not known.
     bool info(std::string_view name, std::int64_t* value) const;
     std::vector<std::byte> server_properties() const;
+    // What is known of the peer, and how it was made sure of; empty before the handshake.
+    std::vector<transport::StreamFact> peer_facts() const;
 
     // The user has dropped the last handle.
     void abandon();
@@ -118,13 +121,18 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     void begin();
     void on_connected(int fd, const ErrorRef& error);
     void on_ready(bool readable, bool writable);
+    void secure();
+    void begin_protocol();
     void read();
     bool make_room();
     void process();
+    bool stream_more() const { return stream_ != nullptr && stream_->more(); }
     void write();
+    void write_failed(int error);
     void watch();
     void fail(const ErrorRef& error);
     void io_failed(const char* doing, int error);
+    bool tls() const { return options_.tls != 0; }
     void on_timer();
     void arm_timer();
     void finish_flushes();
@@ -167,6 +175,8 @@ class Connection final : public Counted<Connection>, public transport::Flushable
         Instant::never();  // when the loop's timer has to be set for, at the latest
     Completion opening_;
     Instant open_deadline_ = Instant::never();
+    Ref<const transport::TlsContext> tls_context_;
+    std::vector<transport::StreamFact> peer_facts_;
     std::vector<Closing> closings_;
     std::vector<Flush> flushes_;
     std::vector<Ref<Waiter>> room_waiters_;  // of publish_wait
@@ -177,6 +187,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     std::unique_ptr<transport::Connector> connector_;
     std::unique_ptr<transport::Stream> stream_;
     std::unique_ptr<transport::Timer> timer_;
+    bool securing_ = false;  // the TLS handshake is under way
     FrameTracer tracer_;
     Ref<MessagePool> messages_;
     Ref<Slab> slab_;  // read into [end_, capacity), parsed from [begin_, end_)

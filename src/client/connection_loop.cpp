@@ -11,6 +11,7 @@
 
 #include "client/connection.h"
 #include "transport/socket_stream.h"
+#include "transport/tls_stream.h"
 
 namespace haigha::client {
 
@@ -69,11 +70,37 @@ void Connection::on_connected(int fd, const ErrorRef& error) {
             local_port_ = ntohs(reinterpret_cast<const sockaddr_in6&>(local).sin6_port);
         }
     }
-    stream_ = std::make_unique<transport::SocketStream>(
-        loop_->transport(), fd,
-        [this](bool readable, bool writable) { on_ready(readable, writable); });
+    auto ready = [this](bool readable, bool writable) { on_ready(readable, writable); };
+    if (tls()) {
+        stream_ = std::make_unique<transport::TlsStream>(loop_->transport(), fd, tls_context_,
+                                                         std::move(ready));
+    } else {
+        stream_ =
+            std::make_unique<transport::SocketStream>(loop_->transport(), fd, std::move(ready));
+    }
+    secure();
+}
+
+void Connection::secure() {
+    const int error = stream_->handshake();
+    securing_ = error != 0;
+    if (error == EAGAIN) {
+        stream_->watch(true, false);
+    } else if (error != 0) {
+        io_failed("the TLS handshake failed", error);
+    } else {
+        begin_protocol();
+    }
+}
+
+void Connection::begin_protocol() {
+    std::vector<transport::StreamFact> facts = stream_->facts();
+    facts.insert(facts.begin(), {{"transport", options_.unix_path.empty() ? "tcp" : "unix"},
+                                 {"security", tls() ? "tls" : "none"},
+                                 {"peer_address", transport::peer_address(stream_->fd())}});
     {
         const std::lock_guard lock(mutex_);
+        peer_facts_ = std::move(facts);
         machine_.start(Loop::now());
     }
     watch();
@@ -84,6 +111,11 @@ void Connection::on_connected(int fd, const ErrorRef& error) {
 
 void Connection::on_ready(bool readable, bool writable) {
     const Ref<Connection> self(this);
+    if (stream_ == nullptr) return;
+    if (securing_) {
+        secure();
+        return;
+    }
     if (readable && !paused_) read();
     if (writable && stream_ != nullptr) {
         socket_full_ = false;
@@ -133,7 +165,11 @@ void Connection::read() {
         bytes_received_.fetch_add(result.size, std::memory_order_relaxed);
         end_ += result.size;
         process();
-        if (result.size < room.size()) break;
+        if (result.size < room.size() && !stream_more()) break;
+    }
+    if (!paused_ && stream_more()) {
+        // The descriptor will not tell of what is inside the stream.
+        loop_->transport().post([self = Ref<Connection>(this)] { self->on_ready(true, false); });
     }
     // An idle connection holds no read memory.
     if (begin_ == end_) {
@@ -210,6 +246,18 @@ bool Connection::flush() {
 
 void Connection::write() {
     if (stream_ == nullptr) return;
+    if (stream_->unsent()) {
+        const transport::Stream::Result result = stream_->write({});
+        if (result.error != 0 && result.error != EAGAIN) {
+            write_failed(result.error);
+            return;
+        }
+        if (stream_->unsent()) {
+            socket_full_ = true;
+            watch();
+            return;
+        }
+    }
     std::array<protocol::Outbox::Segment, pieces_per_write> segments;
     std::array<iovec, pieces_per_write> pieces;
     for (int i = 0; i < writes_per_turn; ++i) {
@@ -232,13 +280,7 @@ void Connection::write() {
         const transport::Stream::Result result = stream_->write(std::span(pieces).first(count));
         writes_.fetch_add(1, std::memory_order_relaxed);
         if (result.error != 0 && result.error != EAGAIN) {
-            // What the broker said last explains more than the reset does (rule 149).
-            if (!ended_) read();
-            if (stream_ != nullptr && !ended_) {
-                io_failed("writing to the broker failed", result.error);
-            } else {
-                tear_down();
-            }
+            write_failed(result.error);
             return;
         }
         if (traces()) {
@@ -255,7 +297,7 @@ void Connection::write() {
         if (flushed) finish_flushes();
         if (!machine_events_.empty()) dispatch();
         if (stream_ == nullptr) return;
-        if (result.size < size) {
+        if (result.size < size || stream_->unsent()) {
             // flush_scheduled_ stays: nobody need tell the loop before the socket does.
             socket_full_ = true;
             watch();
@@ -270,6 +312,16 @@ void Connection::write() {
     }
     if (more) tell_loop();
     if (ended_ && !more) tear_down();
+}
+
+void Connection::write_failed(int error) {
+    // What the broker said last explains more than the reset does (rule 149).
+    if (!ended_) read();
+    if (stream_ != nullptr && !ended_) {
+        io_failed("writing to the broker failed", error);
+    } else {
+        tear_down();
+    }
 }
 
 void Connection::finish_flushes() {
@@ -349,8 +401,9 @@ void Connection::on_timer() {
     if (!machine_events_.empty()) dispatch();
     if (ended_) return;
     if (open_deadline <= now) {
-        const Stage stage =
-            connector_ != nullptr && stream_ == nullptr ? connector_->stage() : Stage::none;
+        const Stage stage = connector_ != nullptr && stream_ == nullptr ? connector_->stage()
+                            : securing_                                 ? Stage::tls
+                                                                        : Stage::none;
         std::string message = "opening the connection took longer than its deadline";
         if (stage == Stage::resolve) {
             message += ": the host's name was not resolved";
@@ -358,7 +411,8 @@ void Connection::on_timer() {
             message += ": no address answered";
             if (!connector_->failures().empty()) message += " (" + connector_->failures() + ")";
         } else {
-            message += ": the broker did not complete the handshake";
+            message += securing_ ? ": the TLS handshake was not completed"
+                                 : ": the broker did not complete the handshake";
         }
         fail(failure(Status::timeout, std::move(message), stage));
         return;
@@ -378,12 +432,30 @@ void Connection::on_timer() {
 // ---- the end
 
 void Connection::io_failed(const char* doing, int error) {
-    std::string message = doing;
-    if (error != 0) {
-        message += std::string(": ") + std::strerror(error) + " (" + uv_err_name(-error) + ")";
+    Ref<Error> failed;
+    if (const ErrorRef cause = stream_ != nullptr ? stream_->failure() : nullptr) {
+        failed = edit_error(*cause);
+    } else {
+        std::string message = doing;
+        if (error != 0) {
+            message += std::string(": ") + std::strerror(error) + " (" + uv_err_name(-error) + ")";
+        }
+        bool greeted = true;
+        if (tls()) {
+            const std::lock_guard lock(mutex_);
+            greeted = machine_.state() != ConnectionState::await_start;
+        }
+        if (!greeted) {
+            // With TLS 1.3 its refusal comes when the handshake is over, and a reset may take it
+            // away.
+            message +=
+                "; it came right after the TLS handshake, so the broker probably wants another "
+                "client certificate, or one at all";
+        }
+        const Stage stage = securing_ ? Stage::tls : Stage::none;
+        failed = edit_error(*make_error(Status::io, std::move(message), stage));
+        failed->os_errno = error;
     }
-    const Ref<Error> failed = edit_error(*make_error(Status::io, std::move(message)));
-    failed->os_errno = error;
     // What was asked for has happened, if not with the last courtesy.
     const bool closing = [&] {
         const std::lock_guard lock(mutex_);

@@ -13,7 +13,15 @@ constexpr std::int64_t mebibyte = 1024 * 1024;
 constexpr std::array rows = {
     OptionRow{"host", "The broker's host name or address.", &Options::host, nullptr, 1, 253, false,
               "localhost"},
-    OptionRow{"port", "The broker's TCP port.", nullptr, &Options::port, 1, 65535},
+    OptionRow{"port",
+              "The broker's TCP port; 0: 5672, or 5671 with TLS.",
+              nullptr,
+              &Options::port,
+              1,
+              65535,
+              false,
+              {},
+              true},
     OptionRow{"unix_path", "A Unix socket to connect to, in place of host and port.",
               &Options::unix_path, nullptr, 0, 107},
     OptionRow{"vhost", "The virtual host.", &Options::vhost, nullptr, 0, 255, false, "/"},
@@ -64,12 +72,66 @@ constexpr std::array rows = {
               &Options::address_family, 0, 6},
     OptionRow{"tcp_nodelay", "Whether to send small packets at once (TCP_NODELAY): 0 or 1.",
               nullptr, &Options::tcp_nodelay, 0, 1},
+    OptionRow{"tls", "Whether the connection is secured by TLS: 0 or 1; the scheme amqps sets it.",
+              nullptr, &Options::tls, 0, 1},
+    OptionRow{"verify",
+              "Whether the broker's certificate has to be valid: verify_peer, or verify_none for "
+              "nobody to know who is at the other end.",
+              &Options::verify, nullptr, 1, 16, false, "verify_peer", false,
+              "verify_peer verify_none"},
+    OptionRow{
+        "verify_host",
+        "Whether the certificate has to be for the broker's name: 0 or 1; without verify_peer "
+        "it is not looked at.",
+        nullptr, &Options::verify_host, 0, 1},
+    OptionRow{"depth", "How many certificates may lead from the broker's to a trusted one.",
+              nullptr, &Options::depth, 0, 100},
+    OptionRow{
+        "server_name_indication",
+        "The name that the broker's certificate has to be for, and that is sent to the broker; "
+        "empty: the host; `disable` sends none.",
+        &Options::server_name_indication, nullptr, 0, 253},
+    OptionRow{"cacertfile", "A file of trusted CA certificates (PEM), in place of the system's.",
+              &Options::cacertfile, nullptr, 0, 4096},
+    OptionRow{"cacert_pem", "The same, from memory.", &Options::cacert_pem, nullptr, 0,
+              16 * mebibyte},
+    OptionRow{"certfile",
+              "A file with the client's certificate (PEM) and those that lead to its CA.",
+              &Options::certfile, nullptr, 0, 4096},
+    OptionRow{"cert_pem", "The same, from memory.", &Options::cert_pem, nullptr, 0, mebibyte},
+    OptionRow{"keyfile",
+              "A file with the client's private key (PEM); empty: it is with the certificate.",
+              &Options::keyfile, nullptr, 0, 4096},
+    OptionRow{"key_pem", "The same, from memory.", &Options::key_pem, nullptr, 0, mebibyte, true},
+    OptionRow{"key_password",
+              "What the client's private key is encrypted with; `password` in a URI's query.",
+              &Options::key_password, nullptr, 0, 1024, true},
+    OptionRow{"fail_if_no_peer_cert",
+              "Known for URIs that brokers share with clients; a broker always has a certificate.",
+              nullptr, &Options::fail_if_no_peer_cert, 0, 1},
+    OptionRow{"tls_min_version", "The oldest version of TLS to use: 1.2 or 1.3.",
+              &Options::tls_min_version, nullptr, 1, 16, false, "1.2", false, "1.2 1.3"},
+    OptionRow{"tls_ciphers", "The ciphers of TLS 1.2 as OpenSSL writes them; empty: its choice.",
+              &Options::tls_ciphers, nullptr, 0, 4096},
+    OptionRow{"tls_ciphersuites", "The ciphers of TLS 1.3, likewise.", &Options::tls_ciphersuites,
+              nullptr, 0, 4096},
+    OptionRow{"tls_groups", "The groups for the key exchange, likewise: X25519:P-256.",
+              &Options::tls_groups, nullptr, 0, 4096},
 };
 
 const OptionRow* find_row(std::string_view name) {
     const auto* const row =
         std::find_if(rows.begin(), rows.end(), [&](const OptionRow& r) { return r.name == name; });
     return row == rows.end() ? nullptr : row;
+}
+
+bool is_word_of(std::string_view words, std::string_view word) {
+    while (!words.empty()) {
+        const std::size_t end = std::min(words.find(' '), words.size());
+        if (words.substr(0, end) == word) return true;
+        words.remove_prefix(std::min(end + 1, words.size()));
+    }
+    return false;
 }
 
 ErrorRef refuse(std::string message) {
@@ -98,7 +160,15 @@ ErrorRef set_option(Options& options, std::string_view name, std::string_view va
                       " to " + std::to_string(row->maximum) + " bytes, not " +
                       std::to_string(size));
     }
-    if (row->text == &Options::host || row->text == &Options::unix_path) {
+    if (!row->choices.empty() && !is_word_of(row->choices, value)) {
+        return refuse("the option " + std::string(name) +
+                      " is one of: " + std::string(row->choices));
+    }
+    // What goes to the system or to OpenSSL ends with its first NUL there.
+    const bool text_only = row->text != &Options::vhost && row->text != &Options::user &&
+                           row->text != &Options::password &&
+                           row->text != &Options::connection_name;
+    if (text_only) {
         if (value.find('\0') != std::string_view::npos) {
             return refuse("the option " + std::string(name) + " holds a NUL byte");
         }
@@ -130,6 +200,9 @@ ErrorRef set_option_from_text(Options& options, std::string_view name, std::stri
     const OptionRow* row = find_row(name);
     if (row == nullptr) return unknown(name);
     if (row->text != nullptr) return set_option(options, name, value);
+    if (row->minimum == 0 && row->maximum == 1 && (value == "true" || value == "false")) {
+        return set_option(options, name, std::int64_t{value == "true"});
+    }
     std::int64_t number = 0;
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
     if (error != std::errc() || end != value.data() + value.size()) {

@@ -13,7 +13,7 @@ namespace haigha::client {
 // The values. The table's rows name its members; defaults are here.
 struct Options {
     std::string host = "localhost";
-    std::int64_t port = 5672;
+    std::int64_t port = 0;  // 5672, or 5671 with TLS
     std::string unix_path;
     std::string vhost = "/";
     std::string user = "guest";
@@ -31,6 +31,23 @@ struct Options {
     std::int64_t prefetch = 300;
     std::int64_t address_family = 0;
     std::int64_t tcp_nodelay = 1;
+    std::int64_t tls = 0;
+    std::string verify = "verify_peer";
+    std::int64_t verify_host = 1;
+    std::int64_t depth = 10;
+    std::string server_name_indication;
+    std::string cacertfile;
+    std::string cacert_pem;
+    std::string certfile;
+    std::string cert_pem;
+    std::string keyfile;
+    std::string key_pem;
+    std::string key_password;
+    std::int64_t fail_if_no_peer_cert = 1;
+    std::string tls_min_version = "1.2";
+    std::string tls_ciphers;
+    std::string tls_ciphersuites;
+    std::string tls_groups;
 };
 
 struct OptionRow {
@@ -43,6 +60,7 @@ struct OptionRow {
     bool secret = false;
     std::string_view default_text = {};  // of a text; a secret's is not told
     bool zero_too = false;               // 0 is allowed although it is below the minimum
+    std::string_view choices = {};       // of a text: the words it may be, separated by spaces
 };
 
 std::span<const OptionRow> option_rows() noexcept;

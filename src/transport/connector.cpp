@@ -71,6 +71,14 @@ std::string address_text(const sockaddr* address) {
 }
 }  // namespace
 
+std::string peer_address(int fd) {
+    sockaddr_storage storage{};
+    socklen_t size = sizeof storage;
+    auto* const address = reinterpret_cast<sockaddr*>(&storage);
+    if (::getpeername(fd, address, &size) != 0 || storage.ss_family == AF_UNIX) return {};
+    return address_text(address);
+}
+
 Connector::Connector(Loop& loop, Endpoint endpoint, SocketOptions options, Done done)
     : loop_(loop),
       endpoint_(std::move(endpoint)),

@@ -66,6 +66,7 @@ TEST(NullArguments, FallibleFunctionsNameTheArgument) {
     EXPECT_ARGUMENT(haigha_connection_open);
     EXPECT_ARGUMENT(haigha_connection_open_wait);
     EXPECT_ARGUMENT(haigha_connection_server_properties);
+    EXPECT_ARGUMENT(haigha_connection_peer_info);
     EXPECT_ARGUMENT(haigha_connection_set_events);
     EXPECT_ARGUMENT(haigha_consume);
     EXPECT_ARGUMENT(haigha_consume_wait);

@@ -56,6 +56,28 @@ TEST(AmqpUri, ReadsTheExamplesOfTheSpecification) {
     }
 }
 
+TEST(AmqpUri, TheSchemeDecidesOnTls) {
+    Options options;
+    ASSERT_FALSE(apply_uri(options, "AMQPS://h"));
+    EXPECT_EQ(options.tls, 1);
+    EXPECT_EQ(options.port, 0);  // 5671 then
+    ASSERT_FALSE(apply_uri(options,
+                           "amqps://h/v?verify=verify_none&cacertfile=%2Fca.pem&"
+                           "certfile=c&keyfile=k&password=secret&depth=3&"
+                           "server_name_indication=mq&fail_if_no_peer_cert=true"));
+    EXPECT_EQ(options.verify, "verify_none");
+    EXPECT_EQ(options.cacertfile, "/ca.pem");
+    EXPECT_EQ(options.certfile, "c");
+    EXPECT_EQ(options.keyfile, "k");
+    EXPECT_EQ(options.key_password, "secret");
+    EXPECT_EQ(options.password, "guest");
+    EXPECT_EQ(options.depth, 3);
+    EXPECT_EQ(options.server_name_indication, "mq");
+    EXPECT_EQ(options.fail_if_no_peer_cert, 1);
+    ASSERT_FALSE(apply_uri(options, "amqp://h"));
+    EXPECT_EQ(options.tls, 0);
+}
+
 TEST(AmqpUri, ReadsOptionsFromTheQuery) {
     Options options;
     ASSERT_FALSE(apply_uri(options, "amqp://h?heartbeat=5&connection_name=a%26b&channel_max=9"));
@@ -69,7 +91,6 @@ TEST(AmqpUri, RefusesWhatItCannotRead) {
     for (const std::string uri : {"",
                                   "host",
                                   "http://u:s3cret@h",
-                                  "amqps://u:s3cret@h",
                                   "amqp:/u:s3cret@h",
                                   "amqp://u:s3cret%@h",
                                   "amqp://u:s3cret%4@h",

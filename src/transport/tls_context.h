@@ -1,0 +1,64 @@
+// TLS settings, checked and made into what connections are secured with.
+#pragma once
+
+#include <openssl/types.h>
+
+#include <memory>
+#include <string>
+
+#include "base/counted.h"
+#include "base/error.h"
+#include "base/ref.h"
+
+namespace haigha::transport {
+
+struct TlsSettings {
+    // Each from a file, or from memory as PEM; empty: none. Without a CA the system's are trusted.
+    std::string ca_file;
+    std::string ca_pem;
+    std::string cert_file;
+    std::string cert_pem;
+    std::string key_file;
+    std::string key_pem;
+    std::string key_password;
+    bool verify_peer = true;  // the chain, up to a trusted CA
+    bool verify_host = true;  // the name or address in the certificate
+    int depth = 10;           // of the chain
+    std::string peer_name;    // a DNS name or an IP address: what the certificate has to be for
+    bool send_name = true;    // as SNI, when it is a DNS name
+    bool only_tls13 = false;
+    std::string ciphers;       // of TLS 1.2, in OpenSSL's words; empty: its defaults
+    std::string ciphersuites;  // of TLS 1.3
+    std::string groups;        // for the key exchange
+};
+
+// Immutable once made, so any thread may use it.
+class TlsContext : public Counted<TlsContext> {
+  public:
+    // Reads the files. Null with *error set (status tls, or argument for a setting that OpenSSL
+    // does not take) when something is missing, does not decode or does not fit together.
+    static Ref<const TlsContext> create(TlsSettings settings, ErrorRef* error);
+
+    const TlsSettings& settings() const { return settings_; }
+
+    struct Free {
+        void operator()(SSL* ssl) const;
+        void operator()(SSL_CTX* context) const;
+    };
+    using SslPtr = std::unique_ptr<SSL, Free>;
+    // For one connection, with the peer's name set; null when memory is short.
+    SslPtr new_ssl() const;
+
+  private:
+    friend class Counted<TlsContext>;
+    TlsContext() = default;
+    ~TlsContext() = default;
+
+    TlsSettings settings_;
+    std::unique_ptr<SSL_CTX, Free> context_;
+};
+
+// What OpenSSL's error queue holds, oldest first, and empties it: "bad decrypt". Never empty.
+std::string drain_tls_errors();
+
+}  // namespace haigha::transport
