@@ -3,37 +3,20 @@
 
 #include "boundary.h"
 #include "handles.h"
+#include "usable.h"
 
 using haigha::ErrorRef;
 using haigha::Ref;
 using haigha::Status;
 using haigha::capi::Arguments;
+using haigha::capi::check_timeout;
 using haigha::capi::core;
 using haigha::capi::guard;
+using haigha::capi::usable;
 using haigha::client::Completion;
 using haigha::client::Connection;
 using haigha::client::EventLoop;
 using haigha::client::Options;
-
-namespace {
-
-// The connection that the arguments of a call name, and that may be used here.
-Connection* usable(Arguments& arguments, haigha_connection* connection) {
-    arguments.required(connection, "connection");
-    if (arguments.bad()) return nullptr;
-    if (core(connection)->forked()) {
-        arguments.fault(Status::forked,
-                        "the process was forked after the connection was made: it belongs to the "
-                        "parent");
-    }
-    return core(connection);
-}
-
-void check_timeout(Arguments& arguments, int64_t timeout_ms) {
-    if (timeout_ms < -1) arguments.fault(Status::argument, "timeout_ms is below -1");
-}
-
-}  // namespace
 
 haigha_status haigha_connection_new(haigha_loop* loop, const haigha_options* options,
                                     const haigha_then* events, haigha_connection** connection,
@@ -199,10 +182,11 @@ haigha_status haigha_connection_peer_info(const haigha_connection* connection, h
         Connection* object = usable(arguments, const_cast<haigha_connection*>(connection));
         arguments.required(table, "table");
         if (arguments.bad()) return arguments.refuse(error);
-        const auto facts = object->peer_facts();
+        auto facts = object->peer_facts();
         if (facts.empty()) {
             return haigha::capi::refuse(Status::closed, "the transport was not connected", error);
         }
+        facts.push_back({"auth_mechanism", object->mechanism()});
         haigha_table* made = nullptr;
         if (const haigha_status status = haigha_table_new(&made, error); status != HAIGHA_OK) {
             return status;

@@ -116,6 +116,12 @@ uint32_t haigha_reply_consumer_count(const haigha_reply* reply) {
 haigha_str haigha_reply_consumer_tag(const haigha_reply* reply) {
     return reply != nullptr ? haigha::capi::str(core(reply)->consumer_tag) : haigha_str{nullptr, 0};
 }
+haigha_str haigha_reply_mechanism(const haigha_reply* reply) {
+    return reply != nullptr ? haigha::capi::str(core(reply)->mechanism) : haigha_str{nullptr, 0};
+}
+haigha_str haigha_reply_challenge(const haigha_reply* reply) {
+    return reply != nullptr ? haigha::capi::str(core(reply)->challenge) : haigha_str{nullptr, 0};
+}
 haigha_message* haigha_reply_message(const haigha_reply* reply) {
     return reply != nullptr ? reinterpret_cast<haigha_message*>(core(reply)->message.get())
                             : nullptr;

@@ -28,7 +28,7 @@ haigha_status haigha_options_set_string(haigha_options* options, haigha_str name
         Arguments arguments;
         arguments.required(options, "options");
         const auto key = arguments.name(name, "name");
-        const auto text = arguments.text(value, "value", 1 << 20);
+        const auto text = arguments.text(value, "value", 1 << 25);
         if (arguments.bad()) return arguments.refuse(error);
         return haigha::capi::answer(haigha::client::set_option(options->values, key, text), error);
     });

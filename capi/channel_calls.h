@@ -5,22 +5,9 @@
 
 #include "boundary.h"
 #include "handles.h"
+#include "usable.h"
 
 namespace haigha::capi {
-
-// The channel that the arguments of a call name, and that may be used here.
-inline client::Channel* usable(Arguments& arguments, haigha_channel* channel) {
-    if (channel == nullptr) {
-        arguments.required(channel, "channel");
-        return nullptr;
-    }
-    if (core(channel)->connection().forked()) {
-        arguments.fault(Status::forked,
-                        "the process was forked after the channel was made: it belongs to the "
-                        "parent");
-    }
-    return core(channel);
-}
 
 // `prepare(Arguments&)` reads the arguments and returns what starts the operation, as
 // `ErrorRef (client::Channel&, client::Completion, int64_t timeout_ms)`.
@@ -42,7 +29,7 @@ haigha_status run_wait(haigha_channel* channel, int64_t timeout_ms, haigha_reply
     return guard(error, [&]() -> haigha_status {
         Arguments arguments;
         client::Channel* object = usable(arguments, channel);
-        if (timeout_ms < -1) arguments.fault(Status::argument, "timeout_ms is below -1");
+        check_timeout(arguments, timeout_ms);
         auto start = prepare(arguments);
         if (arguments.bad()) return arguments.refuse(error);
         Ref<client::Reply> answered;

@@ -271,7 +271,19 @@ enum {
     HAIGHA_EVENT_WRITABLE = 8,           /* publishes that were refused with WOULD_BLOCK may go */
     HAIGHA_EVENT_BLOCKED = 9,            /* connection.blocked: error holds the broker's reason */
     HAIGHA_EVENT_UNBLOCKED = 10,
-    HAIGHA_EVENT_FLOW = 11 /* channel.flow from the broker: state is 0 (stop) or 1 (go on) */
+    HAIGHA_EVENT_FLOW = 11, /* channel.flow from the broker: state is 0 (stop) or 1 (go on) */
+    /* Credentials are wanted: number is the question's, state a HAIGHA_AUTH_*, and reply holds the
+     * mechanism and the challenge. */
+    HAIGHA_EVENT_AUTH = 12
+};
+
+/* What an AUTH event asks for, and so how it is to be answered. */
+enum {
+    HAIGHA_AUTH_CREDENTIALS = 1, /* haigha_connection_answer_credentials */
+    /* haigha_connection_answer_response: what a mechanism that the library does not know says
+     * first (an empty challenge), or to the broker's challenge */
+    HAIGHA_AUTH_RESPONSE = 2,
+    HAIGHA_AUTH_RENEWAL = 3 /* the credentials are about to expire; answered as CREDENTIALS */
 };
 
 enum { HAIGHA_FLAG_REDELIVERED = 1 /* DELIVERY, and a reply of get */ };
@@ -477,6 +489,34 @@ HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_connection_new(haigha_loop* l
 HAIGHA_API HAIGHA_NONBLOCKING haigha_status
 haigha_connection_set_events(haigha_connection* connection, const haigha_then* events,
                              haigha_error** error);
+/* Has the credentials asked for each time they are needed, by AUTH events, in place of the options
+ * user and password; and names in the option auth_mechanism what mechanisms the library need not
+ * know. Before the connection is opened (CLOSED afterwards). A question is answered once, from any
+ * thread, within the option connection_timeout. Since: 0.1. */
+HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_connection_set_auth(
+    haigha_connection* connection, const haigha_then* auth, haigha_error** error);
+/* `number` is that of the AUTH event. lifetime_ms: after four fifths of it a RENEWAL is asked for,
+ * whose password goes to the broker by connection.update-secret; 0: never. Errors: ARGUMENT, STALE
+ * (the question was answered, or its connection has ended). Since: 0.1. */
+HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_connection_answer_credentials(
+    haigha_connection* connection, uint64_t number, haigha_str user, haigha_str password,
+    int64_t lifetime_ms, haigha_error** error);
+/* The response of a mechanism, as its bytes. Errors as above. Since: 0.1. */
+HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_connection_answer_response(
+    haigha_connection* connection, uint64_t number, haigha_str response, haigha_error** error);
+/* There are none: the connection fails with AUTH and these words; after a RENEWAL it goes on until
+ * the broker ends it. Errors: STALE. Since: 0.1. */
+HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_connection_refuse_auth(
+    haigha_connection* connection, uint64_t number, haigha_str why, haigha_error** error);
+/* Gives the broker a new secret, such as an OAuth 2 token, for what was said at opening. `reason` is
+ * for the broker's log, at most 255 bytes. Errors in the completion: TIMEOUT, or how the connection
+ * ended. Since: 0.1. Source: RabbitMQ's connection.update-secret (10, 70). */
+HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_connection_update_secret(
+    haigha_connection* connection, haigha_str secret, haigha_str reason, const haigha_then* then,
+    haigha_error** error);
+HAIGHA_API HAIGHA_BLOCKING haigha_status haigha_connection_update_secret_wait(
+    haigha_connection* connection, haigha_str secret, haigha_str reason, int64_t timeout_ms,
+    haigha_error** error);
 /* Resolves, connects and opens the virtual host, all within the option connection_timeout, trying
  * each address in turn. Once per connection. With TLS the call itself reads the files that the
  * options name, and is refused, TLS or ARGUMENT, when they are of no use. Errors in the completion
@@ -527,7 +567,7 @@ haigha_connection_server_properties(const haigha_connection* connection, haigha_
  * freed: "transport" ("tcp", "unix"), "security" ("none", "tls"), "peer_address"; with TLS
  * "tls_version", "tls_cipher", "tls_verified" ("chain and name", "chain", "nothing"),
  * "tls_server_name" (what the certificate was checked for), "tls_peer_subject", "tls_peer_issuer",
- * "tls_peer_names", "tls_peer_not_after". CLOSED before the transport was connected. Since: 0.1. */
+ * "tls_peer_names", "tls_peer_not_after"; and "auth_mechanism". CLOSED before the transport was connected. Since: 0.1. */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_connection_peer_info(
     const haigha_connection* connection, haigha_table** table, haigha_error** error);
 HAIGHA_API HAIGHA_NONBLOCKING haigha_connection* haigha_connection_ref(
@@ -615,6 +655,9 @@ HAIGHA_API HAIGHA_NONBLOCKING haigha_str haigha_reply_consumer_tag(const haigha_
 HAIGHA_API HAIGHA_NONBLOCKING haigha_message* haigha_reply_message(const haigha_reply* reply);
 /* publish_wait on a confirm channel: HAIGHA_OUTCOME_*; otherwise 0. */
 HAIGHA_API HAIGHA_NONBLOCKING int32_t haigha_reply_outcome(const haigha_reply* reply);
+/* AUTH: the name of the mechanism, and the broker's challenge (bytes). */
+HAIGHA_API HAIGHA_NONBLOCKING haigha_str haigha_reply_mechanism(const haigha_reply* reply);
+HAIGHA_API HAIGHA_NONBLOCKING haigha_str haigha_reply_challenge(const haigha_reply* reply);
 HAIGHA_API HAIGHA_NONBLOCKING haigha_reply* haigha_reply_ref(const haigha_reply* reply);
 HAIGHA_API HAIGHA_NONBLOCKING void haigha_reply_unref(haigha_reply* reply);
 

@@ -255,6 +255,32 @@ ErrorRef Connection::close(Completion completion, std::int64_t timeout_ms) {
     return make_error(Status::closed, "the loop was closed");
 }
 
+ErrorRef Connection::update_secret(std::string_view secret, std::string_view reason,
+                                   Completion completion, std::int64_t timeout_ms) {
+    auto operation = std::make_unique<Operation>();
+    operation->completion = std::move(completion);
+    protocol::Call call;
+    call.token = operation.get();
+    const Instant deadline = Loop::now() + timeout(timeout_ms);
+    call.deadline = deadline;
+    {
+        const std::lock_guard lock(mutex_);
+        const Status status = machine_.update_secret(secret, reason, std::move(call));
+        if (status != Status::ok) {
+            operation->completion.disarm();
+            if (status == Status::argument) {
+                return failure(status, "the secret does not fit into one frame (frame_max is " +
+                                           std::to_string(machine_.frame_max()) + ")");
+            }
+            return closed_error("cannot update the secret");
+        }
+        (void)operation.release();
+        (void)note_work(deadline);
+    }
+    tell_loop();
+    return nullptr;
+}
+
 ErrorRef Connection::flush(Completion completion, std::int64_t timeout_ms) {
     const Instant deadline = Loop::now() + timeout(timeout_ms);
     {

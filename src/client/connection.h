@@ -44,6 +44,17 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     bool forked() const { return loop_->transport().forked(); }
     ErrorRef last_error() const;
     bool set_events(Then events);
+    // The one that was chosen; empty before the broker has offered any.
+    std::string mechanism() const;
+    // Before open(): where auth events go. False when it is too late.
+    bool set_auth(Then auth);
+    // The answers to the auth event of that number; null, or why it was not taken.
+    ErrorRef answer_credentials(std::uint64_t question, protocol::Credentials credentials,
+                                std::int64_t lifetime_ms);
+    ErrorRef answer_response(std::uint64_t question, std::string_view response);
+    ErrorRef refuse_to_authenticate(std::uint64_t question, std::string why);
+    ErrorRef update_secret(std::string_view secret, std::string_view reason, Completion completion,
+                           std::int64_t timeout_ms);
     void disarm_events() { events_.disarm(); }
     // False for a name that is not known.
     bool info(std::string_view name, std::int64_t* value) const;
@@ -142,6 +153,8 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     void note_ends();
     void dispatch_delivery(protocol::MachineEvent& event);
     void dispatch_return(protocol::MachineEvent& event);
+    void ask(AuthQuestion question, std::string_view mechanism, std::string_view challenge);
+    ErrorRef take_question(std::uint64_t question, bool credentials);  // with the mutex held
     void dispatch_reply(protocol::MachineEvent& event);
     void dispatch_outcomes(protocol::MachineEvent& event);
     void wake_room_waiters();
@@ -175,6 +188,10 @@ class Connection final : public Counted<Connection>, public transport::Flushable
         Instant::never();  // when the loop's timer has to be set for, at the latest
     Completion opening_;
     Instant open_deadline_ = Instant::never();
+    std::uint64_t questions_ = 0;          // asked so far; the last one's number
+    AuthQuestion question_{};              // what it is about
+    bool question_open_ = false;           // it was not answered yet
+    Instant renew_at_ = Instant::never();  // the credentials, before they expire
     Ref<const transport::TlsContext> tls_context_;
     std::vector<transport::StreamFact> peer_facts_;
     std::vector<Closing> closings_;
@@ -184,6 +201,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
 
     // ---- of the loop's thread
     Then events_;
+    Then auth_;
     std::unique_ptr<transport::Connector> connector_;
     std::unique_ptr<transport::Stream> stream_;
     std::unique_ptr<transport::Timer> timer_;

@@ -1,4 +1,5 @@
 // What the machine reported, told to whoever asked: the part of Connection that runs user code.
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <utility>
@@ -82,7 +83,7 @@ void Connection::dispatch_one(MachineEvent& event) {
             {
                 const std::lock_guard lock(mutex_);
                 open_deadline_ = Instant::never();
-                timer_due_ = machine_.deadline();
+                timer_due_ = std::min(machine_.deadline(), renew_at_);
                 if (!closings_.empty()) machine_.close(200, "closed");
                 state_.store(closings_.empty() ? State::open : State::closing,
                              std::memory_order_release);
@@ -156,6 +157,10 @@ void Connection::dispatch_one(MachineEvent& event) {
             tell(consumer->then, told);
             return;
         }
+        case EventKind::auth:
+            ask(static_cast<AuthQuestion>(event.number), event.name,
+                {reinterpret_cast<const char*>(event.body.data()), event.body.size()});
+            return;
         case EventKind::flow: {
             if (channel == nullptr) return;
             Event told = event_for(EventType::flow, channel);
@@ -311,6 +316,8 @@ void Connection::dispatch_end(MachineEvent& event) {
         room_waiters.swap(room_waiters_);
         if (!cause) cause = closed_error("not finished");
         timer_due_ = Instant::never();
+        renew_at_ = Instant::never();
+        question_open_ = false;
     }
     // Open once more when its opening and its end came in together.
     State before = state_.exchange(State::closed);

@@ -94,6 +94,13 @@ void Connection::secure() {
 }
 
 void Connection::begin_protocol() {
+    const bool in_the_open =
+        !tls() && options_.unix_path.empty() && !transport::is_loopback(stream_->fd());
+    if (in_the_open && options_.clear_text_password != 0) {
+        loop_->log(LogLevel::warn, id_, "connection",
+                   "a password would go to " + endpoint_.display() +
+                       " in clear text: use TLS, or forbid it by the option clear_text_password");
+    }
     std::vector<transport::StreamFact> facts = stream_->facts();
     facts.insert(facts.begin(), {{"transport", options_.unix_path.empty() ? "tcp" : "unix"},
                                  {"security", tls() ? "tls" : "none"},
@@ -101,6 +108,7 @@ void Connection::begin_protocol() {
     {
         const std::lock_guard lock(mutex_);
         peer_facts_ = std::move(facts);
+        if (in_the_open && options_.clear_text_password == 0) machine_.keep_password_off_the_wire();
         machine_.start(Loop::now());
     }
     watch();
@@ -372,6 +380,8 @@ void Connection::on_timer() {
     bool close_late = false;
     bool output = false;
     Instant open_deadline;
+    bool unanswered = false;
+    bool renew = false;
     {
         const std::lock_guard lock(mutex_);
         machine_.expire(now, machine_events_);
@@ -385,7 +395,10 @@ void Connection::on_timer() {
                     std::make_move_iterator(flushes_.end()));
         flushes_.erase(first_late, flushes_.end());
         open_deadline = state() == State::opening ? open_deadline_ : Instant::never();
-        timer_due_ = std::min(machine_.deadline(), open_deadline);
+        unanswered = question_open_;
+        renew = renew_at_ <= now && state() == State::open;
+        if (renew) renew_at_ = Instant::never();
+        timer_due_ = std::min({machine_.deadline(), open_deadline, renew_at_});
         for (const Closing& closing : closings_) {
             timer_due_ = std::min(timer_due_, closing.deadline);
         }
@@ -400,6 +413,7 @@ void Connection::on_timer() {
     }
     if (!machine_events_.empty()) dispatch();
     if (ended_) return;
+    if (renew) ask(AuthQuestion::renewal, mechanism(), {});
     if (open_deadline <= now) {
         const Stage stage = connector_ != nullptr && stream_ == nullptr ? connector_->stage()
                             : securing_                                 ? Stage::tls
@@ -411,8 +425,9 @@ void Connection::on_timer() {
             message += ": no address answered";
             if (!connector_->failures().empty()) message += " (" + connector_->failures() + ")";
         } else {
-            message += securing_ ? ": the TLS handshake was not completed"
-                                 : ": the broker did not complete the handshake";
+            message += securing_    ? ": the TLS handshake was not completed"
+                       : unanswered ? ": the auth event was not answered"
+                                    : ": the broker did not complete the handshake";
         }
         fail(failure(Status::timeout, std::move(message), stage));
         return;

@@ -36,7 +36,11 @@ enum class EventType : std::uint32_t {
     blocked = 9,
     unblocked = 10,
     flow = 11,
+    auth = 12,
 };
+
+// What an auth event asks for.
+enum class AuthQuestion : std::int32_t { credentials = 1, response = 2, renewal = 3 };
 
 enum class State : std::int32_t { fresh = 0, opening = 1, open = 2, closing = 3, closed = 4 };
 

@@ -29,7 +29,8 @@ constexpr std::array rows = {
     OptionRow{"password", "The user's password.", &Options::password, nullptr, 0, 65535, true},
     OptionRow{"auth_mechanism",
               "The authentication mechanisms to use, in order of preference, separated by spaces: "
-              "PLAIN, AMQPLAIN, EXTERNAL, ANONYMOUS.",
+              "PLAIN, AMQPLAIN, EXTERNAL, ANONYMOUS, RABBIT-CR-DEMO, and others when "
+              "haigha_connection_set_auth answers for them.",
               &Options::auth_mechanism, nullptr, 1, 255, false, "PLAIN"},
     OptionRow{"connection_name", "What the broker's tools show for this connection.",
               &Options::connection_name, nullptr, 0, 4096},
@@ -72,6 +73,9 @@ constexpr std::array rows = {
               &Options::address_family, 0, 6},
     OptionRow{"tcp_nodelay", "Whether to send small packets at once (TCP_NODELAY): 0 or 1.",
               nullptr, &Options::tcp_nodelay, 0, 1},
+    OptionRow{"clear_text_password",
+              "Whether a password may be sent without TLS to a host that is not this one: 0 or 1.",
+              nullptr, &Options::clear_text_password, 0, 1},
     OptionRow{"tls", "Whether the connection is secured by TLS: 0 or 1; the scheme amqps sets it.",
               nullptr, &Options::tls, 0, 1},
     OptionRow{"verify",

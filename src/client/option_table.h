@@ -31,6 +31,7 @@ struct Options {
     std::int64_t prefetch = 300;
     std::int64_t address_family = 0;
     std::int64_t tcp_nodelay = 1;
+    std::int64_t clear_text_password = 1;
     std::int64_t tls = 0;
     std::string verify = "verify_peer";
     std::int64_t verify_host = 1;

@@ -17,6 +17,8 @@ struct Reply : Counted<Reply> {
     std::uint32_t consumer_count = 0;
     std::int32_t outcome = 0;
     Ref<Message> message;
+    std::string mechanism;  // of an auth event
+    std::string challenge;
 };
 
 }  // namespace haigha::client

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "protocol/reply_codes.h"
 #include "wire/method_codec.h"
 #include "wire/method_table.h"
 
@@ -12,12 +13,6 @@ namespace haigha::protocol {
 namespace {
 
 using wire::MethodId;
-
-constexpr std::uint16_t content_too_large = 311;
-constexpr std::uint16_t frame_error = 501;
-constexpr std::uint16_t syntax_error = 502;
-constexpr std::uint16_t command_invalid = 503;
-constexpr std::uint16_t unexpected_frame = 505;
 
 std::string method_name(MethodId id) {
     if (const wire::MethodInfo* info = wire::find_method(id)) return std::string(info->name);

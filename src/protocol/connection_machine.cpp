@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "protocol/reply_codes.h"
 #include "wire/method_table.h"
 
 namespace haigha::protocol {
@@ -11,29 +12,6 @@ namespace haigha::protocol {
 namespace {
 
 using wire::MethodId;
-
-constexpr std::uint16_t frame_error = 501;
-constexpr std::uint16_t syntax_error = 502;
-constexpr std::uint16_t command_invalid = 503;
-constexpr std::uint16_t channel_error = 504;
-constexpr std::uint16_t access_refused = 403;
-
-// The smaller of two limits of which 0 means none (rule 28).
-template <class T>
-T smaller_limit(T ours, T theirs) {
-    if (ours == 0) return theirs;
-    if (theirs == 0) return ours;
-    return std::min(ours, theirs);
-}
-
-std::string printable(std::span<const std::byte> bytes) {
-    std::string text;
-    for (const std::byte byte : bytes) {
-        const char c = static_cast<char>(byte);
-        text += c >= ' ' && c <= '~' ? c : '.';
-    }
-    return text;
-}
 
 }  // namespace
 
@@ -169,40 +147,6 @@ std::size_t ConnectionMachine::feed_delivery(const wire::Frame& frame,
     return size;
 }
 
-// Tells a peer that speaks something else from one that speaks AMQP badly (rule 112). False while
-// too little has come to tell, or when it ended the connection. What it says depends on the first
-// octets alone, never on how many came at once (rule 116).
-bool ConnectionMachine::check_greeting(std::span<const std::byte> in, EventList& events) {
-    const auto first = static_cast<unsigned char>(in[0]);
-    if (first == 1) {
-        greeted_ = true;
-        return true;
-    }
-    const std::string_view text(reinterpret_cast<const char*>(in.data()), in.size());
-    if (text.size() < 8 && (first == 'A' || first == 'H' || first == 'S')) {
-        wanted_ = 8;
-        return false;
-    }
-    std::string message;
-    if (text.starts_with("AMQP")) {
-        message = "the peer offers AMQP " + std::to_string(static_cast<unsigned>(in[5])) + "-" +
-                  std::to_string(static_cast<unsigned>(in[6])) + "-" +
-                  std::to_string(static_cast<unsigned>(in[7])) + " (protocol id " +
-                  std::to_string(static_cast<unsigned>(in[4])) + ") in place of 0-9-1";
-    } else if (text.starts_with("HTTP/")) {
-        message = "the peer speaks HTTP, not AMQP (\"" + printable(in.first(8)) +
-                  "\"): is it the port of the management interface?";
-    } else if (text.starts_with("SSH-")) {
-        message = "the peer speaks SSH, not AMQP (\"" + printable(in.first(8)) + "\"): wrong port?";
-    } else if (first == 0x15 || first == 0x16) {
-        message = "the peer speaks TLS, not plain AMQP: is it the port for amqps?";
-    } else {
-        message = "the peer does not speak AMQP: its first octet is " + std::to_string(first);
-    }
-    end(ErrorRef(connection_error(Status::protocol, std::move(message)).get()), false, events);
-    return false;
-}
-
 void ConnectionMachine::bad_frame(wire::FrameParse::Status status, std::span<const std::byte> at,
                                   EventList& events) {
     switch (status) {
@@ -289,6 +233,8 @@ void ConnectionMachine::on_connection_method(MethodId id, std::span<const std::b
         blocked_ = false;
         events.emplace_back().kind = EventKind::unblocked;
         gate_opened(events);
+    } else if (id == wire::connection::UpdateSecretOk::id && !secrets_.empty()) {
+        on_secret_updated(events);
     } else {
         const wire::MethodInfo* info = wire::find_method(id);
         violated(command_invalid,
@@ -296,93 +242,6 @@ void ConnectionMachine::on_connection_method(MethodId id, std::span<const std::b
                      " on an open connection",
                  events);
     }
-}
-
-void ConnectionMachine::on_handshake_method(MethodId id, std::span<const std::byte> arguments,
-                                            Instant now, EventList& events) {
-    if (state_ == ConnectionState::await_start && id == wire::connection::Start::id) {
-        on_start(arguments, events);
-    } else if (state_ == ConnectionState::await_tune && id == wire::connection::Tune::id) {
-        on_tune(arguments, now, events);
-    } else if (state_ == ConnectionState::await_tune && id == wire::connection::Secure::id) {
-        violated(command_invalid,
-                 "a connection.secure challenge, which the mechanism does not have", events);
-    } else if (state_ == ConnectionState::await_open && id == wire::connection::OpenOk::id) {
-        state_ = ConnectionState::open;
-        events.emplace_back().kind = EventKind::connection_open;
-    } else {
-        const wire::MethodInfo* info = wire::find_method(id);
-        violated(command_invalid,
-                 (info != nullptr ? std::string(info->name) : std::string("an unknown method")) +
-                     " out of place in the handshake",
-                 events);
-    }
-}
-
-void ConnectionMachine::on_start(std::span<const std::byte> arguments, EventList& events) {
-    wire::connection::Start method{};
-    if (!wire::decode_method(arguments, method)) {
-        violated(syntax_error, "connection.start cannot be decoded", events);
-        return;
-    }
-    server_properties_.assign(method.server_properties.bytes.begin(),
-                              method.server_properties.bytes.end());
-    const std::string_view offered = method.mechanisms.text;
-    const auto mechanism = choose_mechanism(parameters_.mechanisms, offered);
-    const auto response =
-        mechanism ? initial_response(*mechanism, parameters_.credentials) : std::nullopt;
-    if (!response) {
-        end(ErrorRef(connection_error(Status::auth,
-                                      "the broker offers the mechanisms \"" + std::string(offered) +
-                                          "\", of which none is among those wanted, \"" +
-                                          parameters_.mechanisms + "\"")
-                         .get()),
-            true, events);
-        return;
-    }
-    wire::connection::StartOk ok{};
-    ok.client_properties = {parameters_.client_properties};
-    ok.mechanism = {*mechanism};
-    ok.response = {*response};
-    ok.locale = {"en_US"};
-    write(ok);
-    state_ = ConnectionState::await_tune;
-}
-
-void ConnectionMachine::on_tune(std::span<const std::byte> arguments, Instant now,
-                                EventList& events) {
-    wire::connection::Tune tune{};
-    if (!wire::decode_method(arguments, tune)) {
-        violated(syntax_error, "connection.tune cannot be decoded", events);
-        return;
-    }
-    if (tune.frame_max != 0 && tune.frame_max < wire::min_frame_max) {  // rule 106
-        violated(syntax_error,
-                 "connection.tune asks for a frame_max of " + std::to_string(tune.frame_max) +
-                     ", below the protocol's minimum of 4096",
-                 events);
-        return;
-    }
-    // What is agreed is finite, also where neither side names a limit.
-    context_.frame_max = smaller_limit(parameters_.frame_max, tune.frame_max);
-    if (context_.frame_max == 0) context_.frame_max = default_frame_max;
-    context_.frame_max = std::min(context_.frame_max, largest_frame_max);
-    channel_max_ = smaller_limit(parameters_.channel_max, tune.channel_max);
-    if (channel_max_ == 0) channel_max_ = 65535;
-    // 0 from us turns heartbeats off; 0 from the peer leaves it to us.
-    heartbeat_s_ = parameters_.heartbeat_s == 0
-                       ? std::uint16_t{0}
-                       : smaller_limit(parameters_.heartbeat_s, tune.heartbeat);
-    wire::connection::TuneOk ok{};
-    ok.channel_max = channel_max_;
-    ok.frame_max = context_.frame_max;
-    ok.heartbeat = heartbeat_s_;
-    write(ok);
-    heartbeat_.start(heartbeat_s_, now);
-    wire::connection::Open open{};
-    open.virtual_host = {parameters_.vhost};
-    write(open);
-    state_ = ConnectionState::await_open;
 }
 
 void ConnectionMachine::on_close(std::span<const std::byte> arguments, EventList& events) {
@@ -524,6 +383,15 @@ void ConnectionMachine::end(const ErrorRef& error, bool output, EventList& event
     channels_.clear();
     channels_.resize(1);
     channel_count_ = 0;
+    for (const Call& call : secrets_) {
+        if (call.token == nullptr) continue;
+        MachineEvent& event = events.emplace_back();
+        event.kind = EventKind::call_done;
+        event.subject = call.token;
+        event.error = cause;
+    }
+    secrets_.clear();
+    awaited_ = Awaited::nothing;
     large_.clear();
     MachineEvent& event = events.emplace_back();
     event.kind = EventKind::connection_closed;
@@ -536,6 +404,9 @@ void ConnectionMachine::end(const ErrorRef& error, bool output, EventList& event
 Instant ConnectionMachine::deadline() const {
     if (state_ == ConnectionState::closed) return Instant::never();
     Instant first = heartbeat_.deadline();
+    for (const Call& call : secrets_) {
+        if (call.token != nullptr) first = std::min(first, call.deadline);
+    }
     for (const auto& channel : channels_) {
         if (channel != nullptr) first = std::min(first, channel->deadline());
     }
@@ -562,6 +433,7 @@ void ConnectionMachine::expire(Instant now, EventList& events) {
         }
         heartbeat_.note_sent(now);
     }
+    expire_secrets(now, events);
     for (const auto& channel : channels_) {
         if (channel == nullptr) continue;
         channel->expire(now, events);

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -117,9 +118,20 @@ class ConnectionMachine {
     // Whether a channel_closed or connection_closed was reported since this was last asked.
     bool take_ended() { return std::exchange(context_.ended, false); }
     const std::vector<std::byte>& server_properties() const { return server_properties_; }
+    // The one that was chosen; empty before connection.start.
+    const std::string& mechanism() const { return mechanism_; }
 
     // ---- verbs. They never report through events what they return.
 
+    // Before start(): who is to authenticate is asked by events, not told by the parameters.
+    void ask_for_credentials() { asks_ = true; }
+    // Before start(): no mechanism that sends the password as it is.
+    void keep_password_off_the_wire() { may_send_password_ = false; }
+    // The answers to an auth event. Others are ignored.
+    void answer_credentials(const Credentials& credentials);
+    void answer_response(std::string_view response);
+    // connection.update-secret; answered by call_done.
+    Status update_secret(std::string_view secret, std::string_view reason, Call call);
     // connection.close, after all that was taken before it; answered by connection_closed.
     void close(std::uint16_t reply_code, std::string_view text);
     Status open_channel(Token owner, Call open, std::uint16_t* number);
@@ -167,6 +179,12 @@ class ConnectionMachine {
     void on_handshake_method(wire::MethodId id, std::span<const std::byte> arguments, Instant now,
                              EventList& events);
     void on_start(std::span<const std::byte> arguments, EventList& events);
+    void on_secure(std::span<const std::byte> arguments, EventList& events);
+    void ask(AuthQuestion question, std::string_view challenge, EventList& events);
+    void say_start_ok(std::string_view response);
+    void say_secure_ok(std::string_view response);
+    void on_secret_updated(EventList& events);
+    void expire_secrets(Instant now, EventList& events);
     void on_tune(std::span<const std::byte> arguments, Instant now, EventList& events);
     void on_close(std::span<const std::byte> arguments, EventList& events);
     void on_channel_frame(const wire::Frame& frame, EventList& events);
@@ -208,6 +226,12 @@ class ConnectionMachine {
     Heartbeat heartbeat_;
     std::size_t wanted_ = 0;
     std::vector<std::byte> server_properties_;
+    enum class Awaited : std::uint8_t { nothing, for_start, for_secure };
+    Awaited awaited_ = Awaited::nothing;  // an answer of ours, before the handshake can go on
+    bool asks_ = false;
+    bool may_send_password_ = true;
+    std::string mechanism_;
+    std::deque<Call> secrets_;  // update-secrets on the wire, in order
     std::vector<std::byte> scratch_;
     std::vector<std::unique_ptr<ChannelMachine>> channels_;  // by number; [0] is not used
     std::size_t channel_count_ = 0;

@@ -31,6 +31,13 @@ enum class EventKind : std::uint8_t {
     outcomes,            // owner; one settled range waits in ring
     consumer_cancelled,  // subject; error, or null after a cancel; its last event
     flow,                // owner; number is 0 or 1
+    auth,                // number is an AuthQuestion; name is the mechanism, body the challenge
+};
+
+// What has to be answered before authentication goes on.
+enum class AuthQuestion : std::uint8_t {
+    credentials = 1,  // answer_credentials: of a mechanism that is known here
+    response = 2,  // answer_response: of another, to its challenge or, without one, to begin with
 };
 
 // Flat, so that appending one is a run of stores. The views point into the bytes that were fed, or

@@ -17,11 +17,21 @@ std::string_view next_word(std::string_view& text) {
 }
 }  // namespace
 
-std::optional<std::string> choose_mechanism(std::string_view wanted, std::string_view offered) {
+bool is_known_mechanism(std::string_view mechanism) {
+    return initial_response(mechanism, {}).has_value();
+}
+
+bool sends_password(std::string_view mechanism) {
+    return mechanism == "PLAIN" || mechanism == "AMQPLAIN" || mechanism == "RABBIT-CR-DEMO";
+}
+
+std::optional<std::string> choose_mechanism(std::string_view wanted, std::string_view offered,
+                                            MechanismRules rules) {
     while (true) {
         const std::string_view candidate = next_word(wanted);
         if (candidate.empty()) return std::nullopt;
-        if (!initial_response(candidate, {})) continue;
+        if (!rules.unknown_ones && !is_known_mechanism(candidate)) continue;
+        if (!rules.secret_by_wire && sends_password(candidate)) continue;
         std::string_view rest = offered;
         for (std::string_view name = next_word(rest); !name.empty(); name = next_word(rest)) {
             if (name == candidate) return std::string(name);
@@ -44,8 +54,15 @@ std::optional<std::string> initial_response(std::string_view mechanism,
         (void)table.add_string("PASSWORD", credentials.password);
         return std::string(wire::as_text(table.contents()));
     }
+    if (mechanism == "RABBIT-CR-DEMO") return credentials.user;
     if (mechanism == "EXTERNAL") return std::string();
     if (mechanism == "ANONYMOUS") return std::string();
+    return std::nullopt;
+}
+
+std::optional<std::string> next_response(std::string_view mechanism,
+                                         const Credentials& credentials) {
+    if (mechanism == "RABBIT-CR-DEMO") return "My password is " + credentials.password;
     return std::nullopt;
 }
 

@@ -79,6 +79,18 @@ std::string peer_address(int fd) {
     return address_text(address);
 }
 
+bool is_loopback(int fd) {
+    sockaddr_storage storage{};
+    socklen_t size = sizeof storage;
+    if (::getpeername(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return false;
+    if (storage.ss_family == AF_INET) {
+        const auto& four = reinterpret_cast<const sockaddr_in&>(storage);
+        return (ntohl(four.sin_addr.s_addr) >> 24) == IN_LOOPBACKNET;
+    }
+    const auto& six = reinterpret_cast<const sockaddr_in6&>(storage);
+    return storage.ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&six.sin6_addr);
+}
+
 Connector::Connector(Loop& loop, Endpoint endpoint, SocketOptions options, Done done)
     : loop_(loop),
       endpoint_(std::move(endpoint)),

@@ -28,6 +28,7 @@ struct SocketOptions {
 
 // "127.0.0.1:5672", "[::1]:5672"; empty for a Unix socket.
 std::string peer_address(int fd);
+bool is_loopback(int fd);
 
 // One attempt to connect. Of the loop's thread; destroying it gives up. `done` is called once, from
 // a turn of the loop, with a connected non-blocking socket or an error that names each address

@@ -68,6 +68,12 @@ TEST(NullArguments, FallibleFunctionsNameTheArgument) {
     EXPECT_ARGUMENT(haigha_connection_server_properties);
     EXPECT_ARGUMENT(haigha_connection_peer_info);
     EXPECT_ARGUMENT(haigha_connection_set_events);
+    EXPECT_ARGUMENT(haigha_connection_set_auth);
+    EXPECT_ARGUMENT(haigha_connection_answer_credentials);
+    EXPECT_ARGUMENT(haigha_connection_answer_response);
+    EXPECT_ARGUMENT(haigha_connection_refuse_auth);
+    EXPECT_ARGUMENT(haigha_connection_update_secret);
+    EXPECT_ARGUMENT(haigha_connection_update_secret_wait);
     EXPECT_ARGUMENT(haigha_consume);
     EXPECT_ARGUMENT(haigha_consume_wait);
     EXPECT_ARGUMENT(haigha_cursor_enter);

@@ -418,6 +418,9 @@ class MachinePeer {
                        named(event.subject) + error_text(event.error);
             case EventKind::flow:
                 return channel + "flow " + std::to_string(event.number);
+            case EventKind::auth:
+                return "auth " + std::to_string(event.number) + " " + std::string(event.name) +
+                       " '" + body + "'";
         }
         return "?";
     }

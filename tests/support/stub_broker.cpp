@@ -256,6 +256,10 @@ std::vector<std::string> StubBroker::violations() const {
     return server_->log().violations();
 }
 
+std::vector<std::string> StubBroker::secrets() const {
+    return server_->log().secrets();
+}
+
 std::size_t StubBroker::queue_size(std::string_view queue) const {
     std::size_t size = 0;
     server_->run([&] { size = server_->queue_size(queue); });

@@ -18,6 +18,8 @@ struct StubOptions {
     std::string user = "guest";
     std::string password = "guest";
     std::string vhost = "/";
+    // Also RABBIT-CR-DEMO, and X-ECHO: two challenges, each of which is its own answer.
+    std::string mechanisms = "AMQPLAIN PLAIN EXTERNAL";
     std::uint16_t channel_max = 2047;
     std::uint32_t frame_max = 131072;
     std::uint16_t heartbeat = 60;
@@ -58,6 +60,8 @@ class StubBroker {
     std::vector<StubReceived> received() const;
     // What the clients did against the protocol, in words. Empty is what a test wants.
     std::vector<std::string> violations() const;
+    // What connection.update-secret has brought, in order.
+    std::vector<std::string> secrets() const;
     // Messages ready in a queue; 0 when there is none of that name.
     std::size_t queue_size(std::string_view queue) const;
 

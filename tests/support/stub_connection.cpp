@@ -130,7 +130,7 @@ void StubConnection::greet() {
     wire::connection::Start start{};
     start.version_minor = 9;
     start.server_properties = {properties};
-    start.mechanisms = {"AMQPLAIN PLAIN EXTERNAL"};
+    start.mechanisms = {world_.options.mechanisms};
     start.locales = {"en_US"};
     send(0, start);
     state_ = State::start_ok;
@@ -253,11 +253,15 @@ void StubConnection::on_handshake(const wire::MethodInfo& info, wire::Bytes payl
         return;
     } else if (info.id == wire::connection::StartOk::id && state_ == State::start_ok) {
         on_start_ok(payload);
+    } else if (info.id == wire::connection::SecureOk::id && state_ == State::secure_ok) {
+        on_secure_ok(payload);
     } else if (info.id == wire::connection::TuneOk::id && state_ == State::tune_ok) {
         on_tune_ok(payload);
     } else if (info.id == wire::connection::Open::id && state_ == State::open) {
         on_open(payload);
     } else if (info.id == wire::connection::UpdateSecret::id && state_ == State::running) {
+        const auto update = decoded<wire::connection::UpdateSecret>(payload);
+        world_.log.add_secret(std::string(update.new_secret.text));
         send(0, wire::connection::UpdateSecretOk{});
     } else {
         violated(503, "COMMAND_INVALID - " + std::string(info.name) + " out of place");
@@ -279,10 +283,45 @@ void StubConnection::on_start_ok(wire::Bytes payload) {
         (void)wanted.add_string("PASSWORD", options.password);
         allowed = ok.response.text == wire::as_text(wanted.contents());
     }
+    mechanism_ = ok.mechanism.text;
+    if (mechanism_ == "RABBIT-CR-DEMO" && ok.response.text == options.user) {
+        expected_ = "My password is " + options.password;
+        challenge("Please tell me your password");
+        return;
+    }
+    if (mechanism_ == "X-ECHO" && ok.response.text == "begin") {
+        steps_left_ = 1;
+        challenge(std::string("one\0two", 7));
+        return;
+    }
+    authenticated(allowed);
+}
+
+void StubConnection::challenge(std::string text) {
+    if (mechanism_ == "X-ECHO") expected_ = text;
+    wire::connection::Secure secure{};
+    secure.challenge = {text};
+    send(0, secure);
+    state_ = State::secure_ok;
+}
+
+void StubConnection::on_secure_ok(wire::Bytes payload) {
+    const auto ok = decoded<wire::connection::SecureOk>(payload);
+    const bool right = ok.response.text == expected_;
+    if (right && steps_left_ > 0) {
+        --steps_left_;
+        challenge("and another");
+        return;
+    }
+    authenticated(right);
+}
+
+void StubConnection::authenticated(bool allowed) {
+    const StubOptions& options = world_.options;
     if (!allowed) {
         throw StubRefusal{
-            403, "ACCESS_REFUSED - Login was refused using authentication mechanism " +
-                     std::string(ok.mechanism.text) + ". For details see the broker logfile."};
+            403, "ACCESS_REFUSED - Login was refused using authentication mechanism " + mechanism_ +
+                     ". For details see the broker logfile."};
     }
     if (world_.script.stall == StubStall::tune) {
         state_ = State::stalled;

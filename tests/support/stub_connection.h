@@ -106,6 +106,7 @@ class StubConnection {
     enum class State : std::uint8_t {
         protocol_header,
         start_ok,
+        secure_ok,
         tune_ok,
         open,
         running,
@@ -123,6 +124,9 @@ class StubConnection {
     void on_start_ok(wire::Bytes payload);
     void on_tune_ok(wire::Bytes payload);
     void on_open(wire::Bytes payload);
+    void challenge(std::string text);
+    void on_secure_ok(wire::Bytes payload);
+    void authenticated(bool allowed);
     void close_connection(std::uint16_t code, std::string_view text, wire::MethodId blamed = {});
     void reset();
     void log(std::string_view name, std::uint16_t channel = 0, bool ignored = false);
@@ -180,6 +184,9 @@ class StubConnection {
     const int number_;
     StubWorld& world_;
     State state_ = State::protocol_header;
+    std::string mechanism_;
+    std::string expected_;  // in secure-ok
+    int steps_left_ = 0;    // challenges after this one
     bool dead_ = false;
     bool cleaned_ = false;
     bool finishing_ = false;  // nothing more is said; then the sending direction ends

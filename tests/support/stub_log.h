@@ -28,6 +28,10 @@ class StubLog {
         const std::lock_guard lock(mutex_);
         violations_.push_back(std::move(text));
     }
+    void add_secret(std::string secret) {
+        const std::lock_guard lock(mutex_);
+        secrets_.push_back(std::move(secret));
+    }
     bool wait(std::string_view method, std::size_t count, std::chrono::milliseconds limit) const {
         std::unique_lock lock(mutex_);
         return changed_.wait_until(lock, std::chrono::steady_clock::now() + limit,
@@ -46,6 +50,11 @@ class StubLog {
         return violations_;
     }
 
+    std::vector<std::string> secrets() const {
+        const std::lock_guard lock(mutex_);
+        return secrets_;
+    }
+
   private:
     std::size_t counted(std::string_view method) const {
         const auto found = counts_.find(method);
@@ -57,6 +66,7 @@ class StubLog {
     std::vector<StubReceived> received_;
     std::map<std::string_view, std::size_t> counts_;
     std::vector<std::string> violations_;
+    std::vector<std::string> secrets_;
 };
 
 }  // namespace haigha::test

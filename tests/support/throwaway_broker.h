@@ -7,19 +7,24 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <utility>
 
 namespace haigha::test {
 
 class ThrowawayBroker {
   public:
-    ThrowawayBroker() : name_("test-" + std::to_string(::getpid())) { start(); }
+    // `options`: of `tools/broker start`, quoted for a shell.
+    explicit ThrowawayBroker(std::string options = {})
+        : name_("test-" + std::to_string(::getpid())), options_(std::move(options)) {
+        start();
+    }
     ~ThrowawayBroker() { run("stop " + name_); }
     ThrowawayBroker(const ThrowawayBroker&) = delete;
     ThrowawayBroker& operator=(const ThrowawayBroker&) = delete;
 
     // Also after kill(): with its data, on the same port.
     void start() {
-        uri_ = run("start " + name_ + " --owner " + std::to_string(::getpid()));
+        uri_ = run("start " + name_ + " --owner " + std::to_string(::getpid()) + " " + options_);
         alive_ = uri_.rfind("amqp://", 0) == 0;
     }
     void kill() { run("kill " + name_); }
@@ -51,6 +56,7 @@ class ThrowawayBroker {
     }
 
     std::string name_;
+    std::string options_;
     std::string uri_;
     bool alive_ = false;
 };

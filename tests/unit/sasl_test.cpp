@@ -30,6 +30,22 @@ TEST(ChooseMechanism, PassesOverWhatItDoesNotKnow) {
     EXPECT_EQ(choose_mechanism("SCRAM-SHA-256", "SCRAM-SHA-256 PLAIN"), std::nullopt);
 }
 
+TEST(ChooseMechanism, HoldsToTheRules) {
+    MechanismRules any;
+    any.unknown_ones = true;
+    EXPECT_EQ(choose_mechanism("SCRAM PLAIN", "PLAIN SCRAM", any), "SCRAM");
+    MechanismRules secret;
+    secret.secret_by_wire = false;
+    EXPECT_EQ(choose_mechanism("PLAIN AMQPLAIN RABBIT-CR-DEMO EXTERNAL",
+                               "PLAIN AMQPLAIN RABBIT-CR-DEMO EXTERNAL", secret),
+              "EXTERNAL");
+}
+
+TEST(NextResponse, OnlyTheDemoHasOne) {
+    EXPECT_EQ(next_response("RABBIT-CR-DEMO", {"u", "p"}), "My password is p");
+    EXPECT_EQ(next_response("PLAIN", {"u", "p"}), std::nullopt);
+}
+
 TEST(InitialResponse, IsWhatEachMechanismSays) {
     const Credentials guest{"gu", "pw"};
     EXPECT_EQ(initial_response("PLAIN", guest), "\0gu\0pw"s);
