@@ -40,9 +40,11 @@ Client::Client(std::uint16_t port, const ClientOptions& options) : options_(opti
     }
     haigha_options* values = nullptr;
     check(haigha_options_new(&values, &error), error, "options");
-    std::string uri = "amqp://127.0.0.1:" + std::to_string(port);
+    std::string uri = (options_.tls ? "amqps://127.0.0.1:" : "amqp://127.0.0.1:") +
+                      std::to_string(port) +
+                      "/%2F?verify=" + (options_.tls ? "verify_none" : "verify_peer");
     if (options_.outbox_high_water > 0) {
-        uri += "/%2F?outbox_high_water_bytes=" + std::to_string(options_.outbox_high_water);
+        uri += "&outbox_high_water_bytes=" + std::to_string(options_.outbox_high_water);
     }
     check(haigha_options_set_uri(values, str(uri), &error), error, "uri");
     check(haigha_connection_new(loop_, values, nullptr, &connection_, &error), error, "new");

@@ -21,6 +21,7 @@ struct ClientOptions {
     bool attached = false;
     bool confirm = false;
     std::int64_t outbox_high_water = 0;  // 0: the library's default
+    bool tls = false;                    // believing any certificate
 };
 
 class Client {

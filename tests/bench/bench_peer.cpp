@@ -104,7 +104,8 @@ int connect_loopback(std::uint16_t port) {
     return fd;
 }
 
-LoopbackPeer::LoopbackPeer() {
+LoopbackPeer::LoopbackPeer(bool tls) {
+    if (tls) tls_ = make_tls_client();
     const std::string program = beside("loopback_peer");
     if (program.empty()) give_up("there is no loopback_peer beside this program");
     int in[2];
@@ -115,7 +116,8 @@ LoopbackPeer::LoopbackPeer() {
     if (pid_ == 0) {
         dup2(in[0], 0);
         dup2(out[1], 1);
-        execl(program.c_str(), program.c_str(), static_cast<char*>(nullptr));
+        execl(program.c_str(), program.c_str(), tls ? "--tls" : static_cast<char*>(nullptr),
+              static_cast<char*>(nullptr));
         _exit(127);
     }
     close(in[0]);
@@ -145,12 +147,12 @@ PeerCounts LoopbackPeer::counts() {
     return counts;
 }
 
-int LoopbackPeer::connect_raw(const std::string& command) const {
-    const int fd = connect_loopback(raw_port_);
-    if (write(fd, command.data(), command.size()) != static_cast<ssize_t>(command.size())) {
+std::unique_ptr<Wire> LoopbackPeer::connect_raw(const std::string& command) const {
+    auto wire = std::make_unique<Wire>(connect_loopback(raw_port_), tls_.get());
+    if (!wire->good() || !wire->send_all(command.data(), command.size())) {
         give_up("the loopback peer does not listen");
     }
-    return fd;
+    return wire;
 }
 
 void LoopbackPeer::write_floor(std::uint64_t size, std::uint64_t count) const {
@@ -160,30 +162,27 @@ void LoopbackPeer::write_floor(std::uint64_t size, std::uint64_t count) const {
         std::min(std::max<std::uint64_t>(1, floor_piece / one.size()), count);
     for (std::uint64_t i = 0; i < in_piece; ++i)
         piece += one;
-    const int fd = connect_raw("publish\n");
+    const std::unique_ptr<Wire> wire = connect_raw("publish\n");
     const std::uint64_t bytes = one.size() * count;
     for (std::uint64_t done = 0; done < bytes;) {
         const std::size_t at = done % piece.size();
         const auto part = std::min<std::uint64_t>(piece.size() - at, bytes - done);
-        const ssize_t sent = write(fd, piece.data() + at, part);
-        if (sent < 0 && errno == EINTR) continue;
+        const ssize_t sent = wire->send(piece.data() + at, part);
         if (sent <= 0) give_up("the loopback peer went away");
         done += static_cast<std::uint64_t>(sent);
     }
-    close(fd);
 }
 
 std::uint64_t LoopbackPeer::read_floor(std::uint64_t size, std::uint64_t count) const {
-    const int fd = connect_raw("read " + std::to_string(size) + " " + std::to_string(count) + "\n");
+    const std::unique_ptr<Wire> wire =
+        connect_raw("read " + std::to_string(size) + " " + std::to_string(count) + "\n");
     std::vector<char> buffer(floor_piece);
     std::uint64_t total = 0;
     while (true) {
-        const ssize_t got = read(fd, buffer.data(), buffer.size());
-        if (got < 0 && errno == EINTR) continue;
+        const ssize_t got = wire->receive(buffer.data(), buffer.size());
         if (got <= 0) break;
         total += static_cast<std::uint64_t>(got);
     }
-    close(fd);
     return total;
 }
 

@@ -5,8 +5,11 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <memory>
 #include <string>
 #include <string_view>
+
+#include "bench_wire.h"
 
 namespace bench {
 
@@ -22,7 +25,7 @@ struct PeerCounts {
 class LoopbackPeer {
   public:
     // Starts the program that stands beside this one.
-    LoopbackPeer();
+    explicit LoopbackPeer(bool tls = false);
     ~LoopbackPeer();
     LoopbackPeer(const LoopbackPeer&) = delete;
     LoopbackPeer& operator=(const LoopbackPeer&) = delete;
@@ -37,13 +40,14 @@ class LoopbackPeer {
     std::uint64_t read_floor(std::uint64_t size, std::uint64_t count) const;
 
   private:
-    int connect_raw(const std::string& command) const;
+    std::unique_ptr<Wire> connect_raw(const std::string& command) const;
 
     pid_t pid_ = -1;
     int to_child_ = -1;
     std::FILE* from_child_ = nullptr;
     std::uint16_t amqp_port_ = 0;
     std::uint16_t raw_port_ = 0;
+    TlsContext tls_;  // null: plain
 };
 
 // The program of this name beside the running one, or "" when there is none.

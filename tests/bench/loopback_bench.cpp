@@ -26,13 +26,14 @@ using bench::Series;
 
 constexpr char usage[] =
     R"(usage: loopback_bench [--quick] [--repetitions N] [--json FILE] [--only TEXT]
-                      [--high-water BYTES]
+                      [--high-water BYTES] [--tls]
 
   --quick             a tenth of the messages, one repetition
   --repetitions N     of each measurement (5)
   --json FILE         writes the table there as well
   --only TEXT         what has TEXT in "BYTES WORK CLIENT", such as "16 publish haigha, attached"
   --high-water BYTES  the option outbox_high_water_bytes of haigha's connections
+  --tls               over TLS; the floor is then bare SSL_write and SSL_read
 )";
 
 enum class Work : std::uint8_t { publish, publish_confirm, consume, consume_ack };
@@ -63,6 +64,7 @@ struct Arguments {
     std::string json_file;
     std::string only;
     std::int64_t high_water = 0;
+    bool tls = false;
 };
 
 Figures measure(std::uint64_t count, const std::function<void()>& work) {
@@ -157,11 +159,12 @@ std::vector<Contender> contenders(const Arguments& arguments) {
     for (const bool attached : {false, true}) {
         const auto run = [=](LoopbackPeer& peer, Work work, std::size_t size, std::uint64_t count) {
             const bench::ClientOptions options{attached, work == Work::publish_confirm,
-                                               arguments.high_water};
+                                               arguments.high_water, arguments.tls};
             return run_haigha(peer, options, work, size, count);
         };
         all.push_back({attached ? "haigha, attached" : "haigha, owned", 1, run});
     }
+    if (arguments.tls) return all;  // the others' programs speak without
     const std::string rabbitmq_c = bench::beside("rabbitmq_c_client");
     if (rabbitmq_c.empty()) {
         std::printf(
@@ -176,7 +179,7 @@ std::vector<Contender> contenders(const Arguments& arguments) {
 }
 
 void run_table(const Arguments& arguments) {
-    LoopbackPeer peer;
+    LoopbackPeer peer(arguments.tls);
     const std::vector<Contender> all = contenders(arguments);
     bench::JsonReport json;
     bench::print_heading(arguments.repetitions);
@@ -223,6 +226,10 @@ std::optional<Arguments> parse(int argc, char** argv) {
         if (argument == "--quick") {
             arguments.quick = true;
             arguments.repetitions = 1;
+            continue;
+        }
+        if (argument == "--tls") {
+            arguments.tls = true;
             continue;
         }
         if (i + 1 == argc) return std::nullopt;

@@ -2,8 +2,8 @@
 // them once per read, and blasts pre-encoded deliveries; a second, raw port serves the floor. When
 // a connection ends it prints what it counted on it.
 //
-// usage: loopback_peer      prints "AMQP-PORT RAW-PORT", serves one connection at a time, and ends
-//                           when its standard input closes
+// usage: loopback_peer [--tls]   prints "AMQP-PORT RAW-PORT", serves one connection at a time, and
+//                                ends when its standard input closes; with --tls both ports are TLS
 //
 // A queue's name says what its consumer gets: "consume:SIZE:COUNT" is COUNT messages of SIZE
 // octets, stamped with their delivery tags, at most `prefetch` of them unacknowledged if the
@@ -29,6 +29,7 @@
 #include <vector>
 
 #include "bench_stamp.h"
+#include "bench_wire.h"
 #include "wire/field_table.h"
 #include "wire/frame.h"
 #include "wire/method_codec.h"
@@ -57,19 +58,6 @@ int listen_on_loopback(std::uint16_t* port) {
     }
     *port = ntohs(address.sin_port);
     return fd;
-}
-
-// False when the other end is gone.
-bool send_all(int fd, const void* data, std::size_t size) {
-    const auto* at = static_cast<const char*>(data);
-    while (size > 0) {
-        const ssize_t sent = ::send(fd, at, size, MSG_NOSIGNAL);
-        if (sent < 0 && errno == EINTR) continue;
-        if (sent <= 0) return false;
-        at += sent;
-        size -= static_cast<std::size_t>(sent);
-    }
-    return true;
 }
 
 // Deliveries of one size back to back. Their numbers are filled in as they are sent.
@@ -110,7 +98,7 @@ class Blast {
     // How many go at a time.
     std::size_t count() const { return count_; }
 
-    bool send(int fd, std::uint64_t first_tag, std::size_t count) {
+    bool send(bench::Wire& to, std::uint64_t first_tag, std::size_t count) {
         // A body in several frames has no place where a stamp would be contiguous.
         const bool stamped =
             body_size_ >= BENCH_STAMP_SIZE && body_size_ <= frame_max - wire::frame_overhead;
@@ -119,7 +107,7 @@ class Blast {
             wire::store_big(one + tag_at_, first_tag + i);
             if (stamped) bench_stamp(one + body_at_, body_size_, first_tag + i);
         }
-        return send_all(fd, bytes_.data(), count * one_size_);
+        return to.send_all(bytes_.data(), count * one_size_);
     }
 
   private:
@@ -135,15 +123,20 @@ class Blast {
 class Peer {
   public:
     // Without a handshake everything is open already, and bodies are not stamped.
-    Peer(int fd, bool handshake) : fd_(fd), stamped_(handshake), greeted_(!handshake) {
+    Peer(bench::Wire& wire, bool handshake)
+        : wire_(wire), stamped_(handshake), greeted_(!handshake) {
         buffer_.resize(read_size);
     }
 
     void serve() {
         while (true) {
             const bool blasting = may_deliver() > 0;
-            pollfd ready{fd_, static_cast<short>(POLLIN | (blasting ? POLLOUT : 0)), 0};
-            if (::poll(&ready, 1, -1) < 0) continue;
+            pollfd ready{wire_.fd(), static_cast<short>(POLLIN | (blasting ? POLLOUT : 0)), 0};
+            if (wire_.pending()) {
+                ready.revents = POLLIN;
+            } else if (::poll(&ready, 1, -1) < 0) {
+                continue;
+            }
             if ((ready.revents & (POLLIN | POLLHUP | POLLERR)) != 0 && !read()) break;
             if ((ready.revents & POLLOUT) != 0 && !deliver()) break;
         }
@@ -157,8 +150,7 @@ class Peer {
 
   private:
     bool read() {
-        const ssize_t size = ::recv(fd_, buffer_.data() + end_, buffer_.size() - end_, 0);
-        if (size < 0 && errno == EINTR) return true;
+        const ssize_t size = wire_.receive(buffer_.data() + end_, buffer_.size() - end_);
         if (size <= 0) return false;
         end_ += static_cast<std::size_t>(size);
         std::size_t at = 0;
@@ -191,7 +183,7 @@ class Peer {
             write(content_channel_, ack);
         }
         if (out_.empty()) return true;
-        const bool sent = send_all(fd_, out_.data(), out_.size());
+        const bool sent = wire_.send_all(out_.data(), out_.size());
         out_.clear();
         return sent;
     }
@@ -343,10 +335,10 @@ class Peer {
             static_cast<std::size_t>(std::min<std::uint64_t>(may_deliver(), blast_.count()));
         const std::uint64_t first = delivered_ + 1;
         delivered_ += count;
-        return blast_.send(fd_, first, count);
+        return blast_.send(wire_, first, count);
     }
 
-    const int fd_;
+    bench::Wire& wire_;
     const bool stamped_;
     std::vector<std::byte> buffer_;
     std::size_t end_ = 0;
@@ -368,21 +360,21 @@ class Peer {
     Blast blast_;
 };
 
-void serve_raw(int fd) {
+void serve_raw(bench::Wire& wire) {
     std::array<char, 128> line{};
     for (std::size_t size = 0; size + 1 < line.size(); ++size) {
-        if (::recv(fd, &line[size], 1, 0) != 1) return;
+        if (wire.receive(&line[size], 1) != 1) return;
         if (line[size] == '\n') break;
     }
     unsigned long long size = 0;
     unsigned long long count = 0;
     if (std::strcmp(line.data(), "publish\n") == 0) {
-        Peer(fd, false).serve();
+        Peer(wire, false).serve();
     } else if (std::sscanf(line.data(), "read %llu %llu", &size, &count) == 2) {
         Blast blast(1, "haigha-1.1", size);
         for (unsigned long long done = 0; done < count;) {
             const std::size_t now = std::min<unsigned long long>(count - done, blast.count());
-            if (!blast.send(fd, done + 1, now)) return;
+            if (!blast.send(wire, done + 1, now)) return;
             done += now;
         }
     }
@@ -390,7 +382,9 @@ void serve_raw(int fd) {
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+    bench::TlsContext tls;
+    if (argc > 1 && std::strcmp(argv[1], "--tls") == 0) tls = bench::make_tls_server();
     std::uint16_t amqp_port = 0;
     std::uint16_t raw_port = 0;
     const int amqp = listen_on_loopback(&amqp_port);
@@ -407,12 +401,13 @@ int main() {
             if (fd < 0) continue;
             const int on = 1;
             ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+            bench::Wire connection(fd, tls.get());
+            if (!connection.good()) continue;
             if (i == 0) {
-                Peer(fd, true).serve();
+                Peer(connection, true).serve();
             } else {
-                serve_raw(fd);
+                serve_raw(connection);
             }
-            ::close(fd);
         }
     }
 }

@@ -189,6 +189,8 @@ TEST_F(Auth, CredentialsAreRenewedBeforeTheyExpire) {
         });
     ASSERT_EQ(HAIGHA_OK, open(connection)) << error_;
     ASSERT_TRUE(saw("connection.update-secret"));
+    // What has been answered after it was preceded by it.
+    ASSERT_EQ(HAIGHA_OK, haigha_connection_close_wait(connection.get(), -1, error_)) << error_;
     EXPECT_EQ(broker_->secrets(), std::vector<std::string>({"second"}));
     ASSERT_EQ(questions().size(), 2U);
     EXPECT_EQ(questions()[1].what, HAIGHA_AUTH_RENEWAL);
