@@ -427,7 +427,8 @@ typedef void (*haigha_log_fn)(const haigha_log_record* record, void* user_data);
 
 /* Per loop, not per process: two libraries in one program do not fight over it. Records up to
  * `level` are given to `fn` (NULL: none), from the loop's thread. The hook that was set before is
- * released once it cannot run any more. Since: 0.1. */
+ * released once it cannot run any more. Until this is called the environment's HAIGHA_LOG (error,
+ * warn, info, debug or trace) has the records go to stderr. Since: 0.1. */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_loop_set_log(haigha_loop* loop, int32_t level,
                                                                 haigha_log_fn fn, void* user_data,
                                                                 haigha_release_fn release,

@@ -165,6 +165,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     void tell(const Then& then, Event& event);
     Event event_for(EventType type, Channel* channel);
     void tear_down();
+    void log_last_frames();
     bool traces() const { return loop_->logs(LogLevel::trace); }
     protocol::ConnectionParameters machine_parameters() const;
 

@@ -7,6 +7,8 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <deque>
+#include <string>
 #include <utility>
 
 #include "client/connection.h"
@@ -27,6 +29,8 @@ constexpr int writes_per_turn = 8;
 constexpr int reads_per_turn = 4;
 // What the outbox holds before a large message's next frame is added behind it.
 constexpr std::size_t pump_limit = 256 * 1024;
+// Of a peer that broke the protocol.
+constexpr std::size_t last_frames_logged = 16;
 // A read is not begun with less room than this, unless a partial frame leaves no choice.
 constexpr std::size_t least_read = 16 * 1024;
 
@@ -191,20 +195,47 @@ void Connection::process() {
         const std::span<const std::byte> in(slab_->data() + begin_, end_ - begin_);
         std::size_t taken = 0;
         bool output = false;
+        bool broke_protocol = false;
         {
             const std::lock_guard lock(mutex_);
             taken = machine_.feed(in, Loop::now(), machine_events_);
             note_ends();
+            broke_protocol = last_error_ && last_error_->status == Status::protocol;
             wanted_ = machine_.wanted();
             output = !flush_scheduled_ && !machine_.outbox().empty();
             if (output) flush_scheduled_ = true;
         }
         if (output) tell_loop();
-        if (traces()) tracer_.received(in.first(taken));
+        if (traces()) (void)tracer_.received(in.first(taken));
+        if (broke_protocol) log_last_frames();
         begin_ += taken;
         if (!machine_events_.empty()) dispatch();
         if (taken == 0 || stream_ == nullptr) return;
     }
+}
+
+// What led to a violation: the frames that are still in the memory that was read into, the last of
+// them with what is wrong in it. Costs nothing before.
+void Connection::log_last_frames() {
+    if (!loop_->logs(LogLevel::error)) return;
+    std::deque<std::string> lines;
+    FrameTracer tracer([&](std::string_view line) {
+        lines.emplace_back(line);
+        if (lines.size() > last_frames_logged) lines.pop_front();
+    });
+    const wire::Bytes all(slab_->data(), end_);
+    const std::size_t shown = tracer.received(all);
+    std::string rest = "<- " + std::to_string(all.size() - shown) + " bytes that are no frame:";
+    for (const std::byte octet :
+         all.subspan(shown, std::min<std::size_t>(all.size() - shown, 32))) {
+        constexpr std::string_view digits = "0123456789abcdef";
+        rest += ' ';
+        rest += digits[std::to_integer<std::size_t>(octet >> 4)];
+        rest += digits[std::to_integer<std::size_t>(octet & std::byte{15})];
+    }
+    for (const std::string& line : lines)
+        loop_->log(LogLevel::error, id_, "last frames", line);
+    if (shown < all.size()) loop_->log(LogLevel::error, id_, "last frames", rest);
 }
 
 void Connection::resume_reading() {

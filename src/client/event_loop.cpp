@@ -1,12 +1,47 @@
 #include "client/event_loop.h"
 
+#include <algorithm>
+#include <array>
 #include <chrono>
+#include <cstdio>
+#include <cstdlib>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "client/connection.h"
 
 namespace haigha::client {
+
+namespace {
+
+constexpr std::array<std::string_view, 5> level_names = {"error", "warn", "info", "debug", "trace"};
+
+// Not for a program that runs with the rights of another than its caller.
+std::int32_t level_of_environment() {
+    const char* const wanted = ::secure_getenv("HAIGHA_LOG");
+    if (wanted == nullptr) return -1;
+    const auto* const found = std::find(level_names.begin(), level_names.end(), wanted);
+    return found == level_names.end() ? -1 : static_cast<std::int32_t>(found - level_names.begin());
+}
+
+// One call for a line, so that lines of several threads are not mixed.
+void write_to_stderr(LogHook::AnyFunction, const LogRecord& record, void*) {
+    std::string line = "haigha: [";
+    line += level_names[static_cast<std::size_t>(record.level)];
+    line += "] " + std::to_string(record.connection_id) + " ";
+    line.append(record.subject).append(": ").append(record.message) += '\n';
+    (void)std::fwrite(line.data(), 1, line.size(), stderr);
+}
+
+void nothing() {}
+
+}  // namespace
+
+EventLoop::EventLoop(Ref<transport::Loop> loop)
+    : loop_(std::move(loop)), log_level_(level_of_environment()) {
+    if (log_level_ >= 0) log_hook_ = {&write_to_stderr, &nothing, nullptr, nullptr};
+}
 
 EventLoop::~EventLoop() {
     if (log_hook_.release != nullptr) log_hook_.release(log_hook_.user_data);

@@ -37,8 +37,9 @@ struct LogHook {
 
 class EventLoop : public Counted<EventLoop> {
   public:
-    // Takes over the loop's first user.
-    explicit EventLoop(Ref<transport::Loop> loop) : loop_(std::move(loop)) {}
+    // Takes over the loop's first user. The environment's HAIGHA_LOG, a level by name, has the log
+    // go to stderr until set_log() says otherwise.
+    explicit EventLoop(Ref<transport::Loop> loop);
 
     transport::Loop& transport() { return *loop_; }
     HandleCount& handles() { return handles_; }
@@ -70,7 +71,7 @@ class EventLoop : public Counted<EventLoop> {
 
     Ref<transport::Loop> loop_;
     HandleCount handles_;
-    std::atomic<std::int32_t> log_level_{-1};
+    std::atomic<std::int32_t> log_level_;
     std::atomic<std::uint32_t> connection_ids_{0};
     LogHook log_hook_;
     std::vector<Connection*> connections_;

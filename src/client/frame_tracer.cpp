@@ -17,14 +17,16 @@ constexpr std::string_view from_peer = "<- ";
 
 }  // namespace
 
-void FrameTracer::received(wire::Bytes in) {
-    while (!in.empty()) {
-        const wire::FrameParse parsed = wire::parse_frame(in, 0);
+std::size_t FrameTracer::received(wire::Bytes in) {
+    std::size_t at = 0;
+    while (at < in.size()) {
+        const wire::FrameParse parsed = wire::parse_frame(in.subspan(at), 0);
         // What is wrong with the rest the machine has said, or will.
-        if (parsed.status != Status::complete) return;
+        if (parsed.status != Status::complete) break;
         write(from_peer, parsed.frame, parsed.frame.payload.size());
-        in = in.subspan(parsed.size);
+        at += parsed.size;
     }
+    return at;
 }
 
 void FrameTracer::sent(std::span<const iovec> pieces, std::size_t size) {

@@ -23,8 +23,9 @@ class FrameTracer {
     using Log = std::function<void(std::string_view line)>;
     explicit FrameTracer(Log log) : log_(std::move(log)) {}
 
-    // Frames as the machine took them, from the first octet of one.
-    void received(wire::Bytes in);
+    // Frames as the machine took them, from the first octet of one. Returns how many octets they
+    // are; what follows is no frame, or only the beginning of one.
+    std::size_t received(wire::Bytes in);
     // The first `size` octets of what was given to the system.
     void sent(std::span<const iovec> pieces, std::size_t size);
     // Something was sent that was not shown here; nothing is understood before the next boundary.

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <haigha/haigha.h>
 
+#include <cstdlib>
 #include <string>
 #include <thread>
 #include <vector>
@@ -134,6 +135,50 @@ TEST_F(StubFault, TheTraceShowsEveryFrame) {
         ASSERT_NE(at, std::string::npos) << next << " is missing in:\n" << text;
     }
     EXPECT_EQ(text.find("guest"), std::string::npos) << text;
+}
+
+TEST_F(StubFault, TheEnvironmentTurnsTheLogOn) {
+    ::setenv("HAIGHA_LOG", "trace", 1);
+    const LoopHandle loop = start_loop();
+    ::unsetenv("HAIGHA_LOG");
+    testing::internal::CaptureStderr();
+    const ConnectionHandle connection = new_connection(loop.get(), options().get());
+    EXPECT_EQ(HAIGHA_OK, haigha_connection_open_wait(connection.get(), -1, error_)) << error_;
+    close_loop(loop.get());
+    const std::string text = testing::internal::GetCapturedStderr();
+    EXPECT_EQ(text.rfind("haigha: [trace] 1 frame: -> protocol header AMQP 0-9-1\n", 0), 0U)
+        << text;
+    EXPECT_NE(text.find("-> channel 0 connection.open virtual_host=\"/\""), std::string::npos)
+        << text;
+}
+
+// What led to a violation is in the log, also when nobody traced.
+TEST_F(StubFault, TheLastFramesBeforeAViolationAreLogged) {
+    std::vector<std::string> lines;
+    const auto record = [](const haigha_log_record* one, void* to) {
+        static_cast<std::vector<std::string>*>(to)->push_back(
+            std::string(view(one->subject)) + ": " + std::string(view(one->message)));
+    };
+    ASSERT_EQ(HAIGHA_OK,
+              haigha_loop_set_log(loop_.get(), HAIGHA_LOG_ERROR, record, &lines, nullptr, error_));
+    EventLog states;
+    const haigha_then events = states.then();
+    const ConnectionHandle connection = connect({}, &events);
+    const ChannelHandle channel = open_channel(connection.get());
+    // basic.deliver's header without its method, on an open channel, behind a flow.
+    script(
+        "inject 01 0001 00000005 0014 0014 01 ce 02 0001 0000000e 003c 0000 0000000000000005 0000 "
+        "ce");
+    (void)states.state(HAIGHA_STATE_CLOSED);
+    close_loop(loop_.get());
+    std::string text;
+    for (const std::string& line : lines)
+        text += line + '\n';
+    EXPECT_NE(text.find("last frames: <- channel 1 channel.flow active=1\n"
+                        "last frames: <- channel 1 content header body_size=5"),
+              std::string::npos)
+        << text;
+    EXPECT_NE(text.find("connection: the broker broke the protocol"), std::string::npos) << text;
 }
 
 // Rule 25.

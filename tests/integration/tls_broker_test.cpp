@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
@@ -240,6 +241,38 @@ TEST_F(TlsBroker, ASecretIsUpdated) {
     EXPECT_EQ(HAIGHA_OK, haigha_connection_update_secret_wait(connection.get(), str("guest"),
                                                               str("renewed"), -1, error_))
         << error_;
+}
+
+// Rule 124, and OpenSSL's own end of the process: its handler runs while the loop's thread is at
+// work. Several times, as it is a race.
+TEST_F(TlsBroker, ExitWithALiveConnectionAtWork) {
+    const OptionsHandle wanted = with({});
+    // Forked while no loop of this process is at work; the child makes its own.
+    close_loop(loop_.get());
+    for (int i = 0; i < 10; ++i) {
+        EXPECT_EXIT(
+            {
+                (void)setting_.release();  // the node is the parent's
+                haigha_loop* const loop = start_loop().release();
+                haigha_connection* const connection = new_connection(loop, wanted.get()).release();
+                Err error;
+                if (haigha_connection_open_wait(connection, -1, error) != HAIGHA_OK) {
+                    std::fprintf(stderr, "%s\n", error.message().c_str());
+                    std::_Exit(8);
+                }
+                haigha_channel* const channel = open_channel(connection).release();
+                const std::string queue = declare_queue(channel);
+                EventLog log;
+                consume(channel, queue, log.then(), true);
+                const std::string body(10'000, 'x');
+                for (int published = 0; published < 500; ++published)
+                    publish(channel, queue, body);
+                log.wait_count(HAIGHA_EVENT_DELIVERY, 20);
+                std::exit(0);
+            },
+            testing::ExitedWithCode(0), "");
+    }
+    loop_ = start_loop();
 }
 
 }  // namespace
