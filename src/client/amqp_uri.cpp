@@ -1,5 +1,6 @@
 #include "client/amqp_uri.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -52,29 +53,27 @@ ErrorRef set_decoded(Options& options, std::string_view name, std::string_view e
     return set_option(options, name, *decoded);
 }
 
-ErrorRef apply_host(Options& options, std::string_view text) {
-    std::string_view host = text;
+// One host has its port in the option of that name; several have theirs with them.
+ErrorRef apply_hosts(Options& options, std::string_view text) {
+    const bool several = text.find(',') != std::string_view::npos;
     std::string_view port;
-    if (text.starts_with('[')) {
-        const std::size_t end = text.find(']');
-        if (end == std::string_view::npos) return bad_uri("has a [ without a ] in its host");
-        host = text.substr(1, end - 1);
-        const std::string_view rest = text.substr(end + 1);
-        if (!rest.empty() && rest[0] != ':') return bad_uri("has something between ] and the port");
-        if (!rest.empty()) port = rest.substr(1);
-    } else if (const std::size_t colon = text.rfind(':'); colon != std::string_view::npos) {
-        host = text.substr(0, colon);
-        port = text.substr(colon + 1);
-        if (host.find(':') != std::string_view::npos) {
-            return bad_uri("has an IPv6 address that is not in [ ]");
+    if (!several) {
+        const std::size_t end = text.starts_with('[') ? text.find(']') : 0;
+        const std::size_t colon = text.find(':', std::min(end, text.size()));
+        if (colon != std::string_view::npos) {
+            port = text.substr(colon + 1);
+            if (port.find(':') != std::string_view::npos) {
+                return bad_uri("has an IPv6 address that is not in [ ]");
+            }
+            text = text.substr(0, colon);
         }
     }
-    if (host.find(',') != std::string_view::npos) {
-        return make_error(Status::unsupported,
-                          "the URI names several hosts: only one is supported");
-    }
-    if (!host.empty()) {
-        if (ErrorRef error = set_decoded(options, "host", host)) return error;
+    if (!text.empty()) {
+        if (ErrorRef error = set_decoded(options, "host", text)) return error;
+        // The option takes a single address without them, and so whoever asks for its value.
+        if (!several && options.host.starts_with('[') && options.host.ends_with(']')) {
+            options.host = options.host.substr(1, options.host.size() - 2);
+        }
     }
     if (port.empty()) return nullptr;
     // As an option it stands for the scheme's own port; no URI means that by it.
@@ -153,7 +152,7 @@ ErrorRef apply_uri(Options& options, std::string_view uri) {
             }
         }
     }
-    if (ErrorRef error = apply_host(changed, authority)) return error;
+    if (ErrorRef error = apply_hosts(changed, authority)) return error;
     if (ErrorRef error = apply_query(changed, query)) return error;
     options = std::move(changed);
     return nullptr;

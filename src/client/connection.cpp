@@ -5,6 +5,7 @@
 
 #include "client/channel.h"
 #include "client/client_properties.h"
+#include "client/host_list.h"
 
 namespace haigha::client {
 
@@ -15,15 +16,23 @@ using transport::Loop;
 // A blocking form waits this much longer than its operation, to hear the loop's own account of it.
 constexpr Duration grace = milliseconds(200);
 
-transport::Endpoint endpoint_of(const Options& options) {
-    transport::Endpoint endpoint;
-    endpoint.host = options.host;
-    endpoint.port = static_cast<std::uint16_t>(options.port != 0  ? options.port
-                                               : options.tls != 0 ? 5671
-                                                                  : 5672);
-    endpoint.unix_path = options.unix_path;
-    endpoint.address_family = static_cast<int>(options.address_family);
-    return endpoint;
+// At least one: the option was parsed when it was set.
+std::vector<transport::Endpoint> endpoints_of(const Options& options) {
+    std::vector<HostAndPort> hosts;
+    if (options.unix_path.empty()) (void)parse_hosts(options.host, &hosts);
+    if (hosts.empty()) hosts.emplace_back();
+    const std::int64_t common_port = options.port != 0  ? options.port
+                                     : options.tls != 0 ? 5671
+                                                        : 5672;
+    std::vector<transport::Endpoint> endpoints;
+    for (HostAndPort& one : hosts) {
+        transport::Endpoint& endpoint = endpoints.emplace_back();
+        endpoint.host = std::move(one.host);
+        endpoint.port = one.port != 0 ? one.port : static_cast<std::uint16_t>(common_port);
+        endpoint.unix_path = options.unix_path;
+        endpoint.address_family = static_cast<int>(options.address_family);
+    }
+    return endpoints;
 }
 
 transport::TlsSettings tls_settings(const Options& options) {
@@ -39,13 +48,6 @@ transport::TlsSettings tls_settings(const Options& options) {
     tls.verify_host = options.verify_host != 0;
     tls.depth = static_cast<int>(options.depth);
     tls.send_name = options.server_name_indication != "disable";
-    // Never the address that the name was resolved to (rule 90).
-    const bool named = tls.send_name && !options.server_name_indication.empty();
-    if (named) {
-        tls.peer_name = options.server_name_indication;
-    } else if (options.unix_path.empty()) {
-        tls.peer_name = options.host;
-    }
     tls.only_tls13 = options.tls_min_version == "1.3";
     tls.ciphers = options.tls_ciphers;
     tls.ciphersuites = options.tls_ciphersuites;
@@ -58,7 +60,7 @@ transport::TlsSettings tls_settings(const Options& options) {
 Connection::Connection(Ref<EventLoop> loop, Options options, Then events)
     : loop_(std::move(loop)),
       options_(std::move(options)),
-      endpoint_(endpoint_of(options_)),
+      endpoints_(endpoints_of(options_)),
       id_(loop_->next_connection_id()),
       machine_(machine_parameters(), loop_->transport().slabs()),
       events_(std::move(events)),
@@ -73,7 +75,7 @@ Connection::~Connection() {
 
 protocol::ConnectionParameters Connection::machine_parameters() const {
     protocol::ConnectionParameters parameters;
-    parameters.host = endpoint_.display();
+    parameters.host = endpoint().display();
     parameters.vhost = options_.vhost;
     parameters.mechanisms = options_.auth_mechanism;
     parameters.credentials = {options_.user, options_.password};
@@ -144,9 +146,16 @@ bool Connection::set_events(Then events) {
     return posted;
 }
 
+// Never the address that the name was resolved to (rule 90).
+std::string Connection::peer_name() const {
+    const std::string& named = options_.server_name_indication;
+    if (!named.empty() && named != "disable") return named;
+    return options_.unix_path.empty() ? endpoint().host : std::string();
+}
+
 ErrorRef Connection::failure(Status status, std::string message, Stage stage) const {
     const Ref<Error> error = edit_error(*make_error(status, std::move(message), stage));
-    error->host = endpoint_.display();
+    error->host = endpoint().display();
     return ErrorRef(error.get());
 }
 
@@ -195,6 +204,12 @@ ErrorRef Connection::open(Completion completion, std::int64_t timeout_ms) {
     if (tls() && state() == State::fresh) {
         // Before anything is connected: what is wrong here is wrong with the settings (rule 92).
         ErrorRef unusable;
+        if (options_.verify == "verify_peer" && options_.verify_host != 0 && peer_name().empty()) {
+            completion.disarm();
+            return failure(Status::argument,
+                           "there is no name to check the broker's certificate for: set the option "
+                           "server_name_indication");
+        }
         tls_context = transport::TlsContext::create(tls_settings(options_), &unusable);
         if (!tls_context) {
             completion.disarm();

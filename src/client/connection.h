@@ -130,6 +130,12 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     // ---- of the loop's thread
 
     void begin();
+    void connect();
+    bool connect_to_next(const ErrorRef& error);
+    const transport::Endpoint& endpoint() const {
+        return endpoints_[endpoint_at_.load(std::memory_order_relaxed)];
+    }
+    std::string peer_name() const;
     void on_connected(int fd, const ErrorRef& error);
     void on_ready(bool readable, bool writable);
     void secure();
@@ -171,7 +177,8 @@ class Connection final : public Counted<Connection>, public transport::Flushable
 
     const Ref<EventLoop> loop_;
     const Options options_;
-    const transport::Endpoint endpoint_;
+    const std::vector<transport::Endpoint> endpoints_;  // at least one
+    std::atomic<std::size_t> endpoint_at_{0};           // the one that is tried, or used
     const std::uint32_t id_;
     HandleCount handles_;
     std::atomic<State> state_{State::fresh};
@@ -204,6 +211,8 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     Then events_;
     Then auth_;
     std::unique_ptr<transport::Connector> connector_;
+    Instant endpoint_deadline_ = Instant::never();  // for the next one to have its time
+    std::string unreachable_;                       // the endpoints that were tried, and why not
     std::unique_ptr<transport::Stream> stream_;
     std::unique_ptr<transport::Timer> timer_;
     bool securing_ = false;  // the TLS handshake is under way

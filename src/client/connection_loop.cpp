@@ -53,18 +53,60 @@ void Connection::begin() {
     }
     arm_timer();
     tell_state(State::opening, nullptr);
+    connect();
+}
+
+void Connection::connect() {
+    const std::size_t left = endpoints_.size() - endpoint_at_;
+    if (left > 1) {
+        const Instant now = Loop::now();
+        const std::lock_guard lock(mutex_);
+        const Duration time = open_deadline_ - now;
+        endpoint_deadline_ = now + Duration{time.nanoseconds / static_cast<std::int64_t>(left)};
+        timer_due_ = std::min(timer_due_, endpoint_deadline_);
+        machine_.set_host(endpoint().display());
+    } else {
+        endpoint_deadline_ = Instant::never();
+        const std::lock_guard lock(mutex_);
+        machine_.set_host(endpoint().display());
+    }
+    arm_timer();
     transport::SocketOptions socket_options;
     socket_options.no_delay = options_.tcp_nodelay != 0;
     connector_ = std::make_unique<transport::Connector>(
-        loop_->transport(), endpoint_, socket_options,
+        loop_->transport(), endpoint(), socket_options,
         [this](int fd, const ErrorRef& error) { on_connected(fd, error); });
+}
+
+// False when there is none, and the connection has failed.
+bool Connection::connect_to_next(const ErrorRef& error) {
+    const bool several = endpoints_.size() > 1;
+    if (several) {
+        unreachable_ += (unreachable_.empty() ? "" : "; ") + error->message;
+        loop_->log(LogLevel::warn, id_, "connection", error->message);
+    }
+    if (endpoint_at_ + 1 < endpoints_.size()) {
+        ++endpoint_at_;
+        connect();
+        return true;
+    }
+    if (several) {
+        const Ref<Error> all = edit_error(*error);
+        all->message = "none of " + std::to_string(endpoints_.size()) +
+                       " hosts can be reached: " + unreachable_;
+        fail(ErrorRef(all.get()));
+    } else {
+        fail(error);
+    }
+    return false;
 }
 
 void Connection::on_connected(int fd, const ErrorRef& error) {
     if (error) {
-        fail(error);
+        (void)connect_to_next(error);
         return;
     }
+    endpoint_deadline_ = Instant::never();
     sockaddr_storage local{};
     socklen_t size = sizeof local;
     if (::getsockname(fd, reinterpret_cast<sockaddr*>(&local), &size) == 0) {
@@ -77,7 +119,7 @@ void Connection::on_connected(int fd, const ErrorRef& error) {
     auto ready = [this](bool readable, bool writable) { on_ready(readable, writable); };
     if (tls()) {
         stream_ = std::make_unique<transport::TlsStream>(loop_->transport(), fd, tls_context_,
-                                                         std::move(ready));
+                                                         peer_name(), std::move(ready));
     } else {
         stream_ =
             std::make_unique<transport::SocketStream>(loop_->transport(), fd, std::move(ready));
@@ -102,7 +144,7 @@ void Connection::begin_protocol() {
         !tls() && options_.unix_path.empty() && !transport::is_loopback(stream_->fd());
     if (in_the_open && options_.clear_text_password != 0) {
         loop_->log(LogLevel::warn, id_, "connection",
-                   "a password would go to " + endpoint_.display() +
+                   "a password would go to " + endpoint().display() +
                        " in clear text: use TLS, or forbid it by the option clear_text_password");
     }
     std::vector<transport::StreamFact> facts = stream_->facts();
@@ -430,6 +472,7 @@ void Connection::on_timer() {
         renew = renew_at_ <= now && state() == State::open;
         if (renew) renew_at_ = Instant::never();
         timer_due_ = std::min({machine_.deadline(), open_deadline, renew_at_});
+        if (stream_ == nullptr) timer_due_ = std::min(timer_due_, endpoint_deadline_);
         for (const Closing& closing : closings_) {
             timer_due_ = std::min(timer_due_, closing.deadline);
         }
@@ -444,6 +487,16 @@ void Connection::on_timer() {
     }
     if (!machine_events_.empty()) dispatch();
     if (ended_) return;
+    if (endpoint_deadline_ <= now && stream_ == nullptr) {
+        const Stage stage = connector_->stage();
+        std::string message = "connecting to " + endpoint().display() + " took too long";
+        if (!connector_->failures().empty()) message += " (" + connector_->failures() + ")";
+        if (connect_to_next(failure(Status::timeout, std::move(message), stage))) {
+            const std::lock_guard lock(mutex_);
+            timer_->set(timer_due_);
+        }
+        return;
+    }
     if (renew) ask(AuthQuestion::renewal, mechanism(), {});
     if (open_deadline <= now) {
         const Stage stage = connector_ != nullptr && stream_ == nullptr ? connector_->stage()

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <vector>
+
+#include "client/host_list.h"
 
 namespace haigha::client {
 
@@ -11,8 +14,10 @@ namespace {
 constexpr std::int64_t mebibyte = 1024 * 1024;
 
 constexpr std::array rows = {
-    OptionRow{"host", "The broker's host name or address.", &Options::host, nullptr, 1, 253, false,
-              "localhost"},
+    OptionRow{"host",
+              "The broker's host name or address; or several, separated by commas, to be tried in "
+              "order, each with its port where it has another: a,b:5673,[::1]:5674.",
+              &Options::host, nullptr, 1, 16384, false, "localhost"},
     OptionRow{"port",
               "The broker's TCP port; 0: 5672, or 5671 with TLS.",
               nullptr,
@@ -176,6 +181,10 @@ ErrorRef set_option(Options& options, std::string_view name, std::string_view va
         if (value.find('\0') != std::string_view::npos) {
             return refuse("the option " + std::string(name) + " holds a NUL byte");
         }
+    }
+    if (row->text == &Options::host) {
+        std::vector<HostAndPort> hosts;
+        if (ErrorRef error = parse_hosts(value, &hosts)) return error;
     }
     options.*row->text = value;
     return nullptr;

@@ -123,6 +123,8 @@ class ConnectionMachine {
 
     // ---- verbs. They never report through events what they return.
 
+    // Before start(): "host:port", for errors.
+    void set_host(std::string host) { parameters_.host = context_.host = std::move(host); }
     // Before start(): who is to authenticate is asked by events, not told by the parameters.
     void ask_for_credentials() { asks_ = true; }
     // Before start(): no mechanism that sends the password as it is.

@@ -192,14 +192,6 @@ Ref<const TlsContext> TlsContext::create(TlsSettings settings, ErrorRef* error) 
     const Ref<TlsContext> made = Ref<TlsContext>::adopt(new TlsContext);
     made->settings_ = std::move(settings);
     const TlsSettings& wanted = made->settings_;
-    if (wanted.verify_peer && wanted.verify_host && wanted.peer_name.empty()) {
-        // OpenSSL takes an empty name for "any".
-        *error =
-            make_error(Status::argument,
-                       "there is no name to check the broker's certificate for: set the option "
-                       "server_name_indication");
-        return nullptr;
-    }
     made->context_.reset(SSL_CTX_new(TLS_client_method()));
     SSL_CTX* const context = made->context_.get();
     if (context == nullptr) {
@@ -242,17 +234,18 @@ Ref<const TlsContext> TlsContext::create(TlsSettings settings, ErrorRef* error) 
     return *error ? nullptr : Ref<const TlsContext>(made.get());
 }
 
-TlsContext::SslPtr TlsContext::new_ssl() const {
+TlsContext::SslPtr TlsContext::new_ssl(const std::string& peer_name) const {
     SslPtr ssl(SSL_new(context_.get()));
     if (!ssl) return nullptr;
     SSL_set_connect_state(ssl.get());
-    const std::string name = without_zone(settings_.peer_name);
+    const std::string name = without_zone(peer_name);
     const bool address = is_address(name);
     // RFC 6066 forbids addresses there (rule 89).
     if (settings_.send_name && !address && !name.empty()) {
         SSL_set_tlsext_host_name(ssl.get(), name.c_str());
     }
     if (settings_.verify_peer && settings_.verify_host) {
+        if (name.empty()) return nullptr;  // OpenSSL takes it for "any"
         X509_VERIFY_PARAM* param = SSL_get0_param(ssl.get());
         // A name in the subject is no name of a server any more (RFC 9525).
         X509_VERIFY_PARAM_set_hostflags(

@@ -24,7 +24,6 @@ struct TlsSettings {
     bool verify_peer = true;  // the chain, up to a trusted CA
     bool verify_host = true;  // the name or address in the certificate
     int depth = 10;           // of the chain
-    std::string peer_name;    // a DNS name or an IP address: what the certificate has to be for
     bool send_name = true;    // as SNI, when it is a DNS name
     bool only_tls13 = false;
     std::string ciphers;       // of TLS 1.2, in OpenSSL's words; empty: its defaults
@@ -46,8 +45,9 @@ class TlsContext : public Counted<TlsContext> {
         void operator()(SSL_CTX* context) const;
     };
     using SslPtr = std::unique_ptr<SSL, Free>;
-    // For one connection, with the peer's name set; null when memory is short.
-    SslPtr new_ssl() const;
+    // For one connection to whom the certificate has to be for, a DNS name or an IP address; null
+    // when memory is short.
+    SslPtr new_ssl(const std::string& peer_name) const;
 
   private:
     friend class Counted<TlsContext>;

@@ -143,11 +143,13 @@ struct TlsStream::BioCalls {
     }
 };
 
-TlsStream::TlsStream(Loop& loop, int fd, Ref<const TlsContext> context, Ready ready)
+TlsStream::TlsStream(Loop& loop, int fd, Ref<const TlsContext> context, std::string peer_name,
+                     Ready ready)
     : context_(std::move(context)),
+      peer_name_(std::move(peer_name)),
       ready_(std::move(ready)),
       socket_(loop, fd, [this](bool readable, bool writable) { on_ready(readable, writable); }),
-      ssl_(context_->new_ssl()) {
+      ssl_(context_->new_ssl(peer_name_)) {
     BIO* bio = ssl_ && BioCalls::method() != nullptr ? BIO_new(BioCalls::method()) : nullptr;
     if (bio == nullptr) {
         error_ = ENOMEM;
@@ -171,7 +173,7 @@ int TlsStream::on_verified(int good, X509_STORE_CTX* store) {
         const int verdict = X509_STORE_CTX_get_error(store);
         self->refused_ = X509_verify_cert_error_string(verdict);
         if (cert != nullptr) {
-            self->refused_ += advice(verdict, cert, self->context_->settings().peer_name);
+            self->refused_ += advice(verdict, cert, self->peer_name_);
         }
     }
     return good;
@@ -376,7 +378,7 @@ std::vector<StreamFact> TlsStream::facts() const {
     facts.push_back({"tls_verified", !settings.verify_peer   ? "nothing"
                                      : !settings.verify_host ? "chain"
                                                              : "chain and name"});
-    facts.push_back({"tls_server_name", settings.peer_name});
+    facts.push_back({"tls_server_name", peer_name_});
     if (X509* const cert = SSL_get0_peer_certificate(ssl_.get())) {
         facts.push_back({"tls_peer_subject", name_text(X509_get_subject_name(cert))});
         facts.push_back({"tls_peer_issuer", name_text(X509_get_issuer_name(cert))});

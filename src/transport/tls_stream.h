@@ -18,7 +18,8 @@ namespace haigha::transport {
 class TlsStream final : public Stream {
   public:
     // Takes the descriptor over.
-    TlsStream(Loop& loop, int fd, Ref<const TlsContext> context, Ready ready);
+    TlsStream(Loop& loop, int fd, Ref<const TlsContext> context, std::string peer_name,
+              Ready ready);
     ~TlsStream() override;
     TlsStream(const TlsStream&) = delete;
     TlsStream& operator=(const TlsStream&) = delete;
@@ -45,6 +46,7 @@ class TlsStream final : public Stream {
     ErrorRef describe(const char* doing) const;
 
     const Ref<const TlsContext> context_;
+    const std::string peer_name_;
     Ready ready_;
     SocketStream socket_;
     TlsContext::SslPtr ssl_;

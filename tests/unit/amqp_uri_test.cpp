@@ -56,6 +56,15 @@ TEST(AmqpUri, ReadsTheExamplesOfTheSpecification) {
     }
 }
 
+TEST(AmqpUri, SeveralHostsHaveTheirPortsWithThem) {
+    Options options;
+    options.port = 7;
+    ASSERT_FALSE(apply_uri(options, "amqp://u:p@a,b:5673,[::1]:5674/v"));
+    EXPECT_EQ(options.host, "a,b:5673,[::1]:5674");
+    EXPECT_EQ(options.port, 7);
+    EXPECT_EQ(options.vhost, "v");
+}
+
 TEST(AmqpUri, TheSchemeDecidesOnTls) {
     Options options;
     ASSERT_FALSE(apply_uri(options, "AMQPS://h"));
@@ -109,7 +118,10 @@ TEST(AmqpUri, RefusesWhatItCannotRead) {
                                   "amqp://u:s3cret@h?heartbeat=x",
                                   "amqp://u:s3cret@h?no_such=1",
                                   "amqp://u:s3cret@h?heartbeat=70000",
-                                  "amqp://u:s3cret@a,b",
+                                  "amqp://u:s3cret@a,",
+                                  "amqp://u:s3cret@,b",
+                                  "amqp://u:s3cret@a,b:0",
+                                  "amqp://u:s3cret@a,::1",
                                   "amqp://u:s3cret/x@h",
                                   "amqp://u:7/s3cret@h",
                                   "amqp://u:p?s3cret=x@h",

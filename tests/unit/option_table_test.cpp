@@ -48,7 +48,8 @@ TEST(OptionTable, TakesTheEndsOfEachRangeAndNothingBeyond) {
             ASSERT_TRUE(error) << row.name;
             EXPECT_NE(error->message.find(row.name), std::string::npos);
             EXPECT_EQ(options.*row.number, row.maximum);
-        } else if (row.maximum < 70'000 && row.choices.empty()) {
+        } else if (row.maximum < 70'000 && row.choices.empty() &&
+                   row.name != "host" /* of a form of its own */) {
             const std::string longest(static_cast<std::size_t>(row.maximum), 'x');
             EXPECT_FALSE(set_option(options, row.name, longest)) << row.name;
             const ErrorRef error = set_option(options, row.name, longest + "x");
