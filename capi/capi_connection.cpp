@@ -47,19 +47,22 @@ haigha_status haigha_connection_set_events(haigha_connection* connection, const 
     });
 }
 
-haigha_status haigha_connection_open(haigha_connection* connection, const haigha_then* then,
-                                     haigha_error** error) {
+namespace {
+
+// fd: -1 to connect.
+haigha_status open(haigha_connection* connection, int fd, const haigha_then* then,
+                   haigha_error** error) {
     return guard(error, [&]() -> haigha_status {
         Arguments arguments;
         Connection* object = usable(arguments, connection);
         if (arguments.bad()) return arguments.refuse(error);
-        return haigha::capi::answer(object->open(Completion(haigha::capi::then_from(then)), -1),
+        return haigha::capi::answer(object->open(Completion(haigha::capi::then_from(then)), -1, fd),
                                     error);
     });
 }
 
-haigha_status haigha_connection_open_wait(haigha_connection* connection, int64_t timeout_ms,
-                                          haigha_error** error) {
+haigha_status open_wait(haigha_connection* connection, int fd, int64_t timeout_ms,
+                        haigha_error** error) {
     return guard(error, [&]() -> haigha_status {
         Arguments arguments;
         Connection* object = usable(arguments, connection);
@@ -67,10 +70,37 @@ haigha_status haigha_connection_open_wait(haigha_connection* connection, int64_t
         if (arguments.bad()) return arguments.refuse(error);
         const int64_t limit_ms = timeout_ms < 0 ? object->options().connection_timeout : timeout_ms;
         return haigha::capi::answer(
-            object->wait([&](Completion done) { return object->open(std::move(done), limit_ms); },
-                         limit_ms, nullptr),
+            object->wait(
+                [&](Completion done) { return object->open(std::move(done), limit_ms, fd); },
+                limit_ms, nullptr),
             error);
     });
+}
+
+haigha_status no_descriptor(int fd, haigha_error** error) {
+    return haigha::capi::refuse(Status::argument, "fd is " + std::to_string(fd), error);
+}
+
+}  // namespace
+
+haigha_status haigha_connection_open(haigha_connection* connection, const haigha_then* then,
+                                     haigha_error** error) {
+    return open(connection, -1, then, error);
+}
+
+haigha_status haigha_connection_open_wait(haigha_connection* connection, int64_t timeout_ms,
+                                          haigha_error** error) {
+    return open_wait(connection, -1, timeout_ms, error);
+}
+
+haigha_status haigha_connection_open_fd(haigha_connection* connection, int fd,
+                                        const haigha_then* then, haigha_error** error) {
+    return fd < 0 ? no_descriptor(fd, error) : open(connection, fd, then, error);
+}
+
+haigha_status haigha_connection_open_fd_wait(haigha_connection* connection, int fd,
+                                             int64_t timeout_ms, haigha_error** error) {
+    return fd < 0 ? no_descriptor(fd, error) : open_wait(connection, fd, timeout_ms, error);
 }
 
 haigha_status haigha_connection_close(haigha_connection* connection, const haigha_then* then,

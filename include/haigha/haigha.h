@@ -530,6 +530,14 @@ HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_connection_open(haigha_connec
 /* The same, waiting. timeout_ms: -1 is the option connection_timeout. */
 HAIGHA_API HAIGHA_BLOCKING haigha_status haigha_connection_open_wait(
     haigha_connection* connection, int64_t timeout_ms, haigha_error** error);
+/* Opens it over a stream socket that the program has connected, to a proxy or by means of its own.
+ * Once accepted the descriptor is the library's. With TLS the certificate has to be for the option
+ * host, or server_name_indication, as ever. Errors as above; ARGUMENT: it is no connected stream
+ * socket. Since: 0.1. */
+HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_connection_open_fd(
+    haigha_connection* connection, int fd, const haigha_then* then, haigha_error** error);
+HAIGHA_API HAIGHA_BLOCKING haigha_status haigha_connection_open_fd_wait(
+    haigha_connection* connection, int fd, int64_t timeout_ms, haigha_error** error);
 /* Writes what was taken, says connection.close and waits for the answer, within the option
  * close_timeout_ms; then closes hard. Always completes; a connection that has ended completes at
  * once. Error in the completion: TIMEOUT when it had to be closed hard. Since: 0.1.

@@ -1,5 +1,7 @@
 #include "client/connection.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -70,6 +72,7 @@ Connection::Connection(Ref<EventLoop> loop, Options options, Then events)
 }
 
 Connection::~Connection() {
+    if (given_fd_ >= 0) ::close(given_fd_);
     loop_->transport().drop_user();
 }
 
@@ -199,7 +202,13 @@ ErrorRef Connection::await(Waiter& waiter, std::int64_t timeout_ms, Ref<Reply>* 
     return nullptr;
 }
 
-ErrorRef Connection::open(Completion completion, std::int64_t timeout_ms) {
+ErrorRef Connection::open(Completion completion, std::int64_t timeout_ms, int given_fd) {
+    if (given_fd >= 0) {
+        if (ErrorRef unusable = transport::adopt_socket(given_fd)) {
+            completion.disarm();
+            return unusable;
+        }
+    }
     Ref<const transport::TlsContext> tls_context;
     if (tls() && state() == State::fresh) {
         // Before anything is connected: what is wrong here is wrong with the settings (rule 92).
@@ -224,6 +233,7 @@ ErrorRef Connection::open(Completion completion, std::int64_t timeout_ms) {
         }
         opening_ = std::move(completion);
         tls_context_ = std::move(tls_context);
+        given_fd_ = given_fd;
         open_deadline_ =
             Loop::now() + milliseconds(timeout_ms < 0 ? options_.connection_timeout : timeout_ms);
         state_.store(State::opening, std::memory_order_release);
@@ -234,6 +244,7 @@ ErrorRef Connection::open(Completion completion, std::int64_t timeout_ms) {
         const std::lock_guard lock(mutex_);
         opening_.disarm();
         opening_ = Completion();
+        given_fd_ = -1;
         state_.store(State::closed, std::memory_order_release);
     }
     release();

@@ -69,7 +69,8 @@ class Connection final : public Counted<Connection>, public transport::Flushable
 
     // ---- operations. Null: the completion will be answered. Otherwise nothing was taken.
 
-    ErrorRef open(Completion completion, std::int64_t timeout_ms);
+    // given_fd: a connected socket, taken over when nothing is refused; -1: connects.
+    ErrorRef open(Completion completion, std::int64_t timeout_ms, int given_fd = -1);
     ErrorRef close(Completion completion, std::int64_t timeout_ms);
     ErrorRef flush(Completion completion, std::int64_t timeout_ms);
     ErrorRef open_channel(Then events, bool confirm, Completion completion, std::int64_t timeout_ms,
@@ -131,6 +132,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
 
     void begin();
     void connect();
+    transport::SocketOptions socket_options() const;
     bool connect_to_next(const ErrorRef& error);
     const transport::Endpoint& endpoint() const {
         return endpoints_[endpoint_at_.load(std::memory_order_relaxed)];
@@ -200,6 +202,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     AuthQuestion question_{};              // what it is about
     bool question_open_ = false;           // it was not answered yet
     Instant renew_at_ = Instant::never();  // the credentials, before they expire
+    int given_fd_ = -1;
     Ref<const transport::TlsContext> tls_context_;
     std::vector<transport::StreamFact> peer_facts_;
     std::vector<Closing> closings_;

@@ -53,7 +53,27 @@ void Connection::begin() {
     }
     arm_timer();
     tell_state(State::opening, nullptr);
-    connect();
+    int given = -1;
+    {
+        const std::lock_guard lock(mutex_);
+        given = std::exchange(given_fd_, -1);
+    }
+    if (given >= 0) {
+        transport::set_options(given, socket_options());
+        on_connected(given, nullptr);
+    } else {
+        connect();
+    }
+}
+
+transport::SocketOptions Connection::socket_options() const {
+    transport::SocketOptions wanted;
+    wanted.no_delay = options_.tcp_nodelay != 0;
+    wanted.keep_alive = options_.tcp_keepalive != 0;
+    wanted.send_buffer_bytes = static_cast<int>(options_.send_buffer_bytes);
+    wanted.receive_buffer_bytes = static_cast<int>(options_.receive_buffer_bytes);
+    wanted.user_timeout_ms = static_cast<int>(options_.tcp_user_timeout_ms);
+    return wanted;
 }
 
 void Connection::connect() {
@@ -71,10 +91,8 @@ void Connection::connect() {
         machine_.set_host(endpoint().display());
     }
     arm_timer();
-    transport::SocketOptions socket_options;
-    socket_options.no_delay = options_.tcp_nodelay != 0;
     connector_ = std::make_unique<transport::Connector>(
-        loop_->transport(), endpoint(), socket_options,
+        loop_->transport(), endpoint(), socket_options(),
         [this](int fd, const ErrorRef& error) { on_connected(fd, error); });
 }
 

@@ -31,6 +31,10 @@ struct Options {
     std::int64_t prefetch = 300;
     std::int64_t address_family = 0;
     std::int64_t tcp_nodelay = 1;
+    std::int64_t tcp_keepalive = 1;
+    std::int64_t tcp_user_timeout_ms = 0;
+    std::int64_t send_buffer_bytes = 0;
+    std::int64_t receive_buffer_bytes = 0;
     std::int64_t clear_text_password = 1;
     std::int64_t tls = 0;
     std::string verify = "verify_peer";

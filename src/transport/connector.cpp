@@ -91,6 +91,41 @@ bool is_loopback(int fd) {
     return storage.ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&six.sin6_addr);
 }
 
+void set_options(int fd, const SocketOptions& options) {
+    const auto set = [fd](int level, int name, int value) {
+        (void)::setsockopt(fd, level, name, &value, sizeof value);
+    };
+    if (options.no_delay) set(IPPROTO_TCP, TCP_NODELAY, 1);
+    if (options.keep_alive) set(SOL_SOCKET, SO_KEEPALIVE, 1);
+    if (options.send_buffer_bytes > 0) set(SOL_SOCKET, SO_SNDBUF, options.send_buffer_bytes);
+    if (options.receive_buffer_bytes > 0) {
+        set(SOL_SOCKET, SO_RCVBUF, options.receive_buffer_bytes);
+    }
+    if (options.user_timeout_ms > 0) set(IPPROTO_TCP, TCP_USER_TIMEOUT, options.user_timeout_ms);
+}
+
+ErrorRef adopt_socket(int fd) {
+    int type = 0;
+    socklen_t size = sizeof type;
+    if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type != SOCK_STREAM) {
+        return make_error(Status::argument,
+                          "the descriptor " + std::to_string(fd) + " is no stream socket");
+    }
+    sockaddr_storage peer{};
+    size = sizeof peer;
+    if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) != 0) {
+        return make_error(Status::argument,
+                          "the socket " + std::to_string(fd) + " is not connected");
+    }
+    const int flags = ::fcntl(fd, F_GETFL);
+    if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
+        ::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
+        return make_error(Status::io, std::string("cannot make the socket non-blocking: ") +
+                                          std::strerror(errno));
+    }
+    return nullptr;
+}
+
 Connector::Connector(Loop& loop, Endpoint endpoint, SocketOptions options, Done done)
     : loop_(loop),
       endpoint_(std::move(endpoint)),
@@ -184,10 +219,7 @@ void Connector::next_attempt() {
             attempt_failed(address, errno);
             continue;
         }
-        if (options_.no_delay && address.storage.ss_family != AF_UNIX) {
-            const int on = 1;
-            ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        }
+        set_options(fd, options_);
         const auto* to = reinterpret_cast<const sockaddr*>(&address.storage);
         const int result = ::connect(fd, to, address.size);
         if (result != 0 && errno != EINPROGRESS && errno != EINTR) {

@@ -24,7 +24,17 @@ struct Endpoint {
 
 struct SocketOptions {
     bool no_delay = true;
+    bool keep_alive = true;
+    int send_buffer_bytes = 0;  // of these, 0: the system's
+    int receive_buffer_bytes = 0;
+    int user_timeout_ms = 0;
 };
+
+// What the socket's family does not have is passed over.
+void set_options(int fd, const SocketOptions& options);
+// Null, or why a descriptor of the user's is no connected stream socket; it is then made
+// non-blocking.
+ErrorRef adopt_socket(int fd);
 
 // "127.0.0.1:5672", "[::1]:5672"; empty for a Unix socket.
 std::string peer_address(int fd);

@@ -64,6 +64,8 @@ TEST(NullArguments, FallibleFunctionsNameTheArgument) {
     EXPECT_ARGUMENT(haigha_connection_info);
     EXPECT_ARGUMENT(haigha_connection_new);
     EXPECT_ARGUMENT(haigha_connection_open);
+    EXPECT_ARGUMENT(haigha_connection_open_fd);
+    EXPECT_ARGUMENT(haigha_connection_open_fd_wait);
     EXPECT_ARGUMENT(haigha_connection_open_wait);
     EXPECT_ARGUMENT(haigha_connection_server_properties);
     EXPECT_ARGUMENT(haigha_connection_peer_info);
