@@ -1,9 +1,10 @@
 // TLS through the public header: what is verified, what is refused and what is said about it. A TLS
 // front with certificates of the test's making stands before a stub broker.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <haigha/haigha.h>
-
-#include <fcntl.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -309,6 +310,18 @@ TEST_F(Tls, UselessSettingsAreRefusedBeforeConnecting) {
               open(tls_options(
                   {{"cert_pem", one.cert_pem}, {"key_pem", locked}, {"key_password", "secret"}})))
         << error_;
+}
+
+// Rule 96: on the caller's thread, which is where files are read.
+TEST_F(Tls, TheErrorQueueIsLeftEmpty) {
+    front(server_for({"DNS:localhost"}));
+    EXPECT_EQ(HAIGHA_ERR_TLS, open(tls_options({{"cert_pem", "rubbish"}})));
+    EXPECT_EQ(ERR_peek_error(), 0U);
+    EXPECT_EQ(HAIGHA_OK, open(tls_options())) << error_;
+    EXPECT_EQ(ERR_peek_error(), 0U);
+    // What the program itself has left there does no harm.
+    ERR_raise(ERR_LIB_SSL, SSL_R_BAD_LENGTH);
+    EXPECT_EQ(HAIGHA_OK, open(tls_options())) << error_;
 }
 
 TEST_F(Tls, ThePeerIsNoTlsServer) {

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <atomic>
+#include <csignal>
 #include <string>
 #include <thread>
 
@@ -41,6 +42,31 @@ class InboxTest : public testing::Test {
     Ref<Inbox> inbox_;
     std::array<Event, 64> events_;
 };
+
+// Rule 33.
+TEST_F(InboxTest, ASignalDoesNotEndAWait) {
+    struct sigaction ignored {};
+    ignored.sa_handler = [](int) {};  // without SA_RESTART: poll(2) ends with EINTR
+    struct sigaction before {};
+    ::sigaction(SIGUSR1, &ignored, &before);
+    std::atomic<bool> waits{false};
+    std::size_t got = 0;
+    std::thread waiter([&] {
+        waits = true;
+        got = inbox_->poll(std::span(events_).first(1), 60'000);
+    });
+    while (!waits)
+        std::this_thread::yield();
+    for (int i = 0; i < 100; ++i) {
+        ::pthread_kill(waiter.native_handle(), SIGUSR1);
+        std::this_thread::yield();
+    }
+    (void)push(7);
+    waiter.join();
+    ::sigaction(SIGUSR1, &before, nullptr);
+    ASSERT_EQ(got, 1U);
+    EXPECT_EQ(events_[0].number, 7U);
+}
 
 TEST_F(InboxTest, HandsEventsOutInOrderAndInBatches) {
     for (std::uint64_t i = 0; i < 10; ++i)
