@@ -1,15 +1,13 @@
 // A broker that may be at one of several places.
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <haigha/haigha.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <string>
 #include <vector>
 
 #include "fault/stub_fixture.h"
+#include "support/loopback.h"
 #include "support/tcp_peer.h"
 
 namespace haigha::test {
@@ -52,20 +50,14 @@ TEST_F(SeveralHosts, TheErrorNamesEach) {
 TEST_F(SeveralHosts, ASilentOneDoesNotUseUpTheTime) {
     // A listener whose queue is full lets a further connection wait for ever.
     const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    auto* const any = reinterpret_cast<sockaddr*>(&address);
-    ASSERT_EQ(0, ::bind(fd, any, size));
+    const int port = bind_to_loopback(fd);
     ASSERT_EQ(0, ::listen(fd, 0));
-    ASSERT_EQ(0, ::getsockname(fd, any, &size));
     std::vector<int> queued;
     for (int i = 0; i < 4; ++i) {
         queued.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-        (void)::connect(queued.back(), any, size);
+        (void)connect_to_loopback(queued.back(), port);
     }
-    const std::string silent = "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+    const std::string silent = "127.0.0.1:" + std::to_string(port);
     EXPECT_EQ(HAIGHA_OK, open(silent + "," + here(), 1000)) << error_;
     EXPECT_EQ(HAIGHA_ERR_TIMEOUT, open(silent + "," + silent, 300)) << error_;
     for (const int one : queued)

@@ -1,8 +1,5 @@
 // TLS and authentication on a real RabbitMQ: a listener with certificates of the test's making.
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +11,7 @@
 
 #include "support/api_fixture.h"
 #include "support/certificates.h"
+#include "support/loopback.h"
 #include "support/throwaway_broker.h"
 
 namespace haigha::test {
@@ -21,15 +19,9 @@ namespace {
 
 int free_port() {
     const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    auto* const any = reinterpret_cast<sockaddr*>(&address);
-    EXPECT_EQ(0, ::bind(fd, any, size));
-    EXPECT_EQ(0, ::getsockname(fd, any, &size));
+    const int port = bind_to_loopback(fd);
     ::close(fd);
-    return ntohs(address.sin_port);
+    return port;
 }
 
 struct TextOption {

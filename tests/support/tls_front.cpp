@@ -14,6 +14,8 @@
 #include <csignal>
 #include <stdexcept>
 
+#include "support/loopback.h"
+
 namespace haigha::test {
 
 namespace {
@@ -27,11 +29,7 @@ X509* cert_of(const std::string& pem) {
 
 int connect_to(int port) {
     const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(static_cast<std::uint16_t>(port));
-    if (::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) return fd;
+    if (connect_to_loopback(fd, port) == 0) return fd;
     ::close(fd);
     return -1;
 }
