@@ -49,7 +49,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     // Before open(): where auth events go. False when it is too late.
     bool set_auth(Then auth);
     // The answers to the auth event of that number; null, or why it was not taken.
-    ErrorRef answer_credentials(std::uint64_t question, protocol::Credentials credentials,
+    ErrorRef answer_credentials(std::uint64_t question, const protocol::Credentials& credentials,
                                 std::int64_t lifetime_ms);
     ErrorRef answer_response(std::uint64_t question, std::string_view response);
     ErrorRef refuse_to_authenticate(std::uint64_t question, std::string why);

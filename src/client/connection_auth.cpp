@@ -58,7 +58,8 @@ ErrorRef Connection::take_question(std::uint64_t question, bool credentials) {
     return nullptr;
 }
 
-ErrorRef Connection::answer_credentials(std::uint64_t question, protocol::Credentials credentials,
+ErrorRef Connection::answer_credentials(std::uint64_t question,
+                                        const protocol::Credentials& credentials,
                                         std::int64_t lifetime_ms) {
     bool renewal = false;
     {

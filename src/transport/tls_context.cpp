@@ -7,7 +7,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
-#include <cstring>
+#include <algorithm>
 #include <utility>
 
 namespace haigha::transport {
@@ -42,7 +42,7 @@ int give_password(char* buffer, int size, int, void* to) {
     if (source->password == nullptr || source->password->size() > static_cast<std::size_t>(size)) {
         return -1;
     }
-    std::memcpy(buffer, source->password->data(), source->password->size());
+    std::copy(source->password->begin(), source->password->end(), buffer);
     return static_cast<int>(source->password->size());
 }
 
