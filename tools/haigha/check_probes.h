@@ -23,9 +23,15 @@ std::vector<Probe> publishing_probes();
 std::vector<Probe> consuming_probes();
 std::vector<Probe> topology_probes();
 
+enum class FieldMatch {
+    in_order,   // one by one, as in an array
+    by_name,    // in any order: RabbitMQ 4 sorts the headers of a message
+    sent_only,  // the same, and whatever was added on the way
+};
+
 // What differs between two tables, as a path and both values; empty when nothing does. INT64_L,
-// that the library writes as INT64, is the same as that. `only_sent` ignores what was added on the
-// way.
-std::string table_difference(haigha_cursor sent, haigha_cursor got, bool only_sent = false);
+// that the library writes as INT64, is the same as that. What is nested in them is compared in
+// order.
+std::string table_difference(haigha_cursor sent, haigha_cursor got, FieldMatch match);
 
 }  // namespace tool

@@ -171,13 +171,13 @@ haigha_properties with_headers(const haigha_table* headers) {
     return properties;
 }
 
-void expect_headers(const haigha_message* message, const haigha_table* sent, bool only_sent) {
+void expect_headers(const haigha_message* message, const haigha_table* sent, FieldMatch match) {
     haigha_cursor expected;
     haigha_cursor found;
     ErrorSlot error;
     expect(haigha_table_cursor(sent, &expected) == HAIGHA_OK, "the table cannot be read");
     require(haigha_message_headers(message, &found, error), error);
-    const std::string difference = table_difference(expected, found, only_sent);
+    const std::string difference = table_difference(expected, found, match);
     expect(difference.empty(), difference);
 }
 
@@ -189,7 +189,7 @@ Probe round_trip(const std::string& name, std::string detail,
         const haigha_properties properties = with_headers(table.get());
         const std::string queue = scope.queue();
         scope.publish("", queue, "x", &properties);
-        expect_headers(scope.get(queue).get(), table.get(), false);
+        expect_headers(scope.get(queue).get(), table.get(), FieldMatch::by_name);
         return detail;
     };
     return {name, true, false, run};
@@ -213,8 +213,26 @@ std::string through_the_brokers_codec(ProbeScope& scope) {
     ErrorSlot error;
     require(haigha_reject(scope.channel(), haigha_message_delivery_tag(message.get()), 0, error),
             error);
-    expect_headers(scope.get(last).get(), table.get(), true);
+    expect_headers(scope.get(last).get(), table.get(), FieldMatch::sent_only);
     return "all of these in a message that was dead-lettered";
+}
+
+std::string order_of_fields(ProbeScope& scope) {
+    TableWriter table;
+    for (const char* const name : {"second", "first", "third"})
+        table.named(name, 0);
+    const haigha_properties properties = with_headers(table.get());
+    const std::string queue = scope.queue();
+    scope.publish("", queue, "x", &properties);
+    haigha_cursor sent;
+    haigha_cursor got;
+    ErrorSlot error;
+    const MessageHandle message = scope.get(queue);
+    require(haigha_table_cursor(table.get(), &sent), error);
+    require(haigha_message_headers(message.get(), &got, error), error);
+    expect(table_difference(sent, got, FieldMatch::in_order).empty(),
+           "the headers of a message come back in another order");
+    return "";
 }
 
 std::string integer_detail(const IntegerType& type) {
@@ -265,6 +283,7 @@ std::vector<Probe> table_probes() {
         for (int i = 0; i < 1000; ++i)
             table.integer(HAIGHA_FIELD_INT32, i);
     }));
+    probes.push_back({"order of fields", false, false, order_of_fields});
     probes.push_back({"the broker's own codec", true, false, through_the_brokers_codec});
     return probes;
 }

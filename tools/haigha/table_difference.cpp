@@ -61,34 +61,33 @@ std::string field_difference(const haigha_cursor& sent_in, const haigha_field& s
         haigha_cursor_enter(&got_in, &got, &got_nested) != HAIGHA_OK) {
         return "what is nested cannot be read";
     }
-    return table_difference(sent_nested, got_nested);
+    return table_difference(sent_nested, got_nested, FieldMatch::in_order);
 }
 
 }  // namespace
 
-std::string table_difference(haigha_cursor sent, haigha_cursor got, bool only_sent) {
+std::string table_difference(haigha_cursor sent, haigha_cursor got, FieldMatch match) {
     haigha_field expected;
     haigha_field found;
     const haigha_cursor all_got = got;
     for (int index = 0;; ++index) {
         const std::int32_t more = haigha_cursor_next(&sent, &expected);
         if (more < 0) return "what was sent cannot be read";
-        if (only_sent) {
-            if (more == 0) return "";
-            if (!find_field(all_got, to_view(expected.name), found)) {
-                return std::string(to_view(expected.name)) + " is missing";
-            }
-        } else {
+        if (match != FieldMatch::sent_only) {
             const std::int32_t got_more = haigha_cursor_next(&got, &found);
             if (got_more < 0) return "what came back cannot be read";
             if (more != got_more) {
                 return more == 1 ? "field " + std::to_string(index) + " is missing"
                                  : "there are more fields than were sent";
             }
-            if (more == 0) return "";
-            if (to_view(expected.name) != to_view(found.name)) {
-                return "field " + std::to_string(index) + " has another name";
+        }
+        if (more == 0) return "";
+        if (match != FieldMatch::in_order) {
+            if (!find_field(all_got, to_view(expected.name), found)) {
+                return "\"" + std::string(to_view(expected.name)) + "\" is missing";
             }
+        } else if (to_view(expected.name) != to_view(found.name)) {
+            return "field " + std::to_string(index) + " has another name";
         }
         const std::string difference = field_difference(sent, expected, all_got, found);
         if (!difference.empty()) {
