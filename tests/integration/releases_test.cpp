@@ -109,7 +109,7 @@ TEST_F(Releases, AMessageOfMoreThan16MiB) {
     EXPECT_EQ(haigha_connection_state(connection_.get()), HAIGHA_STATE_OPEN);
 }
 
-// Neither durable nor exclusive: deprecated since 3.13.
+// Neither durable nor exclusive: listed as deprecated by 4.0 and 4.3.
 TEST_F(Releases, ATransientQueueThatIsShared) {
     const std::string queue = unique_name("transient");
     haigha_queue_declare_args args = HAIGHA_QUEUE_DECLARE_ARGS_INIT;
