@@ -115,7 +115,7 @@ ErrorRef apply_uri(Options& options, std::string_view uri) {
         return bad_uri("has a fragment (#); in a user name or password it is written %23");
     }
     // Where a reader may be wrong about what is the password, nothing is taken for anything else.
-    if (const std::size_t at = rest.find('@'); at != std::string_view::npos) {
+    if (const std::size_t at = rest.rfind('@'); at != std::string_view::npos) {
         if (rest.find_first_of("/?") < at) {
             return bad_uri(
                 "has a / or a ? before its @: in a user name or password they are "

@@ -393,6 +393,7 @@ void ConnectionMachine::end(const ErrorRef& error, bool output, EventList& event
     secrets_.clear();
     awaited_ = Awaited::nothing;
     large_.clear();
+    any_refused_ = false;  // room is nobody's any more: nothing is told after the last event
     MachineEvent& event = events.emplace_back();
     event.kind = EventKind::connection_closed;
     event.error = error;

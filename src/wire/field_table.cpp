@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <utility>
 
@@ -151,7 +152,30 @@ const char* field_error_text(FieldError error) noexcept {
     return "unknown error";
 }
 
+namespace {
+
+// Whether `part` is in the memory of `whole`.
+bool is_within(Bytes whole, Bytes part) noexcept {
+    constexpr std::less_equal<> at_most;
+    return !part.empty() && at_most(whole.data(), part.data()) &&
+           at_most(part.data() + part.size(), whole.data() + whole.size());
+}
+
+}  // namespace
+
 FieldError FieldTable::add(const Field& field) {
+    const bool own =
+        is_within(contents_, field.bytes) || is_within(contents_, as_bytes(field.name));
+    if (!own) [[likely]]
+        return add_in_place(field);
+    // A table that is put into itself, or a field of its own: its memory moves as it grows.
+    FieldTable grown(*this);
+    const FieldError error = grown.add_in_place(field);
+    if (error == FieldError::none) *this = std::move(grown);
+    return error;
+}
+
+FieldError FieldTable::add_in_place(const Field& field) {
     const std::size_t size = contents_.size();
     const std::size_t fields = fields_;
     const FieldError error = append(field, kind_, 0);

@@ -112,6 +112,7 @@ class FieldTable {
     void clear() noexcept;
 
   private:
+    FieldError add_in_place(const Field& field);
     FieldError append(const Field& field, TableKind kind, std::size_t depth);
     FieldError append_value(const Field& field, std::size_t depth);
     FieldError append_nested(const Field& field, std::size_t depth);

@@ -126,6 +126,8 @@ TEST(AmqpUri, RefusesWhatItCannotRead) {
                                   "amqp://u:7/s3cret@h",
                                   "amqp://u:p?s3cret=x@h",
                                   "amqp://h/v?user=s3cret@h",
+                                  "amqp://u@x:p?s3cret=x@h",
+                                  "amqp://u@x:7/s3cret@h",
                                   "amqp://h:s3cret",
                                   "amqp://u:s3cret@h?frame_max=4096" /* rule 29 */}) {
         Options options;

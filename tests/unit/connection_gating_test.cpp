@@ -106,6 +106,19 @@ TEST(Gating, DoesNotTellAChannelThatEnded) {
     EXPECT_EQ(peer.told(), (Lines{"unblocked", "writable"}));
 }
 
+// The room that the last octets leave is of no use to anybody.
+TEST(Gating, TellsNobodyAfterTheEnd) {
+    MachinePeer peer(small_outbox());
+    peer.handshake();
+    const auto channel = peer.open_channel();
+    EXPECT_EQ(peer.publish(channel, std::string(20'000, 'b')), Status::ok);
+    EXPECT_EQ(peer.publish(channel), Status::would_block);
+    peer.send(0, test::connection_close(320, "CONNECTION_FORCED"));
+    EXPECT_EQ(peer.told().back(), "closed: HAIGHA_ERR_CONNECTION_CLOSED_BY_BROKER 320");
+    EXPECT_EQ(peer.output(), (Lines{"0 connection.close-ok"}));
+    EXPECT_TRUE(peer.told().empty());
+}
+
 TEST(Gating, HoldsPublishesOfAChannelWhoseFlowIsOff) {
     MachinePeer peer;
     peer.handshake();

@@ -384,6 +384,33 @@ TEST(FieldTable, ARefusalChangesNothing) {
     EXPECT_EQ(table.field_count(), 1U);
 }
 
+// Its memory moves while it is copied from.
+TEST(FieldTable, MayBePutIntoItself) {
+    FieldTable table;
+    ASSERT_EQ(table.add_string("s", std::string(50, 'v')), FieldError::none);
+    const Octets once = test::copy_of(table.contents());
+    for (int times = 0; times < 3; ++times) {
+        const Octets before = test::copy_of(table.contents());
+        ASSERT_EQ(table.add_table("t", table), FieldError::none);
+        TableCursor cursor(table.contents().subspan(before.size()));
+        Field field;
+        ASSERT_EQ(cursor.next(field), FieldStatus::field);
+        EXPECT_EQ(hex(field.bytes), hex(before));
+    }
+    EXPECT_TRUE(check_table(table.contents()));
+    // A field of its own, name and all.
+    TableCursor cursor(table.contents());
+    Field field;
+    ASSERT_EQ(cursor.next(field), FieldStatus::field);
+    const std::size_t size = table.contents().size();
+    ASSERT_EQ(table.add(field), FieldError::none);
+    EXPECT_EQ(hex(table.contents().subspan(size)), hex(once));
+    const std::size_t fields = table.field_count();
+    EXPECT_EQ(table.add({.name = "n", .tag = 'A', .bytes = table.contents()}),
+              FieldError::malformed);
+    EXPECT_EQ(table.field_count(), fields);
+}
+
 TEST(FieldTable, ConveniencesChooseTheirTags) {
     FieldTable list(TableKind::array);
     ASSERT_EQ(list.add_int("", 2147483648), FieldError::none);
