@@ -341,7 +341,9 @@ void Connection::on_timer() {
         unanswered = question_open_;
         renew = renew_at_ <= now && state() == State::open;
         if (renew) renew_at_ = Instant::never();
-        timer_due_ = std::min({machine_.deadline(), open_deadline, renew_at_});
+        timer_due_ = std::min(machine_.deadline(), open_deadline);
+        // Until then the opening has it set.
+        if (state() == State::open) timer_due_ = std::min(timer_due_, renew_at_);
         if (stream_ == nullptr) timer_due_ = std::min(timer_due_, endpoint_deadline_);
         for (const Closing& closing : closings_) {
             timer_due_ = std::min(timer_due_, closing.deadline);
