@@ -14,6 +14,7 @@ namespace {
 
 using haigha::client::Channel;
 using haigha::client::Completion;
+using haigha::protocol::CallKind;
 
 auto qos(const haigha_qos_args* args) {
     return [args](Arguments& arguments) {
@@ -49,12 +50,21 @@ auto consume(const haigha_consume_args* args) {
     };
 }
 
-auto cancel(haigha_str consumer_tag) {
-    return [consumer_tag](Arguments& arguments) {
+auto stop(CallKind kind, haigha_str consumer_tag) {
+    return [kind, consumer_tag](Arguments& arguments) {
         const auto tag = arguments.name(consumer_tag, "consumer_tag");
         if (tag.empty()) arguments.fault(Status::argument, "consumer_tag is empty");
+        return [kind, tag](Channel& channel, Completion done, int64_t timeout_ms) {
+            return channel.stop_consumer(kind, tag, std::move(done), timeout_ms);
+        };
+    };
+}
+
+auto resume(haigha_str consumer_tag) {
+    return [consumer_tag](Arguments& arguments) {
+        const auto tag = arguments.name(consumer_tag, "consumer_tag");
         return [tag](Channel& channel, Completion done, int64_t timeout_ms) {
-            return channel.cancel(tag, std::move(done), timeout_ms);
+            return channel.resume_consumer(tag, std::move(done), timeout_ms);
         };
     };
 }
@@ -73,7 +83,7 @@ auto recover(int32_t requeue) {
     return [requeue](Arguments&) {
         haigha::wire::basic::Recover method{};
         method.requeue = requeue != 0;
-        return calls(method);
+        return calls(method, CallKind::recover);
     };
 }
 
@@ -99,11 +109,46 @@ haigha_status haigha_consume_wait(haigha_channel* channel, const haigha_consume_
 
 haigha_status haigha_cancel(haigha_channel* channel, haigha_str consumer_tag,
                             const haigha_then* then, haigha_error** error) {
-    return haigha::capi::run(channel, then, error, cancel(consumer_tag));
+    return haigha::capi::run(channel, then, error, stop(CallKind::cancel, consumer_tag));
 }
 haigha_status haigha_cancel_wait(haigha_channel* channel, haigha_str consumer_tag,
                                  int64_t timeout_ms, haigha_reply** reply, haigha_error** error) {
-    return haigha::capi::run_wait(channel, timeout_ms, reply, error, cancel(consumer_tag));
+    return haigha::capi::run_wait(channel, timeout_ms, reply, error,
+                                  stop(CallKind::cancel, consumer_tag));
+}
+
+haigha_status haigha_consumer_drain(haigha_channel* channel, haigha_str consumer_tag,
+                                    int64_t timeout_ms, const haigha_then* then,
+                                    haigha_error** error) {
+    return haigha::capi::run(channel, then, error, stop(CallKind::drain, consumer_tag),
+                             timeout_ms);
+}
+haigha_status haigha_consumer_drain_wait(haigha_channel* channel, haigha_str consumer_tag,
+                                         int64_t timeout_ms, haigha_reply** reply,
+                                         haigha_error** error) {
+    return haigha::capi::run_wait(channel, timeout_ms, reply, error,
+                                  stop(CallKind::drain, consumer_tag));
+}
+
+haigha_status haigha_consumer_pause(haigha_channel* channel, haigha_str consumer_tag,
+                                    const haigha_then* then, haigha_error** error) {
+    return haigha::capi::run(channel, then, error, stop(CallKind::pause, consumer_tag));
+}
+haigha_status haigha_consumer_pause_wait(haigha_channel* channel, haigha_str consumer_tag,
+                                         int64_t timeout_ms, haigha_reply** reply,
+                                         haigha_error** error) {
+    return haigha::capi::run_wait(channel, timeout_ms, reply, error,
+                                  stop(CallKind::pause, consumer_tag));
+}
+
+haigha_status haigha_consumer_resume(haigha_channel* channel, haigha_str consumer_tag,
+                                     const haigha_then* then, haigha_error** error) {
+    return haigha::capi::run(channel, then, error, resume(consumer_tag));
+}
+haigha_status haigha_consumer_resume_wait(haigha_channel* channel, haigha_str consumer_tag,
+                                          int64_t timeout_ms, haigha_reply** reply,
+                                          haigha_error** error) {
+    return haigha::capi::run_wait(channel, timeout_ms, reply, error, resume(consumer_tag));
 }
 
 haigha_status haigha_get(haigha_channel* channel, const haigha_get_args* args,

@@ -7,6 +7,7 @@
 
 using haigha::capi::Arguments;
 using haigha::capi::calls;
+using haigha::protocol::CallKind;
 
 namespace {
 
@@ -19,8 +20,8 @@ auto confirm_select() {
 }
 
 template <class Method>
-auto plain() {
-    return [](Arguments&) { return calls(Method{}); };
+auto plain(CallKind kind = CallKind::plain) {
+    return [kind](Arguments&) { return calls(Method{}, kind); };
 }
 
 }  // namespace
@@ -36,12 +37,12 @@ haigha_status haigha_confirm_select_wait(haigha_channel* channel, int64_t timeou
 
 haigha_status haigha_tx_select(haigha_channel* channel, const haigha_then* then,
                                haigha_error** error) {
-    return haigha::capi::run(channel, then, error, plain<haigha::wire::tx::Select>());
+    return haigha::capi::run(channel, then, error, plain<haigha::wire::tx::Select>(CallKind::tx_select));
 }
 haigha_status haigha_tx_select_wait(haigha_channel* channel, int64_t timeout_ms,
                                     haigha_reply** reply, haigha_error** error) {
     return haigha::capi::run_wait(channel, timeout_ms, reply, error,
-                                  plain<haigha::wire::tx::Select>());
+                                  plain<haigha::wire::tx::Select>(CallKind::tx_select));
 }
 
 haigha_status haigha_tx_commit(haigha_channel* channel, const haigha_then* then,

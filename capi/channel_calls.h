@@ -13,13 +13,14 @@ namespace haigha::capi {
 // `ErrorRef (client::Channel&, client::Completion, int64_t timeout_ms)`.
 template <class Prepare>
 haigha_status run(haigha_channel* channel, const haigha_then* then, haigha_error** error,
-                  Prepare prepare) noexcept {
+                  Prepare prepare, int64_t timeout_ms = -1) noexcept {
     return guard(error, [&]() -> haigha_status {
         Arguments arguments;
         client::Channel* object = usable(arguments, channel);
+        check_timeout(arguments, timeout_ms);
         auto start = prepare(arguments);
         if (arguments.bad()) return arguments.refuse(error);
-        return answer(start(*object, client::Completion(then_from(then)), -1), error);
+        return answer(start(*object, client::Completion(then_from(then)), timeout_ms), error);
     });
 }
 
@@ -42,11 +43,11 @@ haigha_status run_wait(haigha_channel* channel, int64_t timeout_ms, haigha_reply
     });
 }
 
-// What starts a plain method.
+// What starts a method that needs no more than its arguments.
 template <class Method>
-auto calls(Method method) {
-    return [method](client::Channel& channel, client::Completion done, int64_t timeout_ms) {
-        return channel.call(method, std::move(done), timeout_ms);
+auto calls(Method method, protocol::CallKind kind = protocol::CallKind::plain) {
+    return [method, kind](client::Channel& channel, client::Completion done, int64_t timeout_ms) {
+        return channel.call(method, std::move(done), timeout_ms, kind);
     };
 }
 

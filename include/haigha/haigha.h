@@ -654,7 +654,8 @@ HAIGHA_API HAIGHA_NONBLOCKING void haigha_channel_unref(haigha_channel* channel)
 
 /* queue.declare: the queue's name, chosen by the broker if it was left empty. */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_str haigha_reply_queue(const haigha_reply* reply);
-/* queue.declare, queue.purge, queue.delete, get: messages ready, purged, deleted, left. */
+/* queue.declare, queue.purge, queue.delete, get: messages ready, purged, deleted, left;
+ * haigha_consumer_drain: deliveries that are still open. */
 HAIGHA_API HAIGHA_NONBLOCKING uint32_t haigha_reply_message_count(const haigha_reply* reply);
 /* queue.declare. */
 HAIGHA_API HAIGHA_NONBLOCKING uint32_t haigha_reply_consumer_count(const haigha_reply* reply);
@@ -1030,6 +1031,49 @@ HAIGHA_API HAIGHA_BLOCKING haigha_status haigha_cancel_wait(haigha_channel* chan
                                                             int64_t timeout_ms,
                                                             haigha_reply** reply,
                                                             haigha_error** error);
+/* Ends a consumer so that nothing is lost: cancels it, has it told what was still on its way, then
+ * CONSUMER_CANCELLED, and completes when each of its deliveries is settled and that was handed to
+ * the operating system; or, unfinished, after timeout_ms: haigha_reply_message_count says how many
+ * are still open, which stay the caller's to settle. timeout_ms: 0 for that number at once. Errors:
+ * ARGUMENT (there is no such consumer), UNSUPPORTED (a channel with tx); in the completion TIMEOUT:
+ * the broker did not answer the cancel. Since: 0.1. */
+HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_consumer_drain(haigha_channel* channel,
+                                                                  haigha_str consumer_tag,
+                                                                  int64_t timeout_ms,
+                                                                  const haigha_then* then,
+                                                                  haigha_error** error);
+HAIGHA_API HAIGHA_BLOCKING haigha_status haigha_consumer_drain_wait(haigha_channel* channel,
+                                                                    haigha_str consumer_tag,
+                                                                    int64_t timeout_ms,
+                                                                    haigha_reply** reply,
+                                                                    haigha_error** error);
+/* Stops a consumer for a while: deliveries go on until this completes, at most as many as the
+ * prefetch count allows, and the consumer keeps its tag, its callback and what it has not settled.
+ * The broker knows nothing of it meanwhile: another may become the exclusive or the single active
+ * consumer, and nobody tells that the queue was deleted. Errors: ARGUMENT (there is no such
+ * consumer, or it is not running). Since: 0.1.
+ * Source: AMQP 0-9-1, basic.cancel (60, 30). */
+HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_consumer_pause(haigha_channel* channel,
+                                                                  haigha_str consumer_tag,
+                                                                  const haigha_then* then,
+                                                                  haigha_error** error);
+HAIGHA_API HAIGHA_BLOCKING haigha_status haigha_consumer_pause_wait(haigha_channel* channel,
+                                                                    haigha_str consumer_tag,
+                                                                    int64_t timeout_ms,
+                                                                    haigha_reply** reply,
+                                                                    haigha_error** error);
+/* Has a consumer whose pause has completed go on with its first arguments; on a stream behind its
+ * last delivery. Errors: ARGUMENT (there is no such consumer, or it is not paused). Since: 0.1.
+ * Source: AMQP 0-9-1, basic.consume (60, 20). */
+HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_consumer_resume(haigha_channel* channel,
+                                                                   haigha_str consumer_tag,
+                                                                   const haigha_then* then,
+                                                                   haigha_error** error);
+HAIGHA_API HAIGHA_BLOCKING haigha_status haigha_consumer_resume_wait(haigha_channel* channel,
+                                                                     haigha_str consumer_tag,
+                                                                     int64_t timeout_ms,
+                                                                     haigha_reply** reply,
+                                                                     haigha_error** error);
 
 typedef struct haigha_get_args {
     size_t size;
@@ -1051,13 +1095,14 @@ HAIGHA_API HAIGHA_BLOCKING haigha_status haigha_get_wait(haigha_channel* channel
                                                          haigha_error** error);
 
 enum {
-    HAIGHA_MULTIPLE = 1, /* and every earlier delivery of the channel; with tag 0: all so far */
+    HAIGHA_MULTIPLE = 1, /* and every earlier open delivery of the channel; tag 0: all so far */
     HAIGHA_REQUEUE = 2   /* nack, reject: give it to a consumer again */
 };
 
 /* Settle a delivery. Taken at once, never held back by flow control, and never waits: the broker
- * does not answer. Errors: ARGUMENT (tag 0 without MULTIPLE, unknown flags), CLOSED, STALE,
- * NO_MEMORY. A tag that the broker does not know closes the channel with 406.
+ * does not answer. Errors: ARGUMENT (tag 0 without MULTIPLE, unknown flags, a delivery that is not
+ * open: the broker would close the channel for it), CLOSED, STALE, NO_MEMORY. With MULTIPLE and tag
+ * 0 what the broker has sent and the library not yet read is left open.
  * Source: AMQP 0-9-1, basic.ack (60, 80), basic.reject (60, 90); RabbitMQ's basic.nack (60, 120).
  */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_ack(haigha_channel* channel,

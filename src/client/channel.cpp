@@ -1,5 +1,6 @@
 #include "client/channel.h"
 
+#include <array>
 #include <memory>
 #include <utility>
 
@@ -119,14 +120,76 @@ ErrorRef Channel::consume(wire::basic::Consume method, Then deliveries, Completi
     return nullptr;
 }
 
-ErrorRef Channel::cancel(std::string_view consumer_tag, Completion completion,
-                         std::int64_t timeout_ms) {
+ErrorRef Channel::stop_consumer(protocol::CallKind kind, std::string_view consumer_tag,
+                                Completion completion, std::int64_t timeout_ms) {
     wire::basic::Cancel method{};
     method.consumer_tag = {consumer_tag};
-    protocol::Call cancel_call;
-    cancel_call.kind = protocol::CallKind::cancel;
-    cancel_call.name = consumer_tag;
-    return start(method, std::move(cancel_call), std::move(completion), timeout_ms);
+    protocol::Call stop;
+    stop.kind = kind;
+    stop.name = consumer_tag;
+    const ErrorRef error = start(method, std::move(stop), std::move(completion), timeout_ms);
+    return error ? consumer_refusal(error, kind, consumer_tag) : nullptr;
+}
+
+ErrorRef Channel::resume_consumer(std::string_view consumer_tag, Completion completion,
+                                  std::int64_t timeout_ms) {
+    protocol::Call resume;
+    resume.kind = protocol::CallKind::resume;
+    resume.name = consumer_tag;
+    const ErrorRef error = connection_->start_call(
+        *this, std::move(resume), std::move(completion), timeout_ms,
+        [this](protocol::Call call) {
+            return connection_->machine_.resume({number_, this}, std::move(call));
+        });
+    return error ? consumer_refusal(error, protocol::CallKind::resume, consumer_tag) : nullptr;
+}
+
+// What was wrong with the consumer, when that was the reason.
+ErrorRef Channel::consumer_refusal(const ErrorRef& error, protocol::CallKind kind,
+                                   std::string_view consumer_tag) const {
+    if (error->status != Status::argument || kind == protocol::CallKind::cancel) return error;
+    protocol::ConsumerState state{};
+    bool tracks = true;
+    {
+        const std::lock_guard lock(connection_->mutex_);
+        const protocol::ChannelId id{number_, const_cast<Channel*>(this)};
+        state = connection_->machine_.consumer_state(id, consumer_tag);
+        const protocol::DeliveryWindow* deliveries = connection_->machine_.deliveries(id);
+        tracks = deliveries != nullptr && deliveries->tracks();
+    }
+    const std::string name = "consumer \"" + std::string(consumer_tag) + "\"";
+    using protocol::ConsumerState;
+    if (state == ConsumerState::none) {
+        return make_error(Status::argument, "there is no " + name + " on this channel");
+    }
+    if (kind == protocol::CallKind::drain && !tracks) {
+        return make_error(Status::unsupported,
+                          name + " cannot be drained: in a transaction, or with a broker that does "
+                                 "not count its deliveries, nobody knows which are open");
+    }
+    const bool wanted_paused = kind == protocol::CallKind::resume;
+    static constexpr std::array is = {"gone",         "not running yet", "running",
+                                      "being paused", "paused already",  "being resumed"};
+    const char* now = wanted_paused && state == ConsumerState::running
+                          ? "not paused"
+                          : is[static_cast<std::size_t>(state)];
+    return make_error(Status::argument, name + " is " + now);
+}
+
+ErrorRef Channel::settle_refusal(Status status, std::uint64_t delivery_tag) const {
+    if (status != Status::argument) return refusal(status);
+    bool came = false;
+    {
+        const std::lock_guard lock(connection_->mutex_);
+        const protocol::DeliveryWindow* deliveries =
+            connection_->machine_.deliveries({number_, const_cast<Channel*>(this)});
+        came = deliveries != nullptr && deliveries->has_come(delivery_tag);
+    }
+    return make_error(Status::argument,
+                      "delivery_tag " + std::to_string(delivery_tag) +
+                          (came ? " needs no settling: it is settled already, or was taken with "
+                                  "no_ack"
+                                : " was not delivered on this channel"));
 }
 
 ErrorRef Channel::confirm_select(Completion completion, std::int64_t timeout_ms) {

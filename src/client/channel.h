@@ -60,7 +60,12 @@ class Channel : public Counted<Channel> {
     }
     ErrorRef consume(wire::basic::Consume method, Then deliveries, Completion completion,
                      std::int64_t timeout_ms);
-    ErrorRef cancel(std::string_view consumer_tag, Completion completion, std::int64_t timeout_ms);
+    // By basic.cancel: for good (CallKind::cancel), until its deliveries are settled (drain), or for
+    // a while (pause).
+    ErrorRef stop_consumer(protocol::CallKind kind, std::string_view consumer_tag,
+                           Completion completion, std::int64_t timeout_ms);
+    ErrorRef resume_consumer(std::string_view consumer_tag, Completion completion,
+                             std::int64_t timeout_ms);
     ErrorRef confirm_select(Completion completion, std::int64_t timeout_ms);
     ErrorRef qos(const wire::basic::Qos& method, Completion completion, std::int64_t timeout_ms);
     ErrorRef close(Completion completion, std::int64_t timeout_ms);
@@ -79,6 +84,7 @@ class Channel : public Counted<Channel> {
 
     // Why a call is refused with `status`.
     ErrorRef refusal(Status status) const;
+    ErrorRef settle_refusal(Status status, std::uint64_t delivery_tag) const;
 
     // Runs start(completion) and waits for its answer.
     template <class Start>
@@ -99,6 +105,9 @@ class Channel : public Counted<Channel> {
         call.other_reply = info->replies[1];
         return connection_->call(*this, method, std::move(call), std::move(completion), timeout_ms);
     }
+
+    ErrorRef consumer_refusal(const ErrorRef& error, protocol::CallKind kind,
+                              std::string_view consumer_tag) const;
 
     Ref<Connection> connection_;
     std::uint16_t number_ = 0;

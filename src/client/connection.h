@@ -117,6 +117,10 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     template <class Method>
     ErrorRef call(Channel& channel, const Method& method, protocol::Call call,
                   Completion completion, std::int64_t timeout_ms);
+    // `start` has the machine begin it, with the mutex held.
+    template <class Start>
+    ErrorRef start_call(Channel& channel, protocol::Call call, Completion completion,
+                        std::int64_t timeout_ms, Start start);
     template <class Method>
     Status settle(Channel& channel, const Method& method);
     ErrorRef close_channel(Channel& channel, Completion completion, std::int64_t timeout_ms);

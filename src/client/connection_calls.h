@@ -12,6 +12,16 @@ namespace haigha::client {
 template <class Method>
 ErrorRef Connection::call(Channel& channel, const Method& method, protocol::Call call,
                           Completion completion, std::int64_t timeout_ms) {
+    return start_call(channel, std::move(call), std::move(completion), timeout_ms,
+                      [&](protocol::Call started) {
+                          return machine_.call({channel.number_, &channel}, std::move(started),
+                                               method);
+                      });
+}
+
+template <class Start>
+ErrorRef Connection::start_call(Channel& channel, protocol::Call call, Completion completion,
+                                std::int64_t timeout_ms, Start start) {
     auto operation = std::make_unique<Operation>();
     operation->completion = std::move(completion);
     operation->channel = Ref<Channel>(&channel);
@@ -22,7 +32,7 @@ ErrorRef Connection::call(Channel& channel, const Method& method, protocol::Call
     Status status = Status::ok;
     {
         const std::lock_guard lock(mutex_);
-        status = machine_.call({channel.number_, &channel}, std::move(call), method);
+        status = start(std::move(call));
         if (status == Status::ok) {
             (void)operation.release();
             tell = note_work(deadline);
@@ -41,7 +51,7 @@ Status Connection::settle(Channel& channel, const Method& method) {
     bool tell = false;
     {
         const std::lock_guard lock(mutex_);
-        const Status status = machine_.send({channel.number_, &channel}, method);
+        const Status status = machine_.settle({channel.number_, &channel}, method);
         if (status != Status::ok) return status;
         tell = note_work();
     }

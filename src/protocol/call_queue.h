@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/queue.h"
+#include "protocol/delivery_window.h"
 #include "protocol/machine_event.h"
 #include "protocol/outbox.h"
 #include "wire/method_declarations.h"
@@ -22,6 +23,11 @@ enum class CallKind : std::uint8_t {
     confirm_select,
     consume,
     cancel,
+    drain,   // basic.cancel, answered when the consumer's deliveries are settled
+    pause,   // basic.cancel, and the consumer stays
+    resume,  // basic.consume of a paused consumer
+    recover,
+    tx_select,
 };
 
 struct Call {
@@ -35,7 +41,8 @@ struct Call {
     Instant deadline = Instant::never();
     Token consumer = nullptr;  // consume
     bool no_ack = false;       // consume, get
-    std::string name;          // consume, cancel: the consumer tag
+    std::string name;          // the consumer tag, of what is about a consumer
+    DeliveryWindow::Holder holder = DeliveryWindow::nobody;  // drain
 };
 
 // At most one call is in flight (rule 18); later ones, and publishes and acks made after a call

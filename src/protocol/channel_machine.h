@@ -3,20 +3,22 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/slab.h"
 #include "protocol/call_queue.h"
 #include "protocol/confirm_ring.h"
+#include "protocol/consumer_table.h"
 #include "protocol/content_assembler.h"
+#include "protocol/delivery_window.h"
 #include "protocol/machine_event.h"
 #include "protocol/outbox.h"
+#include "protocol/violation.h"
 #include "wire/frame.h"
 #include "wire/method_declarations.h"
 #include "wire/properties.h"
@@ -50,13 +52,8 @@ struct ChannelContext {
     std::uint64_t max_message_size = 0;
     bool closing = false;  // connection.close was written: nothing else may follow it
     bool ended = false;    // channel_closed or connection_closed was told since take_ended()
+    std::size_t drains = 0;  // consumers that are being drained, on all channels
     std::string host;      // for errors
-};
-
-// The peer broke the protocol: the connection has to end with this.
-struct Violation {
-    std::uint16_t reply_code;
-    std::string text;
 };
 
 class ChannelMachine {
@@ -90,6 +87,20 @@ class ChannelMachine {
     }
     bool has_consumer(std::string_view tag) const { return consumers_.contains(tag); }
     std::size_t consumer_count() const { return consumers_.size(); }
+    ConsumerState consumer_state(std::string_view tag) {
+        const Consumer* consumer = consumers_.find(tag);
+        return consumer != nullptr ? consumer->state : ConsumerState::none;
+    }
+    // A paused consumer goes on where it was. False when its arguments do not fit into a frame.
+    bool resume(Call call);
+    // The caller settles a delivery, or all up to it: what to write, which may be nothing.
+    DeliveryWindow::Settlement settle_deliveries(std::uint64_t tag, bool multiple) {
+        return deliveries_.settle(tag, multiple,
+                                  [this](DeliveryWindow::Holder holder) { settled(holder); });
+    }
+    const DeliveryWindow& deliveries() const { return deliveries_; }
+    // Tells of the consumers whose deliveries are all settled, with what settled them sent.
+    void finish_drains(EventList& events);
     void set_qos_known() { qos_known_ = true; }
     bool qos_known() const { return qos_known_; }
 
@@ -122,16 +133,13 @@ class ChannelMachine {
     bool enlisted = false;  // among the channels with a large content to write
 
   private:
-    struct Consumer {
+    // A consumer that is cancelled and has deliveries open.
+    struct Drain {
         Token token;
-        bool known = false;  // consume-ok was received
-        bool no_ack = false;
-    };
-    struct Hash {
-        using is_transparent = void;
-        std::size_t operator()(std::string_view text) const {
-            return std::hash<std::string_view>{}(text);
-        }
+        DeliveryWindow::Holder holder;
+        std::size_t open;
+        Instant deadline;
+        std::optional<std::uint64_t> mark = std::nullopt;  // bytes to be gone, once none is open
     };
 
     std::optional<Violation> on_method_open(wire::MethodId id, std::span<const std::byte> payload,
@@ -143,8 +151,13 @@ class ChannelMachine {
     std::optional<Violation> content_complete(EventList& events);
     std::optional<Violation> settle(std::uint64_t tag, bool multiple, Outcome outcome,
                                     EventList& events);
-    Consumer* find_consumer(std::string_view tag);
-    void remove_consumer(std::string_view tag);
+    void settled(DeliveryWindow::Holder holder) {
+        for (Drain& drain : drains_)
+            drain.open -= drain.holder == holder ? 1 : 0;
+    }
+    // The reply to basic.cancel has come: for good, for a pause, or to drain.
+    void on_cancelled(const Call& done, MachineEvent& reply, EventList& events);
+    void tell_drained(const Drain& drain, EventList& events);
     void deliver(Consumer* consumer, const wire::basic::Deliver& method,
                  std::span<const std::byte> properties, std::span<const std::byte> body,
                  Ref<Slab> slab, EventList& events);
@@ -174,10 +187,10 @@ class ChannelMachine {
     CallQueue calls_;
     ContentAssembler assembler_;
     Ref<ConfirmRing> ring_;
-    std::unordered_map<std::string, Consumer, Hash, std::equal_to<>> consumers_;
-    // The consumer of the last delivery: mostly that of the next one too.
-    std::string_view last_tag_;
-    Consumer* last_consumer_ = nullptr;
+    ConsumerTable consumers_;
+    DeliveryWindow deliveries_;
+    std::size_t recovering_ = 0;  // basic.recovers on their way: what comes before is taken back
+    std::vector<Drain> drains_;
 };
 
 }  // namespace haigha::protocol

@@ -97,6 +97,7 @@ std::size_t ConnectionMachine::feed(std::span<const std::byte> in, Instant now, 
         at += parsed.size;
     }
     check_room(events);
+    check_drains(events);
     write_close_when_drained();
     return at;
 }
@@ -441,6 +442,7 @@ void ConnectionMachine::expire(Instant now, EventList& events) {
         settle_channel(*channel);
     }
     check_room(events);
+    check_drains(events);
     write_close_when_drained();
 }
 
@@ -469,6 +471,13 @@ void ConnectionMachine::sent(std::size_t size, Instant now, EventList& events) {
     context_.outbox.consume(size);
     heartbeat_.note_sent(now);
     check_room(events);
+    check_drains(events);
+}
+
+void ConnectionMachine::finish_drains(EventList& events) {
+    for (const auto& channel : channels_) {
+        if (channel != nullptr) channel->finish_drains(events);
+    }
 }
 
 void ConnectionMachine::check_room(EventList& events) {
@@ -543,7 +552,33 @@ Status ConnectionMachine::find_for_call(ChannelId channel, const Call& call,
     if (call.kind == CallKind::consume && (*machine)->has_consumer(call.name)) {
         return Status::unsupported;
     }
-    return Status::ok;
+    const ConsumerState consumer = call.kind == CallKind::drain || call.kind == CallKind::pause
+                                       ? (*machine)->consumer_state(call.name)
+                                       : ConsumerState::none;
+    const bool refused =
+        (call.kind == CallKind::drain &&
+         (consumer == ConsumerState::none || !(*machine)->deliveries().tracks())) ||
+        (call.kind == CallKind::pause && consumer != ConsumerState::running);
+    return refused ? Status::unsupported : Status::ok;
+}
+
+Status ConnectionMachine::resume(ChannelId channel, Call call) {
+    ChannelMachine* machine = nullptr;
+    if (const Status status = find_for_call(channel, call, &machine); status != Status::ok) {
+        return status;
+    }
+    if (machine->consumer_state(call.name) != ConsumerState::paused) return Status::unsupported;
+    return machine->resume(std::move(call)) ? Status::ok : Status::argument;
+}
+
+ConsumerState ConnectionMachine::consumer_state(ChannelId channel, std::string_view tag) const {
+    ChannelMachine* machine = find(channel);
+    return machine != nullptr ? machine->consumer_state(tag) : ConsumerState::none;
+}
+
+const DeliveryWindow* ConnectionMachine::deliveries(ChannelId channel) const {
+    const ChannelMachine* machine = find(channel);
+    return machine != nullptr ? &machine->deliveries() : nullptr;
 }
 
 Status ConnectionMachine::open_channel(Token owner, Call open, std::uint16_t* number) {

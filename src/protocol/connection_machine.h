@@ -138,7 +138,8 @@ class ConnectionMachine {
     void close(std::uint16_t reply_code, std::string_view text);
     Status open_channel(Token owner, Call open, std::uint16_t* number);
     Status close_channel(ChannelId channel, Call call);
-    // argument: the method does not fit into a frame. unsupported: the consumer tag is in use.
+    // argument: the method does not fit into a frame. unsupported: the consumer tag is in use, or
+    // there is none to pause or drain in the state that this needs.
     template <class Method>
     Status call(ChannelId channel, Call call, const Method& method) {
         ChannelMachine* machine = nullptr;
@@ -152,15 +153,28 @@ class ConnectionMachine {
         machine->call(std::move(call), scratch_);
         return Status::ok;
     }
-    // A method that has no answer: ack, nack, reject.
+    // basic.ack, nack, reject. argument: no such delivery is open.
     template <class Method>
-    Status send(ChannelId channel, const Method& method) {
+    Status settle(ChannelId channel, Method method) {
         ChannelMachine* machine = nullptr;
         if (const Status status = find_open(channel, &machine); status != Status::ok) return status;
+        bool multiple = false;
+        if constexpr (requires { method.multiple; }) multiple = method.multiple;
+        const auto settlement = machine->settle_deliveries(method.delivery_tag, multiple);
+        using Kind = DeliveryWindow::Settlement::Kind;
+        if (settlement.kind != Kind::as_given) [[unlikely]] {
+            return settlement.kind == Kind::none_open ? Status::ok : Status::argument;
+        }
+        method.delivery_tag = settlement.tag;
         wire::write_method_frame(machine->frame(wire::method_frame_size(method)), channel.number,
                                  method);
         return Status::ok;
     }
+    // A paused consumer goes on: as call().
+    Status resume(ChannelId channel, Call call);
+    ConsumerState consumer_state(ChannelId channel, std::string_view tag) const;
+    // Null when there is no such channel.
+    const DeliveryWindow* deliveries(ChannelId channel) const;
     Status publish(ChannelId channel, const PublishRequest& request, std::uint64_t* sequence);
     // Whether basic.qos has been called on it; marks it.
     bool mark_qos(ChannelId channel);
@@ -200,6 +214,11 @@ class ConnectionMachine {
     void settle_channel(ChannelMachine& channel);
     void refuse(ChannelMachine& channel);
     void check_room(EventList& events);
+    void check_drains(EventList& events) {
+        if (context_.drains > 0) [[unlikely]]
+            finish_drains(events);
+    }
+    void finish_drains(EventList& events);
     void enlist(ChannelMachine& channel);
     void gate_opened(EventList& events);
     void write_close_when_drained();

@@ -77,6 +77,12 @@ TEST(NullArguments, FallibleFunctionsNameTheArgument) {
     EXPECT_ARGUMENT(haigha_connection_update_secret);
     EXPECT_ARGUMENT(haigha_connection_update_secret_wait);
     EXPECT_ARGUMENT(haigha_consume);
+    EXPECT_ARGUMENT(haigha_consumer_drain);
+    EXPECT_ARGUMENT(haigha_consumer_drain_wait);
+    EXPECT_ARGUMENT(haigha_consumer_pause);
+    EXPECT_ARGUMENT(haigha_consumer_pause_wait);
+    EXPECT_ARGUMENT(haigha_consumer_resume);
+    EXPECT_ARGUMENT(haigha_consumer_resume_wait);
     EXPECT_ARGUMENT(haigha_consume_wait);
     EXPECT_ARGUMENT(haigha_cursor_enter);
     EXPECT_ARGUMENT(haigha_cursor_next);

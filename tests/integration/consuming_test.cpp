@@ -237,10 +237,19 @@ TEST_F(Consuming, TheDefaultPrefetchIsAnOption) {
     EXPECT_TRUE(wait_messages(channel.get(), queue, 2));
 }
 
-TEST_F(Consuming, AnUnknownDeliveryTagClosesTheChannel) {
+// The broker would close the channel for it.
+TEST_F(Consuming, AnUnknownDeliveryTagIsRefused) {
+    EXPECT_EQ(HAIGHA_ERR_ARGUMENT, haigha_ack(ch_, 77, 0, error_));
+    EXPECT_EQ(error_.message(), "delivery_tag 77 was not delivered on this channel");
+    EXPECT_EQ(haigha_channel_state(ch_), HAIGHA_STATE_OPEN);
+}
+
+// In a transaction only the broker knows what is open.
+TEST_F(Consuming, AnUnknownDeliveryTagInATransactionClosesTheChannel) {
     EventLog events;
     const haigha_then then = events.then();
     ASSERT_EQ(HAIGHA_OK, haigha_channel_set_events(ch_, &then, error_)) << error_;
+    ASSERT_EQ(HAIGHA_OK, haigha_tx_select_wait(ch_, -1, nullptr, error_)) << error_;
     ASSERT_EQ(HAIGHA_OK, haigha_ack(ch_, 77, 0, error_)) << error_;
     const Recorded closed = events.state(HAIGHA_STATE_CLOSED);
     EXPECT_EQ(closed.status, HAIGHA_ERR_CHANNEL_CLOSED_BY_BROKER);

@@ -309,15 +309,33 @@ class MachinePeer {
         (void)output();
         (void)told();
     }
-    Status cancel(std::uint16_t channel, std::uintptr_t subject, std::string_view tag) {
+    // A consumer #900 that was given `count` deliveries, with the tags from 1.
+    void deliveries_open(std::uint16_t channel, std::uint64_t count = 1) {
+        consuming(channel, 899, "open");
+        for (std::uint64_t tag = 1; tag <= count; ++tag)
+            feed(content(channel, deliver_method("open", tag), "m"));
+        (void)told();
+    }
+    Status cancel(std::uint16_t channel, std::uintptr_t subject, std::string_view tag,
+                  protocol::CallKind kind = protocol::CallKind::cancel,
+                  Instant deadline = Instant::never()) {
         protocol::Call call;
-        call.kind = protocol::CallKind::cancel;
+        call.kind = kind;
         call.token = token(subject);
         call.name = tag;
+        call.deadline = deadline;
         call.reply = wire::basic::CancelOk::id;
         wire::basic::Cancel method{};
         method.consumer_tag = {tag};
         return machine.call(id(channel), std::move(call), method);
+    }
+    Status resume(std::uint16_t channel, std::uintptr_t subject, std::string_view tag,
+                  Instant deadline = Instant::never()) {
+        protocol::Call call;
+        call.token = token(subject);
+        call.name = tag;
+        call.deadline = deadline;
+        return machine.resume(id(channel), std::move(call));
     }
     Status get(std::uint16_t channel, std::uintptr_t subject, Instant deadline = Instant::never(),
                bool no_ack = false) {
@@ -359,10 +377,11 @@ class MachinePeer {
         request.body = std::as_bytes(std::span(body));
         return machine.publish(id(channel), request, &sequence);
     }
-    Status ack(std::uint16_t channel, std::uint64_t tag) {
+    Status ack(std::uint16_t channel, std::uint64_t tag, bool multiple = false) {
         wire::basic::Ack method{};
         method.delivery_tag = tag;
-        return machine.send(id(channel), method);
+        method.multiple = multiple;
+        return machine.settle(id(channel), method);
     }
     std::uint64_t sequence = 0;
 
@@ -400,6 +419,9 @@ class MachinePeer {
             case EventKind::call_done: {
                 std::string text = channel + "done " + named(event.subject);
                 if (!event.name.empty()) text += " " + std::string(event.name);
+                if (event.message_count > 0) {
+                    text += " count=" + std::to_string(event.message_count);
+                }
                 if (event.has_message) {
                     text += " tag=" + std::to_string(event.number) + " '" + body + "'";
                 }

@@ -130,6 +130,7 @@ TEST_F(ChannelCallsTest, GivesEveryMemberOfAReply) {
 
 // The order of the calls, across what has answers and what has none.
 TEST_F(ChannelCallsTest, KeepsTheOrderOfOperations) {
+    peer_.deliveries_open(1);
     EXPECT_EQ(peer_.declare(1, 1), Status::ok);
     EXPECT_EQ(peer_.publish(1), Status::ok);
     EXPECT_EQ(peer_.declare(1, 2), Status::ok);
@@ -155,10 +156,10 @@ TEST_F(ChannelCallsTest, PipelinesBehindTheOpeningOfItsChannel) {
 }
 
 TEST_F(ChannelCallsTest, RefusesVerbsOfAChannelOfAnotherOwner) {
-    EXPECT_EQ(peer_.machine.send({1, token(999)}, wire::basic::Ack{}), Status::closed);
-    EXPECT_EQ(peer_.machine.send({7, token(101)}, wire::basic::Ack{}), Status::closed);
-    EXPECT_EQ(peer_.machine.send({0, nullptr}, wire::basic::Ack{}), Status::closed);
-    EXPECT_EQ(peer_.machine.send({65535, nullptr}, wire::basic::Ack{}), Status::closed);
+    EXPECT_EQ(peer_.machine.settle({1, token(999)}, wire::basic::Ack{}), Status::closed);
+    EXPECT_EQ(peer_.machine.settle({7, token(101)}, wire::basic::Ack{}), Status::closed);
+    EXPECT_EQ(peer_.machine.settle({0, nullptr}, wire::basic::Ack{}), Status::closed);
+    EXPECT_EQ(peer_.machine.settle({65535, nullptr}, wire::basic::Ack{}), Status::closed);
     EXPECT_TRUE(peer_.output().empty());
 }
 

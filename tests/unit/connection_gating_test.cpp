@@ -27,6 +27,7 @@ TEST(Gating, HoldsPublishesWhileTheBrokerIsBlocked) {
     peer.handshake();
     const auto channel = peer.open_channel();
     const auto other = peer.open_channel();
+    peer.deliveries_open(channel);
     peer.send(0, wire::connection::Blocked{{"low on memory"}});
     EXPECT_EQ(peer.told(), (Lines{"blocked low on memory"}));
     EXPECT_TRUE(peer.machine.blocked());
@@ -48,6 +49,7 @@ TEST(Gating, RefusesAboveTheHighWaterMarkUntilBelowTheLowOne) {
     MachinePeer peer(small_outbox());
     peer.handshake();
     const auto channel = peer.open_channel();
+    peer.deliveries_open(channel);
     const std::string body(1000, 'b');
     int taken = 0;
     while (peer.publish(channel, body) == Status::ok)
@@ -124,6 +126,7 @@ TEST(Gating, HoldsPublishesOfAChannelWhoseFlowIsOff) {
     peer.handshake();
     const auto channel = peer.open_channel();
     const auto other = peer.open_channel();
+    peer.deliveries_open(channel, 3);
     peer.send(channel, wire::channel::Flow{false});
     EXPECT_EQ(peer.told(), (Lines{"1 flow 0"}));
     EXPECT_EQ(peer.output(true), (Lines{"1 channel.flow-ok active=0"}));
@@ -163,6 +166,7 @@ TEST(Gating, LetsOtherChannelsPassALargeMessage) {
     peer.handshake();
     const auto first = peer.open_channel();
     const auto second = peer.open_channel();
+    peer.deliveries_open(first);
     EXPECT_EQ(peer.publish(first, std::string(2'000'000, 'a')), Status::ok);
     EXPECT_EQ(peer.ack(first, 1), Status::ok);
     peer.machine.pump(256 * 1024);
