@@ -26,7 +26,15 @@ haigha_channel_args read_args(Arguments& arguments, haigha_connection* connectio
         arguments.fault(Status::forked, "the process was forked after the connection was made");
     }
     if (args == nullptr) return HAIGHA_CHANNEL_ARGS_INIT;
-    return arguments.args(args, "args");
+    const haigha_channel_args given = arguments.args(args, "args");
+    if (given.correlate_returns != 0 && given.confirm == 0) {
+        arguments.fault(Status::argument, "args->correlate_returns needs args->confirm");
+    }
+    return given;
+}
+
+haigha::client::ChannelModes modes_of(const haigha_channel_args& args) {
+    return {args.confirm != 0, args.correlate_returns != 0};
 }
 
 auto flow(int32_t active) {
@@ -49,7 +57,7 @@ haigha_status haigha_channel_open(haigha_connection* connection, const haigha_ch
         Ref<Channel> opened;
         ErrorRef refused =
             core(connection)
-                ->open_channel(haigha::capi::then_from(&given.events), given.confirm != 0,
+                ->open_channel(haigha::capi::then_from(&given.events), modes_of(given),
                                Completion(haigha::capi::then_from(then)), -1, &opened);
         if (refused) return haigha::capi::refuse(std::move(refused), error);
         *channel = reinterpret_cast<haigha_channel*>(opened.leak());
@@ -71,7 +79,7 @@ haigha_status haigha_channel_open_wait(haigha_connection* connection,
                                   [&](Completion done) {
                                       return core(connection)
                                           ->open_channel(haigha::capi::then_from(&given.events),
-                                                         given.confirm != 0, std::move(done),
+                                                         modes_of(given), std::move(done),
                                                          timeout_ms, &opened);
                                   },
                                   timeout_ms, nullptr);

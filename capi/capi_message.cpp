@@ -129,6 +129,11 @@ haigha_message* haigha_reply_message(const haigha_reply* reply) {
 int32_t haigha_reply_outcome(const haigha_reply* reply) {
     return reply != nullptr ? core(reply)->outcome : 0;
 }
+const haigha_error* haigha_reply_return_reason(const haigha_reply* reply) {
+    return reply != nullptr
+               ? reinterpret_cast<const haigha_error*>(core(reply)->return_reason.get())
+               : nullptr;
+}
 haigha_reply* haigha_reply_ref(const haigha_reply* reply) {
     if (reply != nullptr) core(reply)->add_ref();
     return const_cast<haigha_reply*>(reply);

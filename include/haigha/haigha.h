@@ -261,7 +261,8 @@ HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_table_cursor(const haigha_tab
 enum {
     HAIGHA_EVENT_REPLY = 1,    /* an operation completed: reply, or error */
     HAIGHA_EVENT_DELIVERY = 2, /* basic.deliver */
-    HAIGHA_EVENT_OUTCOME = 3,  /* what became of one publish on a confirm channel */
+    HAIGHA_EVENT_OUTCOME = 3,  /* what became of one publish on a confirm channel; error: with
+                                * RETURNED, the broker's code and text */
     HAIGHA_EVENT_RETURN = 4,   /* basic.return: message, and error with the broker's code, text */
     HAIGHA_EVENT_CONNECTION_STATE = 5,
     HAIGHA_EVENT_CHANNEL_STATE = 6,
@@ -292,7 +293,7 @@ enum { HAIGHA_FLAG_REDELIVERED = 1 /* DELIVERY, and a reply of get */ };
 enum {
     HAIGHA_OUTCOME_CONFIRMED = 1, /* basic.ack */
     HAIGHA_OUTCOME_NACKED = 2,    /* basic.nack */
-    HAIGHA_OUTCOME_RETURNED = 3,  /* no queue took it (not yet told apart from CONFIRMED) */
+    HAIGHA_OUTCOME_RETURNED = 3,  /* no queue took it: told apart by correlate_returns only */
     HAIGHA_OUTCOME_NOT_SENT = 4,  /* never left this process whole: safe to send again */
     HAIGHA_OUTCOME_UNKNOWN = 5    /* was on the wire when its channel ended: may have arrived */
 };
@@ -314,7 +315,8 @@ typedef struct haigha_event {
     uint32_t type;      /* HAIGHA_EVENT_* */
     uint32_t flags;     /* HAIGHA_FLAG_* */
     uint64_t tag;       /* the haigha_then.tag of whoever asked */
-    uint64_t number;    /* DELIVERY: the delivery tag; OUTCOME: the publish's sequence number */
+    uint64_t number;    /* DELIVERY: the delivery tag; OUTCOME: the publish's sequence number;
+                         * RETURN: the same, where returns are correlated, otherwise 0 */
     void* user_data;    /* the haigha_then.user_data; OUTCOME: haigha_publish_args.user_data */
     const haigha_error* error;
     const haigha_reply* reply; /* haigha_reply_ref to keep it */
@@ -592,11 +594,14 @@ typedef struct haigha_channel_args {
     /* receives CHANNEL_STATE, OUTCOME, RETURN, FLOW and WRITABLE */
     haigha_then events;
     uint8_t confirm; /* open it in confirm mode: confirm.select follows the open */
-    uint8_t reserved[7];
+    /* Mandatory publishes end in RETURNED when they were returned. Each gets a header,
+     * x-haigha-sequence, which is taken off what comes back; consumers see it. With confirm. */
+    uint8_t correlate_returns;
+    uint8_t reserved[6];
 } haigha_channel_args;
 
 #define HAIGHA_CHANNEL_ARGS_INIT \
-    { sizeof(haigha_channel_args), {NULL, NULL, NULL, NULL, 0}, 0, {0, 0, 0, 0, 0, 0, 0} }
+    { sizeof(haigha_channel_args), {NULL, NULL, NULL, NULL, 0}, 0, 0, {0, 0, 0, 0, 0, 0} }
 
 /* Opens a channel; `args` may be NULL. The handle may be used at once: what is called on it before
  * the broker has answered waits inside the library. Errors: CLOSED (the connection is not open),
@@ -665,6 +670,9 @@ HAIGHA_API HAIGHA_NONBLOCKING haigha_str haigha_reply_consumer_tag(const haigha_
 HAIGHA_API HAIGHA_NONBLOCKING haigha_message* haigha_reply_message(const haigha_reply* reply);
 /* publish_wait on a confirm channel: HAIGHA_OUTCOME_*; otherwise 0. */
 HAIGHA_API HAIGHA_NONBLOCKING int32_t haigha_reply_outcome(const haigha_reply* reply);
+/* publish_wait whose outcome is RETURNED: the broker's code and text; otherwise NULL. */
+HAIGHA_API HAIGHA_NONBLOCKING const haigha_error* haigha_reply_return_reason(
+    const haigha_reply* reply);
 /* AUTH: the name of the mechanism, and the broker's challenge (bytes). */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_str haigha_reply_mechanism(const haigha_reply* reply);
 HAIGHA_API HAIGHA_NONBLOCKING haigha_str haigha_reply_challenge(const haigha_reply* reply);

@@ -323,7 +323,7 @@ ErrorRef Connection::flush(Completion completion, std::int64_t timeout_ms) {
     return nullptr;
 }
 
-ErrorRef Connection::open_channel(Then events, bool confirm, Completion completion,
+ErrorRef Connection::open_channel(Then events, ChannelModes modes, Completion completion,
                                   std::int64_t timeout_ms, Ref<Channel>* channel) {
     const Ref<Channel> opened =
         Ref<Channel>::adopt(new Channel(Ref<Connection>(this), std::move(events)));
@@ -332,7 +332,7 @@ ErrorRef Connection::open_channel(Then events, bool confirm, Completion completi
     operation->channel = opened;
     protocol::Call call;
     // In confirm mode the answer is that of confirm.select, which follows.
-    if (!confirm) call.token = operation.get();
+    if (!modes.confirm) call.token = operation.get();
     const Instant deadline = Loop::now() + timeout(timeout_ms);
     call.deadline = deadline;
     bool tell = false;
@@ -343,7 +343,10 @@ ErrorRef Connection::open_channel(Then events, bool confirm, Completion completi
         status = machine_.open_channel(opened.get(), std::move(call), &opened->number_);
         if (status == Status::ok) {
             opened->add_ref();  // the machine's share, until channel_closed
-            if (confirm) {
+            if (modes.correlate_returns) {
+                machine_.correlate_returns({opened->number_, opened.get()});
+            }
+            if (modes.confirm) {
                 protocol::Call select;
                 select.token = operation.get();
                 select.kind = protocol::CallKind::confirm_select;

@@ -31,6 +31,11 @@ namespace haigha::client {
 
 struct Operation;
 
+struct ChannelModes {
+    bool confirm = false;
+    bool correlate_returns = false;  // with confirm
+};
+
 // One mutex guards the machine, so that any thread may publish or call; it is never held while user
 // code runs. Everything else happens on the loop's thread.
 class Connection final : public Counted<Connection>, public transport::Flushable {
@@ -73,8 +78,8 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     ErrorRef open(Completion completion, std::int64_t timeout_ms, int given_fd = -1);
     ErrorRef close(Completion completion, std::int64_t timeout_ms);
     ErrorRef flush(Completion completion, std::int64_t timeout_ms);
-    ErrorRef open_channel(Then events, bool confirm, Completion completion, std::int64_t timeout_ms,
-                          Ref<Channel>* channel);
+    ErrorRef open_channel(Then events, ChannelModes modes, Completion completion,
+                          std::int64_t timeout_ms, Ref<Channel>* channel);
 
     template <class Start>
     ErrorRef wait(Start start, std::int64_t timeout_ms, Ref<Reply>* reply) {

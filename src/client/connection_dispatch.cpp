@@ -206,6 +206,7 @@ void Connection::dispatch_return(MachineEvent& event) {
     if (channel == nullptr) return;
     Message* message = make_message(event);
     Event told = event_for(EventType::returned, channel);
+    told.number = event.number;
     told.message = message;
     told.error = event.error.get();
     told.exchange = message->exchange;
@@ -248,10 +249,16 @@ void Connection::dispatch_outcomes(MachineEvent& event) {
             count = event.ring->take(settled, &done);
         }
         for (const protocol::Settled& one : std::span(settled).first(count)) {
+            ErrorRef why;
+            if (one.outcome == protocol::Outcome::returned) {
+                const std::lock_guard lock(mutex_);
+                why = event.ring->take_return(one.sequence);
+            }
             if (one.waiter) {
                 const Ref<Waiter> waiter = Ref<Waiter>::adopt(static_cast<Waiter*>(one.data));
                 const Ref<Reply> reply = Ref<Reply>::adopt(new Reply);
                 reply->outcome = static_cast<std::int32_t>(one.outcome);
+                reply->return_reason = why;
                 waiter->finish(nullptr, reply);
                 continue;
             }
@@ -260,6 +267,7 @@ void Connection::dispatch_outcomes(MachineEvent& event) {
             told.number = one.sequence;
             told.user_data = one.data;
             told.outcome = static_cast<std::int32_t>(one.outcome);
+            told.error = why.get();
             tell(channel->events_, told);
         }
     }

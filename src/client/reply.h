@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/counted.h"
+#include "base/error.h"
 #include "base/ref.h"
 #include "client/message.h"
 
@@ -16,6 +17,7 @@ struct Reply : Counted<Reply> {
     std::uint32_t message_count = 0;
     std::uint32_t consumer_count = 0;
     std::int32_t outcome = 0;
+    ErrorRef return_reason;
     Ref<Message> message;
     std::string mechanism;  // of an auth event
     std::string challenge;

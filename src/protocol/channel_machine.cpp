@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "protocol/return_stamp.h"
 #include "wire/method_codec.h"
 #include "wire/method_table.h"
 
@@ -95,6 +96,26 @@ void ChannelMachine::close(Call call) {
     calls_.add(std::move(call), {buffer, static_cast<std::size_t>(end - buffer)}, context_.outbox);
 }
 
+namespace {
+
+struct Stamped {
+    wire::Properties properties;
+    std::vector<std::byte> headers;  // what they point to
+};
+
+Stamped stamp(const wire::Properties& given, std::uint64_t sequence) {
+    Stamped stamped;
+    stamped.properties = given;
+    stamped.headers =
+        stamped_headers(given.has(wire::property_headers) ? given.headers.bytes : wire::Bytes(),
+                        sequence);
+    stamped.properties.present |= wire::property_headers;
+    stamped.properties.headers = {stamped.headers};
+    return stamped;
+}
+
+}  // namespace
+
 Status ChannelMachine::publish(const PublishRequest& request, std::uint64_t* sequence) {
     wire::basic::Publish method{};
     method.exchange = {request.exchange};
@@ -103,8 +124,11 @@ Status ChannelMachine::publish(const PublishRequest& request, std::uint64_t* seq
     method.immediate = request.immediate;
 
     static constexpr wire::Properties no_properties{};
-    const wire::Properties& properties =
+    const wire::Properties& given =
         request.properties != nullptr ? *request.properties : no_properties;
+    const bool stamps = correlates_returns_ && request.mandatory && ring_;
+    const Stamped stamped = stamps ? stamp(given, ring_->last() + 1) : Stamped{};
+    const wire::Properties& properties = stamps ? stamped.properties : given;
     const std::size_t properties_size = wire::properties_size(properties);
     const std::size_t method_size = wire::method_frame_size(method);
     const std::size_t header_size = wire::frame_overhead + 12 + properties_size;

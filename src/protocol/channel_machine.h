@@ -101,6 +101,8 @@ class ChannelMachine {
     const DeliveryWindow& deliveries() const { return deliveries_; }
     // Tells of the consumers whose deliveries are all settled, with what settled them sent.
     void finish_drains(EventList& events);
+    // Mandatory publishes are stamped, so that a return is known to be theirs (rule 67).
+    void correlate_returns() { correlates_returns_ = true; }
     void set_qos_known() { qos_known_ = true; }
     bool qos_known() const { return qos_known_; }
 
@@ -149,6 +151,8 @@ class ChannelMachine {
     std::optional<Violation> on_close(std::span<const std::byte> arguments, EventList& events);
     std::optional<Violation> on_close_ok(EventList& events);
     std::optional<Violation> content_complete(EventList& events);
+    void returned(const wire::basic::Return& method, std::span<std::byte> properties,
+                  std::span<const std::byte> body, Ref<Slab> slab, EventList& events);
     std::optional<Violation> settle(std::uint64_t tag, bool multiple, Outcome outcome,
                                     EventList& events);
     void settled(DeliveryWindow::Holder holder) {
@@ -182,6 +186,7 @@ class ChannelMachine {
     bool close_requested_ = false;
     bool close_when_opened_ = false;  // it ended before it was open: close when the answer comes
     bool qos_known_ = false;
+    bool correlates_returns_ = false;
     Token owner_;
     ChannelContext& context_;
     CallQueue calls_;

@@ -4,6 +4,7 @@
 
 #include "protocol/channel_machine.h"
 #include "protocol/reply_codes.h"
+#include "protocol/return_stamp.h"
 #include "wire/method_codec.h"
 #include "wire/method_table.h"
 
@@ -115,18 +116,9 @@ std::optional<Violation> ChannelMachine::content_complete(EventList& events) {
     if (id == wire::basic::Return::id) {
         wire::basic::Return method{};
         if (!wire::decode_method(arguments_of(payload), method)) return undecodable(id);
-        const Ref<Error> error = edit_error(*channel_error(
-            Status::ok, "the broker returned a message: " + std::string(method.reply_text.text) +
-                            " (" + std::to_string(method.reply_code) + ")"));
-        error->reply_code = method.reply_code;
-        error->reply_text = std::string(method.reply_text.text);
-        MachineEvent& event = add_event(events, EventKind::returned);
-        event.exchange = method.exchange.text;
-        event.routing_key = method.routing_key.text;
-        event.properties = properties;
-        event.body = body;
-        event.slab = std::move(slab);
-        event.error = ErrorRef(error.get());
+        // The assembler's memory is this message's alone, and so may be changed.
+        const std::span<std::byte> own(slab->data() + payload.size(), properties.size());
+        returned(method, own, body, std::move(slab), events);
         return std::nullopt;
     }
     // basic.get-ok
@@ -159,6 +151,31 @@ std::optional<Violation> ChannelMachine::content_complete(EventList& events) {
     event.body = body;
     event.slab = std::move(slab);
     return std::nullopt;
+}
+
+void ChannelMachine::returned(const wire::basic::Return& method, std::span<std::byte> properties,
+                              std::span<const std::byte> body, Ref<Slab> slab, EventList& events) {
+    const Ref<Error> edited = edit_error(*channel_error(
+        Status::ok, "the broker returned a message: " + std::string(method.reply_text.text) + " (" +
+                        std::to_string(method.reply_code) + ")"));
+    edited->reply_code = method.reply_code;
+    edited->reply_text = std::string(method.reply_text.text);
+    const ErrorRef error(edited.get());
+    std::uint64_t sequence = 0;
+    if (correlates_returns_ && ring_) {
+        if (const auto stamp = take_stamp(properties); stamp) {
+            properties = properties.first(stamp->size);
+            if (ring_->mark_returned(stamp->sequence, error)) sequence = stamp->sequence;
+        }
+    }
+    MachineEvent& event = add_event(events, EventKind::returned);
+    event.number = sequence;
+    event.exchange = method.exchange.text;
+    event.routing_key = method.routing_key.text;
+    event.properties = properties;
+    event.body = body;
+    event.slab = std::move(slab);
+    event.error = error;
 }
 
 // ---- methods

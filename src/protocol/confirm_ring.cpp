@@ -1,12 +1,13 @@
 #include "protocol/confirm_ring.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace haigha::protocol {
 
 std::uint64_t ConfirmRing::add(void* data, bool waiter) {
     if (next_ - oldest_ == entries_.size()) grow();
-    at(next_) = Entry{data, waiter, true};
+    at(next_) = Entry{data, waiter, true, false};
     ++outstanding_;
     return next_++;
 }
@@ -25,6 +26,21 @@ bool ConfirmRing::settle(std::uint64_t tag, bool multiple, Outcome outcome) {
     const std::uint64_t first = multiple ? oldest_ : last;
     ranges_.push(Range{first, last, outcome});
     return true;
+}
+
+bool ConfirmRing::mark_returned(std::uint64_t sequence, ErrorRef why) {
+    if (sequence < oldest_ || sequence >= next_ || !at(sequence).open) return false;
+    at(sequence).returned = true;
+    returns_[sequence] = std::move(why);
+    return true;
+}
+
+ErrorRef ConfirmRing::take_return(std::uint64_t sequence) {
+    const auto found = returns_.find(sequence);
+    if (found == returns_.end()) return nullptr;
+    ErrorRef why = std::move(found->second);
+    returns_.erase(found);
+    return why;
 }
 
 std::size_t ConfirmRing::end(std::uint64_t unsent) {
@@ -58,7 +74,9 @@ std::size_t ConfirmRing::take(std::span<Settled> out, bool* done) {
         }
         entry.open = false;
         --outstanding_;
-        out[count++] = Settled{sequence, entry.data, entry.waiter, range.outcome};
+        const bool returned = entry.returned && range.outcome != Outcome::nacked;
+        out[count++] = Settled{sequence, entry.data, entry.waiter,
+                               returned ? Outcome::returned : range.outcome};
     }
     while (oldest_ < next_ && !at(oldest_).open)
         ++oldest_;

@@ -4,9 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <unordered_map>
 #include <vector>
 
 #include "base/counted.h"
+#include "base/error.h"
 #include "base/queue.h"
 
 namespace haigha::protocol {
@@ -41,6 +43,11 @@ class ConfirmRing : public Counted<ConfirmRing> {
     // The broker settled `tag`, or with `multiple` every open one up to it; tag 0 with multiple
     // means all. False when it names nothing that was published.
     bool settle(std::uint64_t tag, bool multiple, Outcome outcome);
+    // The broker returned the message of an open publish: it ends as returned, unless the broker
+    // says nack. False when no such publish is open.
+    bool mark_returned(std::uint64_t sequence, ErrorRef why);
+    // Why one that ended as returned was returned; once.
+    ErrorRef take_return(std::uint64_t sequence);
     // The channel ended: all that is open becomes unknown, the last `unsent` of them not_sent.
     // Returns how many ranges that makes, 0 to 2.
     std::size_t end(std::uint64_t unsent);
@@ -54,6 +61,7 @@ class ConfirmRing : public Counted<ConfirmRing> {
         void* data;
         bool waiter;
         bool open;
+        bool returned;
     };
     struct Range {
         std::uint64_t first;
@@ -65,6 +73,7 @@ class ConfirmRing : public Counted<ConfirmRing> {
 
     std::vector<Entry> entries_;  // a power of two, or empty
     Queue<Range> ranges_;
+    std::unordered_map<std::uint64_t, ErrorRef> returns_;
     std::uint64_t oldest_ = 1;  // everything before it is settled
     std::uint64_t next_ = 1;
     std::size_t outstanding_ = 0;

@@ -176,6 +176,12 @@ class ConnectionMachine {
     // Null when there is no such channel.
     const DeliveryWindow* deliveries(ChannelId channel) const;
     Status publish(ChannelId channel, const PublishRequest& request, std::uint64_t* sequence);
+    // Before its first publish.
+    void correlate_returns(ChannelId channel) {
+        if (ChannelMachine* machine = find(channel); machine != nullptr) {
+            machine->correlate_returns();
+        }
+    }
     // Whether basic.qos has been called on it; marks it.
     bool mark_qos(ChannelId channel);
     std::size_t consumer_count(ChannelId channel) const;

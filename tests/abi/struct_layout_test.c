@@ -80,7 +80,8 @@ SIZE(haigha_channel_args, 56);
 MEMBER(haigha_channel_args, size, 0);
 MEMBER(haigha_channel_args, events, 8);
 MEMBER(haigha_channel_args, confirm, 48);
-MEMBER(haigha_channel_args, reserved, 49);
+MEMBER(haigha_channel_args, correlate_returns, 49);
+MEMBER(haigha_channel_args, reserved, 50);
 
 SIZE(haigha_exchange_declare_args, 56);
 MEMBER(haigha_exchange_declare_args, size, 0);

@@ -175,6 +175,7 @@ TEST(NullArguments, AccessorsAnswerNothing) {
     EXPECT_EQ(haigha_reply_consumer_tag(nullptr).size, 0U);
     EXPECT_EQ(haigha_reply_message(nullptr), nullptr);
     EXPECT_EQ(haigha_reply_outcome(nullptr), 0);
+    EXPECT_EQ(haigha_reply_return_reason(nullptr), nullptr);
 }
 
 TEST(NullArguments, ReferencesOfNothing) {

@@ -1,6 +1,8 @@
 // Publisher confirms on a real broker: one outcome for each message, nacks, returns before them.
 #include <gtest/gtest.h>
 
+#include <array>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -119,6 +121,80 @@ TEST_F(Confirms, NackedByAFullQueue) {
         << error_;
     EXPECT_EQ(haigha_reply_outcome(reply.get()), HAIGHA_OUTCOME_NACKED);
     EXPECT_EQ(events_.count(HAIGHA_EVENT_OUTCOME), 3U);  // none for a waiting publish
+}
+
+// rules 67, 68: bodies that are the same are told apart, and what comes back is what was published
+TEST_F(Confirms, ReturnsAreMatchedToTheirPublishes) {
+    EventLog events;
+    haigha_channel_args channel_args = HAIGHA_CHANNEL_ARGS_INIT;
+    channel_args.events = events.then();
+    channel_args.confirm = 1;
+    channel_args.correlate_returns = 1;
+    ChannelHandle channel;
+    ASSERT_EQ(HAIGHA_OK, haigha_channel_open_wait(connection_.get(), &channel_args, -1,
+                                                  out(channel), error_))
+        << error_;
+    const std::string full = full_queue();
+    TableHandle headers;
+    ASSERT_EQ(HAIGHA_OK, haigha_table_new(out(headers), error_)) << error_;
+    ASSERT_EQ(HAIGHA_OK, haigha_table_add_int(headers.get(), str("z"), 5, error_)) << error_;
+    haigha_properties properties = HAIGHA_PROPERTIES_INIT;
+    properties.present = HAIGHA_PROPERTY_HEADERS | HAIGHA_PROPERTY_MESSAGE_ID;
+    properties.headers = headers.get();
+    properties.message_id = str("id");
+    constexpr int count = 300;
+    const std::array<std::string, 3> queues = {"haigha-test-nowhere", queue_, full};
+    for (int i = 0; i < count; ++i) {
+        haigha_publish_args args = HAIGHA_PUBLISH_ARGS_INIT;
+        args.routing_key = str(queues[static_cast<std::size_t>(i) % 3]);
+        args.mandatory = 1;
+        args.properties = i % 2 == 0 ? &properties : nullptr;
+        ASSERT_EQ(HAIGHA_OK, haigha_publish(channel.get(), &args, str("same"), nullptr, error_))
+            << error_;
+    }
+    events.wait_count(HAIGHA_EVENT_OUTCOME, count);
+    std::set<std::uint64_t> returned;
+    for (const Recorded& event : events.events()) {
+        if (event.type == HAIGHA_EVENT_RETURN) {
+            EXPECT_EQ(event.number % 3, 1U);
+            EXPECT_EQ(event.body, "same");
+            EXPECT_EQ(event.headers, event.number % 2 == 1 ? "z" : "");
+            returned.insert(event.number);
+        }
+        if (event.type != HAIGHA_EVENT_OUTCOME) continue;
+        const int expected[] = {HAIGHA_OUTCOME_NACKED, HAIGHA_OUTCOME_RETURNED,
+                                HAIGHA_OUTCOME_CONFIRMED};
+        EXPECT_EQ(event.outcome, expected[event.number % 3]) << event.number;
+        EXPECT_EQ(event.reply_code, event.outcome == HAIGHA_OUTCOME_RETURNED ? 312 : 0);
+        EXPECT_EQ(event.reply_text, event.outcome == HAIGHA_OUTCOME_RETURNED ? "NO_ROUTE" : "");
+        EXPECT_EQ(returned.contains(event.number), event.outcome == HAIGHA_OUTCOME_RETURNED);
+    }
+    EXPECT_EQ(returned.size(), static_cast<std::size_t>(count) / 3);
+
+    haigha_publish_args args = HAIGHA_PUBLISH_ARGS_INIT;
+    args.routing_key = str("haigha-test-nowhere");
+    args.mandatory = 1;
+    ReplyHandle reply;
+    ASSERT_EQ(HAIGHA_OK,
+              haigha_publish_wait(channel.get(), &args, str("x"), -1, out(reply), error_))
+        << error_;
+    EXPECT_EQ(haigha_reply_outcome(reply.get()), HAIGHA_OUTCOME_RETURNED);
+    EXPECT_EQ(haigha_error_reply_code(haigha_reply_return_reason(reply.get())), 312);
+    args.routing_key = str(queue_);
+    ASSERT_EQ(HAIGHA_OK,
+              haigha_publish_wait(channel.get(), &args, str("x"), -1, out(reply), error_))
+        << error_;
+    EXPECT_EQ(haigha_reply_outcome(reply.get()), HAIGHA_OUTCOME_CONFIRMED);
+    EXPECT_EQ(haigha_reply_return_reason(reply.get()), nullptr);
+}
+
+TEST_F(Confirms, MatchingReturnsNeedsConfirms) {
+    haigha_channel_args args = HAIGHA_CHANNEL_ARGS_INIT;
+    args.correlate_returns = 1;
+    ChannelHandle channel;
+    EXPECT_EQ(HAIGHA_ERR_ARGUMENT,
+              haigha_channel_open_wait(connection_.get(), &args, -1, out(channel), error_));
+    EXPECT_EQ(error_.message(), "args->correlate_returns needs args->confirm");
 }
 
 // rule 66

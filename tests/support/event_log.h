@@ -50,6 +50,7 @@ struct Recorded {
     std::string routing_key;
     std::string consumer_tag;
     std::string body;
+    std::string headers;  // the names of the message's, with a space between
     std::uint32_t channel_id = 0;
     int outcome = 0;
     int state = 0;
@@ -82,6 +83,13 @@ inline Recorded recorded(const haigha_event& event) {
                             ? view(haigha_reply_consumer_tag(event.reply))
                             : view(event.consumer_tag);
     copy.body = view(event.body);
+    haigha_cursor cursor;
+    haigha_field field;
+    if (event.message != nullptr &&
+        haigha_message_headers(event.message, &cursor, nullptr) == HAIGHA_OK) {
+        while (haigha_cursor_next(&cursor, &field) == 1)
+            copy.headers += (copy.headers.empty() ? "" : " ") + std::string(view(field.name));
+    }
     copy.channel_id = event.channel_id;
     copy.outcome = event.outcome;
     copy.state = event.state;
