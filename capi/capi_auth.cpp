@@ -8,6 +8,7 @@ using haigha::capi::answer;
 using haigha::capi::Arguments;
 using haigha::capi::check_timeout;
 using haigha::capi::guard;
+using haigha::capi::check_then;
 using haigha::capi::usable;
 using haigha::client::Completion;
 using haigha::client::Connection;
@@ -27,6 +28,7 @@ haigha_status haigha_connection_set_auth(haigha_connection* connection, const ha
         if (auth == nullptr || (auth->fn == nullptr && auth->inbox == nullptr)) {
             arguments.fault(Status::argument, "auth has neither fn nor inbox");
         }
+        check_then(arguments, auth, "auth");
         if (arguments.bad()) return arguments.refuse(error);
         if (object->set_auth(haigha::capi::then_from(auth))) return HAIGHA_OK;
         return haigha::capi::refuse(Status::closed, "the connection was opened before", error);
@@ -79,6 +81,7 @@ haigha_status haigha_connection_update_secret(haigha_connection* connection, hai
         Connection* object = usable(arguments, connection);
         const auto octets = arguments.text(secret, "secret", max_secret_size);
         const auto words = arguments.name(reason, "reason");
+        check_then(arguments, then, "then");
         if (arguments.bad()) return arguments.refuse(error);
         return answer(
             object->update_secret(octets, words, Completion(haigha::capi::then_from(then)), -1),

@@ -10,6 +10,7 @@ using haigha::Ref;
 using haigha::Status;
 using haigha::capi::Arguments;
 using haigha::capi::calls;
+using haigha::capi::check_then;
 using haigha::capi::core;
 using haigha::capi::guard;
 using haigha::capi::usable;
@@ -27,6 +28,7 @@ haigha_channel_args read_args(Arguments& arguments, haigha_connection* connectio
     }
     if (args == nullptr) return HAIGHA_CHANNEL_ARGS_INIT;
     const haigha_channel_args given = arguments.args(args, "args");
+    check_then(arguments, &given.events, "args->events");
     if (given.correlate_returns != 0 && given.confirm == 0) {
         arguments.fault(Status::argument, "args->correlate_returns needs args->confirm");
     }
@@ -53,6 +55,7 @@ haigha_status haigha_channel_open(haigha_connection* connection, const haigha_ch
     return guard(error, [&]() -> haigha_status {
         Arguments arguments;
         const haigha_channel_args given = read_args(arguments, connection, args, channel);
+        check_then(arguments, then, "then");
         if (arguments.bad()) return arguments.refuse(error);
         Ref<Channel> opened;
         ErrorRef refused =
@@ -117,6 +120,7 @@ haigha_status haigha_channel_set_events(haigha_channel* channel, const haigha_th
     return guard(error, [&]() -> haigha_status {
         Arguments arguments;
         Channel* object = usable(arguments, channel);
+        check_then(arguments, events, "events");
         if (arguments.bad()) return arguments.refuse(error);
         if (object->set_events(haigha::capi::then_from(events))) return HAIGHA_OK;
         return haigha::capi::refuse(Status::closed, "the loop was closed", error);

@@ -9,6 +9,7 @@ using haigha::ErrorRef;
 using haigha::Ref;
 using haigha::Status;
 using haigha::capi::Arguments;
+using haigha::capi::check_then;
 using haigha::capi::check_timeout;
 using haigha::capi::core;
 using haigha::capi::guard;
@@ -28,6 +29,7 @@ haigha_status haigha_connection_new(haigha_loop* loop, const haigha_options* opt
         if (!arguments.bad() && core(loop)->transport().forked()) {
             arguments.fault(Status::forked, "the process was forked after the loop was made");
         }
+        check_then(arguments, events, "events");
         if (arguments.bad()) return arguments.refuse(error);
         Options values = options != nullptr ? options->values : Options();
         *connection = reinterpret_cast<haigha_connection*>(new Connection(
@@ -41,6 +43,7 @@ haigha_status haigha_connection_set_events(haigha_connection* connection, const 
     return guard(error, [&]() -> haigha_status {
         Arguments arguments;
         Connection* object = usable(arguments, connection);
+        check_then(arguments, events, "events");
         if (arguments.bad()) return arguments.refuse(error);
         if (object->set_events(haigha::capi::then_from(events))) return HAIGHA_OK;
         return haigha::capi::refuse(Status::closed, "the loop was closed", error);
@@ -55,6 +58,7 @@ haigha_status open(haigha_connection* connection, int fd, const haigha_then* the
     return guard(error, [&]() -> haigha_status {
         Arguments arguments;
         Connection* object = usable(arguments, connection);
+        check_then(arguments, then, "then");
         if (arguments.bad()) return arguments.refuse(error);
         return haigha::capi::answer(object->open(Completion(haigha::capi::then_from(then)), -1, fd),
                                     error);
@@ -108,6 +112,7 @@ haigha_status haigha_connection_close(haigha_connection* connection, const haigh
     return guard(error, [&]() -> haigha_status {
         Arguments arguments;
         Connection* object = usable(arguments, connection);
+        check_then(arguments, then, "then");
         if (arguments.bad()) return arguments.refuse(error);
         return haigha::capi::answer(object->close(Completion(haigha::capi::then_from(then)), -1),
                                     error);
@@ -134,6 +139,7 @@ haigha_status haigha_connection_flush(haigha_connection* connection, const haigh
     return guard(error, [&]() -> haigha_status {
         Arguments arguments;
         Connection* object = usable(arguments, connection);
+        check_then(arguments, then, "then");
         if (arguments.bad()) return arguments.refuse(error);
         return haigha::capi::answer(object->flush(Completion(haigha::capi::then_from(then)), -1),
                                     error);

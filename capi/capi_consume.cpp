@@ -35,6 +35,7 @@ auto consume(const haigha_consume_args* args) {
         if (given.deliveries.fn == nullptr && given.deliveries.inbox == nullptr) {
             arguments.fault(Status::argument, "args->deliveries has neither fn nor inbox");
         }
+        haigha::capi::check_then(arguments, &given.deliveries, "args->deliveries");
         haigha::wire::basic::Consume method{};
         method.queue = {arguments.name(given.queue, "queue")};
         method.consumer_tag = {arguments.name(given.consumer_tag, "consumer_tag")};

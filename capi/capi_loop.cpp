@@ -1,6 +1,7 @@
 // haigha_loop: owned and attached loops, and their log.
 #include "boundary.h"
 #include "handles.h"
+#include "usable.h"
 
 using haigha::ErrorRef;
 using haigha::Ref;
@@ -80,6 +81,7 @@ haigha_status haigha_loop_close(haigha_loop* loop, const haigha_then* then, haig
     return guard(error, [&]() -> haigha_status {
         Arguments arguments;
         arguments.required(loop, "loop");
+        haigha::capi::check_then(arguments, then, "then");
         if (arguments.bad()) return arguments.refuse(error);
         if (core(loop)->transport().forked()) return forked(error);
         const bool taken = core(loop)->close(Completion(haigha::capi::then_from(then)));

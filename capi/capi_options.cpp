@@ -1,12 +1,55 @@
 // haigha_options: the table of options, by name.
 #include <memory>
+#include <string>
 
+#include "base/wipe.h"
 #include "boundary.h"
 #include "client/amqp_uri.h"
 #include "handles.h"
 
+using haigha::Status;
 using haigha::capi::Arguments;
 using haigha::capi::guard;
+using haigha::client::OptionRow;
+
+namespace {
+
+const OptionRow* find_row(Arguments& arguments, haigha_str name) {
+    const auto key = arguments.name(name, "name");
+    const OptionRow* row = haigha::client::find_option(key);
+    if (row == nullptr) {
+        arguments.fault(Status::argument,
+                        "there is no option \"" + std::string(key.substr(0, 64)) + "\"");
+    }
+    return row;
+}
+
+// The program's function for as long as options that were copied from one another hold it.
+struct KeyPasswordHook {
+    KeyPasswordHook(haigha_key_password_fn asked, void* data) : fn(asked), user_data(data) {}
+    KeyPasswordHook(const KeyPasswordHook&) = delete;
+    KeyPasswordHook& operator=(const KeyPasswordHook&) = delete;
+    ~KeyPasswordHook() {
+        if (release != nullptr) release(user_data);
+    }
+    bool ask(std::string* password) const {
+        password->resize(HAIGHA_KEY_PASSWORD_MAX);
+        const int32_t size = fn(password->data(), password->size(), user_data);
+        const bool given = size >= 0 && size <= HAIGHA_KEY_PASSWORD_MAX;
+        if (given) {
+            password->resize(static_cast<std::size_t>(size));
+        } else {
+            haigha::wipe(*password);
+        }
+        return given;
+    }
+
+    haigha_key_password_fn fn;
+    void* user_data;
+    haigha_release_fn release = nullptr;
+};
+
+}  // namespace
 
 haigha_status haigha_options_new(haigha_options** options, haigha_error** error) {
     return guard(error, [&]() -> haigha_status {
@@ -53,6 +96,74 @@ haigha_status haigha_options_set_uri(haigha_options* options, haigha_str uri,
         const auto text = arguments.text(uri, "uri", 1 << 20);
         if (arguments.bad()) return arguments.refuse(error);
         return haigha::capi::answer(haigha::client::apply_uri(options->values, text), error);
+    });
+}
+
+haigha_status haigha_options_get_string(const haigha_options* options, haigha_str name,
+                                        haigha_str* value, haigha_error** error) {
+    return guard(error, [&]() -> haigha_status {
+        Arguments arguments;
+        arguments.required(options, "options");
+        arguments.required(value, "value");
+        const OptionRow* row = find_row(arguments, name);
+        if (row != nullptr && row->text == nullptr) {
+            arguments.fault(Status::argument, "the option " + std::string(row->name) +
+                                                  " is a number, not a string");
+        }
+        if (arguments.bad()) return arguments.refuse(error);
+        *value = haigha::capi::str(options->values.*row->text);
+        return HAIGHA_OK;
+    });
+}
+
+haigha_status haigha_options_get_int(const haigha_options* options, haigha_str name,
+                                     int64_t* value, haigha_error** error) {
+    return guard(error, [&]() -> haigha_status {
+        Arguments arguments;
+        arguments.required(options, "options");
+        arguments.required(value, "value");
+        const OptionRow* row = find_row(arguments, name);
+        if (row != nullptr && row->number == nullptr) {
+            arguments.fault(Status::argument, "the option " + std::string(row->name) +
+                                                  " is a string, not a number");
+        }
+        if (arguments.bad()) return arguments.refuse(error);
+        *value = options->values.*row->number;
+        return HAIGHA_OK;
+    });
+}
+
+haigha_status haigha_options_get_uri(haigha_options* options, int32_t with_secrets,
+                                     haigha_str* uri, haigha_error** error) {
+    return guard(error, [&]() -> haigha_status {
+        Arguments arguments;
+        arguments.required(options, "options");
+        arguments.required(uri, "uri");
+        if (arguments.bad()) return arguments.refuse(error);
+        haigha::wipe(options->uri);
+        options->uri = haigha::client::uri_of(options->values, with_secrets != 0);
+        *uri = haigha::capi::str(options->uri);
+        return HAIGHA_OK;
+    });
+}
+
+haigha_status haigha_options_set_key_password_fn(haigha_options* options,
+                                                 haigha_key_password_fn fn, void* user_data,
+                                                 haigha_release_fn release, haigha_error** error) {
+    return guard(error, [&]() -> haigha_status {
+        Arguments arguments;
+        arguments.required(options, "options");
+        if (arguments.bad()) return arguments.refuse(error);
+        if (fn == nullptr) {
+            options->values.ask_key_password = nullptr;
+            return HAIGHA_OK;
+        }
+        const auto hook = std::make_shared<KeyPasswordHook>(fn, user_data);
+        options->values.ask_key_password = [hook](std::string* password) {
+            return hook->ask(password);
+        };
+        hook->release = release;  // nothing can be refused any more
+        return HAIGHA_OK;
     });
 }
 

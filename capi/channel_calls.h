@@ -18,6 +18,7 @@ haigha_status run(haigha_channel* channel, const haigha_then* then, haigha_error
         Arguments arguments;
         client::Channel* object = usable(arguments, channel);
         check_timeout(arguments, timeout_ms);
+        check_then(arguments, then, "then");
         auto start = prepare(arguments);
         if (arguments.bad()) return arguments.refuse(error);
         return answer(start(*object, client::Completion(then_from(then)), timeout_ms), error);

@@ -1,6 +1,9 @@
 // Which core object each opaque handle is, stated once.
 #pragma once
 
+#include <string>
+
+#include "base/wipe.h"
 #include "client/channel.h"
 #include "client/connection.h"
 #include "client/event_loop.h"
@@ -15,6 +18,8 @@
 // Two handles that are objects of the C API's own.
 struct haigha_options {
     haigha::client::Options values;
+    std::string uri;  // what haigha_options_get_uri gave
+    ~haigha_options() { haigha::wipe(uri); }
 };
 struct haigha_table {
     haigha::wire::FieldTable table;

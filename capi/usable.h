@@ -1,6 +1,8 @@
 // The handle that the arguments of a call name, and that may be used here.
 #pragma once
 
+#include <string>
+
 #include "boundary.h"
 #include "handles.h"
 
@@ -30,6 +32,13 @@ inline client::Channel* usable(Arguments& arguments, haigha_channel* channel) {
                         "parent");
     }
     return core(channel);
+}
+
+// NULL is no answer.
+inline void check_then(Arguments& arguments, const haigha_then* then, const char* name) {
+    if (then != nullptr && then->fn != nullptr && then->inbox != nullptr) {
+        arguments.fault(Status::argument, std::string(name) + " has both fn and inbox");
+    }
 }
 
 inline void check_timeout(Arguments& arguments, int64_t timeout_ms) {

@@ -459,6 +459,34 @@ HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_options_set_uri(haigha_option
                                                                    haigha_str uri,
                                                                    haigha_error** error);
 
+/* What an option is set to, or its default; secrets too. *value is borrowed from the options until
+ * one of them is changed. Since: 0.1. */
+HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_options_get_string(
+    const haigha_options* options, haigha_str name, haigha_str* value, haigha_error** error);
+HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_options_get_int(const haigha_options* options,
+                                                                   haigha_str name, int64_t* value,
+                                                                   haigha_error** error);
+/* The URI that makes new options the same as these. with_secrets 0 leaves the secrets out, so that
+ * it can be shown. *uri is borrowed from the options until this is called again. Since: 0.1. */
+HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_options_get_uri(haigha_options* options,
+                                                                   int32_t with_secrets,
+                                                                   haigha_str* uri,
+                                                                   haigha_error** error);
+
+enum { HAIGHA_KEY_PASSWORD_MAX = 1024 };
+
+/* Puts the password of the client's private key into `buffer`, without a NUL, and returns its size
+ * in bytes; a negative number when there is none. */
+typedef int32_t (*haigha_key_password_fn)(char* buffer, size_t capacity, void* user_data);
+
+/* Has the password asked for when an encrypted key is read, in place of the option key_password:
+ * within haigha_connection_open, on its thread. Connections that were made of these options share
+ * it; `release` (may be NULL) runs when the last of them and the options are gone. fn NULL: nobody
+ * is asked. Since: 0.1. */
+HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_options_set_key_password_fn(
+    haigha_options* options, haigha_key_password_fn fn, void* user_data, haigha_release_fn release,
+    haigha_error** error);
+
 enum { HAIGHA_OPTION_STRING = 1, HAIGHA_OPTION_INT = 2 };
 
 /* A row of the table of options. All strings are static. Filled by the library up to `size`. */

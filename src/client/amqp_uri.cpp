@@ -4,6 +4,9 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
+
+#include "client/host_list.h"
 
 namespace haigha::client {
 
@@ -32,6 +35,27 @@ std::optional<std::string> percent_decoded(std::string_view text) {
         i += 2;
     }
     return decoded;
+}
+
+// `also`: what may stay as it is besides what may always (RFC 3986, 2.3).
+std::string percent_encoded(std::string_view text, std::string_view also = {}) {
+    static constexpr std::string_view digits = "0123456789ABCDEF";
+    static constexpr std::string_view plain = "-._~";
+    std::string encoded;
+    encoded.reserve(text.size());
+    for (const char c : text) {
+        const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                            (c >= '0' && c <= '9');
+        if (letter || plain.find(c) != plain.npos || also.find(c) != also.npos) {
+            encoded += c;
+            continue;
+        }
+        const auto octet = static_cast<unsigned char>(c);
+        encoded += '%';
+        encoded += digits[octet >> 4U];
+        encoded += digits[octet & 15U];
+    }
+    return encoded;
 }
 
 bool same_ignoring_case(std::string_view text, std::string_view lower) {
@@ -79,6 +103,21 @@ ErrorRef apply_hosts(Options& options, std::string_view text) {
     // As an option it stands for the scheme's own port; no URI means that by it.
     if (port.find_first_not_of('0') == std::string_view::npos) return bad_uri("names the port 0");
     return set_option_from_text(options, "port", port);
+}
+
+// What apply_hosts makes the same host and port of; nothing when it would not.
+std::optional<std::string> authority_of(const Options& options) {
+    if (options.host.find(',') != std::string::npos) {
+        return options.port == 0 ? std::optional(percent_encoded(options.host, ",:[]"))
+                                 : std::nullopt;
+    }
+    std::vector<HostAndPort> hosts;
+    if (parse_hosts(options.host, &hosts) || hosts[0].host != options.host) return std::nullopt;
+    const bool address = options.host.find(':') != std::string::npos;
+    std::string authority = address ? "[" + percent_encoded(options.host, ":") + "]"
+                                    : percent_encoded(options.host);
+    if (options.port != 0) authority += ":" + std::to_string(options.port);
+    return authority;
 }
 
 ErrorRef apply_query(Options& options, std::string_view query) {
@@ -156,6 +195,36 @@ ErrorRef apply_uri(Options& options, std::string_view uri) {
     if (ErrorRef error = apply_query(changed, query)) return error;
     options = std::move(changed);
     return nullptr;
+}
+
+std::string uri_of(const Options& options, bool with_secrets) {
+    static const Options defaults;
+    std::string uri = options.tls != 0 ? "amqps://" : "amqp://";
+    uri += percent_encoded(options.user);
+    if (with_secrets) uri += ":" + percent_encoded(options.password);
+    uri += "@";
+    const std::optional<std::string> authority = authority_of(options);
+    uri += authority.value_or("");
+    uri += "/" + percent_encoded(options.vhost);
+    char separator = '?';
+    for (const OptionRow& row : option_rows()) {
+        const bool in_authority =
+            row.text == &Options::user || row.text == &Options::password ||
+            row.text == &Options::vhost || row.number == &Options::tls ||
+            (authority && (row.text == &Options::host || row.number == &Options::port));
+        if (in_authority || (row.secret && !with_secrets)) continue;
+        const bool changed = row.text != nullptr
+                                 ? options.*row.text != defaults.*row.text
+                                 : options.*row.number != defaults.*row.number;
+        if (!changed) continue;
+        uri += separator;
+        separator = '&';
+        uri += row.text == &Options::key_password ? std::string_view("password") : row.name;
+        uri += '=';
+        uri += row.text != nullptr ? percent_encoded(options.*row.text)
+                                   : std::to_string(options.*row.number);
+    }
+    return uri;
 }
 
 }  // namespace haigha::client

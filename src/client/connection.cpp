@@ -46,6 +46,7 @@ transport::TlsSettings tls_settings(const Options& options) {
     tls.key_file = options.keyfile;
     tls.key_pem = options.key_pem;
     tls.key_password = options.key_password;
+    tls.ask_key_password = options.ask_key_password;
     tls.verify_peer = options.verify == "verify_peer";
     tls.verify_host = options.verify_host != 0;
     tls.depth = static_cast<int>(options.depth);

@@ -126,7 +126,8 @@ constexpr std::array rows = {
               &Options::keyfile, nullptr, 0, 4096},
     OptionRow{"key_pem", "The same, from memory.", &Options::key_pem, nullptr, 0, mebibyte, true},
     OptionRow{"key_password",
-              "What the client's private key is encrypted with; `password` in a URI's query.",
+              "What the client's private key is encrypted with; `password` in a URI's query. See also "
+              "haigha_options_set_key_password_fn.",
               &Options::key_password, nullptr, 0, 1024, true},
     OptionRow{"fail_if_no_peer_cert",
               "Known for URIs that brokers share with clients; a broker always has a certificate.",
@@ -140,12 +141,6 @@ constexpr std::array rows = {
     OptionRow{"tls_groups", "The groups for the key exchange, likewise: X25519:P-256.",
               &Options::tls_groups, nullptr, 0, 4096},
 };
-
-const OptionRow* find_row(std::string_view name) {
-    const auto* const row =
-        std::find_if(rows.begin(), rows.end(), [&](const OptionRow& r) { return r.name == name; });
-    return row == rows.end() ? nullptr : row;
-}
 
 bool is_word_of(std::string_view words, std::string_view word) {
     while (!words.empty()) {
@@ -170,8 +165,14 @@ std::span<const OptionRow> option_rows() noexcept {
     return rows;
 }
 
+const OptionRow* find_option(std::string_view name) noexcept {
+    const auto* const row =
+        std::find_if(rows.begin(), rows.end(), [&](const OptionRow& r) { return r.name == name; });
+    return row == rows.end() ? nullptr : row;
+}
+
 ErrorRef set_option(Options& options, std::string_view name, std::string_view value) {
-    const OptionRow* row = find_row(name);
+    const OptionRow* row = find_option(name);
     if (row == nullptr) return unknown(name);
     if (row->text == nullptr) {
         return refuse("the option " + std::string(name) + " is a number, not a string");
@@ -204,7 +205,7 @@ ErrorRef set_option(Options& options, std::string_view name, std::string_view va
 }
 
 ErrorRef set_option(Options& options, std::string_view name, std::int64_t value) {
-    const OptionRow* row = find_row(name);
+    const OptionRow* row = find_option(name);
     if (row == nullptr) return unknown(name);
     if (row->number == nullptr) {
         return refuse("the option " + std::string(name) + " is a string, not a number");
@@ -223,7 +224,7 @@ ErrorRef set_option(Options& options, std::string_view name, std::int64_t value)
 }
 
 ErrorRef set_option_from_text(Options& options, std::string_view name, std::string_view value) {
-    const OptionRow* row = find_row(name);
+    const OptionRow* row = find_option(name);
     if (row == nullptr) return unknown(name);
     if (row->text != nullptr) return set_option(options, name, value);
     if (row->minimum == 0 && row->maximum == 1 && (value == "true" || value == "false")) {

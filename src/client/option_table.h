@@ -2,16 +2,29 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "base/error.h"
+#include "base/wipe.h"
 
 namespace haigha::client {
 
-// The values. The table's rows name its members; defaults are here.
+// The values. The table's rows name its members; defaults are here. Secrets are wiped.
 struct Options {
+    Options() = default;
+    Options(const Options&) = default;
+    Options(Options&&) = default;
+    Options& operator=(const Options&) = default;
+    Options& operator=(Options&&) = default;
+    ~Options() {
+        wipe(password);
+        wipe(key_pem);
+        wipe(key_password);
+    }
+
     std::string host = "localhost";
     std::int64_t port = 0;  // 5672, or 5671 with TLS
     std::string unix_path;
@@ -53,6 +66,9 @@ struct Options {
     std::string tls_ciphers;
     std::string tls_ciphersuites;
     std::string tls_groups;
+
+    // Not in the table: asks the program for key_password. False: it has none.
+    std::function<bool(std::string* password)> ask_key_password;
 };
 
 struct OptionRow {
@@ -69,6 +85,8 @@ struct OptionRow {
 };
 
 std::span<const OptionRow> option_rows() noexcept;
+// Null when there is no such option.
+const OptionRow* find_option(std::string_view name) noexcept;
 
 // Null, or a sentence that names the option and what it takes; never the value of a secret.
 ErrorRef set_option(Options& options, std::string_view name, std::string_view value);

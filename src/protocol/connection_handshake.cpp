@@ -182,6 +182,7 @@ void ConnectionMachine::say_secure_ok(std::string_view response) {
 
 void ConnectionMachine::on_tune(std::span<const std::byte> arguments, Instant now,
                                 EventList& events) {
+    parameters_.credentials = {};  // they have done what they are for
     wire::connection::Tune tune{};
     if (!wire::decode_method(arguments, tune)) {
         violated(syntax_error, "connection.tune cannot be decoded", events);

@@ -4,10 +4,22 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+
+#include "base/wipe.h"
 
 namespace haigha::protocol {
 
 struct Credentials {
+    Credentials() = default;
+    Credentials(std::string user_name, std::string secret)
+        : user(std::move(user_name)), password(std::move(secret)) {}
+    Credentials(const Credentials&) = default;
+    Credentials(Credentials&&) = default;
+    Credentials& operator=(const Credentials&) = default;
+    Credentials& operator=(Credentials&&) = default;
+    ~Credentials() { wipe(password); }
+
     std::string user;
     std::string password;
 };

@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/wipe.h"
+
 namespace haigha::transport {
 
 namespace {
@@ -31,19 +33,33 @@ using Key = std::unique_ptr<EVP_PKEY, FreeKey>;
 struct Source {
     Bio bio;
     std::string name;  // for people: "the file /etc/x.pem", "cert_pem"
-    const std::string* password = nullptr;
+    const TlsSettings* settings = nullptr;  // of the private key: who knows its password
     bool password_asked = false;
+    bool password_given = false;
+    std::string password;
+
+    Source() = default;
+    Source(const Source&) = delete;
+    Source& operator=(const Source&) = delete;
+    ~Source() { wipe(password); }
 };
 
 // Without it OpenSSL would ask on the terminal.
 int give_password(char* buffer, int size, int, void* to) {
     auto* source = static_cast<Source*>(to);
-    source->password_asked = true;
-    if (source->password == nullptr || source->password->size() > static_cast<std::size_t>(size)) {
-        return -1;
+    const TlsSettings* settings = source->settings;
+    // OpenSSL may want it several times; a person is asked once.
+    if (settings != nullptr && !source->password_asked) {
+        source->password = settings->key_password;
+        source->password_given = settings->ask_key_password
+                                     ? settings->ask_key_password(&source->password)
+                                     : !source->password.empty();
     }
-    std::copy(source->password->begin(), source->password->end(), buffer);
-    return static_cast<int>(source->password->size());
+    source->password_asked = true;
+    const std::string& password = source->password;
+    if (!source->password_given || password.size() > static_cast<std::size_t>(size)) return -1;
+    std::copy(password.begin(), password.end(), buffer);
+    return static_cast<int>(password.size());
 }
 
 ErrorRef tls_error(std::string message) {
@@ -132,13 +148,14 @@ ErrorRef use_key(SSL_CTX* context, const TlsSettings& settings) {
                         own ? settings.key_pem : settings.cert_pem, "key_pem", &source)) {
         return error;
     }
-    if (!settings.key_password.empty()) source.password = &settings.key_password;
+    source.settings = &settings;
     const Key key{PEM_read_bio_PrivateKey(source.bio.get(), nullptr, &give_password, &source)};
     if (!key) {
         const std::string reason = drain_tls_errors();
-        if (source.password_asked && source.password == nullptr) {
-            return tls_error("the private key in " + source.name +
-                             " is encrypted, and the option key_password is not set");
+        if (source.password_asked && !source.password_given) {
+            return tls_error("the private key in " + source.name + " is encrypted, and " +
+                             (settings.ask_key_password ? "the program gave no password"
+                                                        : "the option key_password is not set"));
         }
         return tls_error("cannot read the private key in " + source.name + ": " + reason +
                          (source.password_asked ? " (is key_password the right one?)" : ""));
@@ -231,6 +248,9 @@ Ref<const TlsContext> TlsContext::create(TlsSettings settings, ErrorRef* error) 
         return use_key(context, wanted);
     }();
     ERR_clear_error();
+    wipe(made->settings_.key_pem);
+    wipe(made->settings_.key_password);
+    made->settings_.ask_key_password = nullptr;
     return *error ? nullptr : Ref<const TlsContext>(made.get());
 }
 

@@ -3,6 +3,7 @@
 
 #include <openssl/types.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -21,6 +22,8 @@ struct TlsSettings {
     std::string key_file;
     std::string key_pem;
     std::string key_password;
+    // In place of key_password, when the key is encrypted. False: there is none.
+    std::function<bool(std::string* password)> ask_key_password;
     bool verify_peer = true;  // the chain, up to a trusted CA
     bool verify_host = true;  // the name or address in the certificate
     int depth = 10;           // of the chain
@@ -38,6 +41,7 @@ class TlsContext : public Counted<TlsContext> {
     // does not take) when something is missing, does not decode or does not fit together.
     static Ref<const TlsContext> create(TlsSettings settings, ErrorRef* error);
 
+    // Without the key and its password, which are not kept.
     const TlsSettings& settings() const { return settings_; }
 
     struct Free {

@@ -186,6 +186,68 @@ TEST_F(ArgumentLimits, PropertiesOf256Bytes) {
     EXPECT_NE(error_.message().find("present"), std::string::npos) << error_;
 }
 
+TEST_F(ArgumentLimits, OptionsAreReadBack) {
+    OptionsHandle options;
+    ASSERT_EQ(HAIGHA_OK, haigha_options_new(out(options), error_)) << error_;
+    haigha_str text{};
+    std::int64_t number = 0;
+    ASSERT_EQ(HAIGHA_OK,
+              haigha_options_get_string(options.get(), str("vhost"), &text, error_)) << error_;
+    EXPECT_EQ(view(text), "/");
+    ASSERT_EQ(HAIGHA_OK,
+              haigha_options_set_uri(options.get(), str("amqps://u:p%40@h:7/?heartbeat=3"), error_))
+        << error_;
+    ASSERT_EQ(HAIGHA_OK, haigha_options_get_string(options.get(), str("password"), &text, error_))
+        << error_;
+    EXPECT_EQ(view(text), "p@");
+    ASSERT_EQ(HAIGHA_OK, haigha_options_get_int(options.get(), str("port"), &number, error_))
+        << error_;
+    EXPECT_EQ(number, 7);
+    ASSERT_EQ(HAIGHA_OK, haigha_options_get_uri(options.get(), 1, &text, error_)) << error_;
+    EXPECT_EQ(view(text), "amqps://u:p%40@h:7/?heartbeat=3");
+    ASSERT_EQ(HAIGHA_OK, haigha_options_get_uri(options.get(), 0, &text, error_)) << error_;
+    EXPECT_EQ(view(text), "amqps://u@h:7/?heartbeat=3");
+    EXPECT_EQ(HAIGHA_ERR_ARGUMENT,
+              haigha_options_get_int(options.get(), str("vhost"), &number, error_));
+    EXPECT_EQ(error_.message(), "the option vhost is a string, not a number");
+    EXPECT_EQ(HAIGHA_ERR_ARGUMENT,
+              haigha_options_get_string(options.get(), str("port"), &text, error_));
+    EXPECT_EQ(error_.message(), "the option port is a number, not a string");
+    EXPECT_EQ(HAIGHA_ERR_ARGUMENT,
+              haigha_options_get_int(options.get(), str("speed"), &number, error_));
+    EXPECT_EQ(error_.message(), "there is no option \"speed\"");
+}
+
+TEST_F(ArgumentLimits, AnAnswerGoesToOnePlace) {
+    InboxHandle inbox;
+    ASSERT_EQ(HAIGHA_OK, haigha_inbox_new(0, out(inbox), error_)) << error_;
+    EventLog log;
+    haigha_then both = log.then();
+    both.inbox = inbox.get();
+    haigha_queue_declare_args declare = HAIGHA_QUEUE_DECLARE_ARGS_INIT;
+    EXPECT_EQ(HAIGHA_ERR_ARGUMENT, haigha_queue_declare(ch_, &declare, &both, error_));
+    EXPECT_EQ(error_.message(), "then has both fn and inbox");
+    haigha_consume_args consume = HAIGHA_CONSUME_ARGS_INIT;
+    consume.deliveries = both;
+    EXPECT_EQ(HAIGHA_ERR_ARGUMENT, haigha_consume(ch_, &consume, nullptr, error_));
+    EXPECT_EQ(error_.message(), "args->deliveries has both fn and inbox");
+    haigha_channel_args channel = HAIGHA_CHANNEL_ARGS_INIT;
+    channel.events = both;
+    ChannelHandle opened;
+    EXPECT_EQ(HAIGHA_ERR_ARGUMENT,
+              haigha_channel_open(connection_.get(), &channel, nullptr, out(opened), error_));
+    EXPECT_EQ(error_.message(), "args->events has both fn and inbox");
+    EXPECT_EQ(HAIGHA_ERR_ARGUMENT,
+              haigha_connection_set_events(connection_.get(), &both, error_));
+    EXPECT_EQ(HAIGHA_ERR_ARGUMENT, haigha_connection_close(connection_.get(), &both, error_));
+    EXPECT_EQ(HAIGHA_ERR_ARGUMENT, haigha_channel_close(ch_, &both, error_));
+    EXPECT_EQ(HAIGHA_ERR_ARGUMENT, haigha_loop_close(loop_.get(), &both, error_));
+    ConnectionHandle connection;
+    EXPECT_EQ(HAIGHA_ERR_ARGUMENT,
+              haigha_connection_new(loop_.get(), nullptr, &both, out(connection), error_));
+    EXPECT_EQ(log.released(), 0U);
+}
+
 TEST_F(ArgumentLimits, MissingPieces) {
     const haigha_str no_data{nullptr, 5};
     haigha_queue_declare_args declare = HAIGHA_QUEUE_DECLARE_ARGS_INIT;

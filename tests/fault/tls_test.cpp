@@ -312,6 +312,57 @@ TEST_F(Tls, UselessSettingsAreRefusedBeforeConnecting) {
         << error_;
 }
 
+struct PasswordGiver {
+    std::string password;
+    std::int32_t answer = 0;  // what is returned when it is not 0
+    int asked = 0;
+    int released = 0;
+    static std::int32_t give(char* buffer, std::size_t capacity, void* user_data) {
+        auto* const self = static_cast<PasswordGiver*>(user_data);
+        ++self->asked;
+        EXPECT_EQ(capacity, static_cast<std::size_t>(HAIGHA_KEY_PASSWORD_MAX));
+        if (self->answer != 0) return self->answer;
+        return static_cast<std::int32_t>(self->password.copy(buffer, capacity));
+    }
+    static void release(void* user_data) { ++static_cast<PasswordGiver*>(user_data)->released; }
+};
+
+TEST_F(Tls, TheKeysPasswordIsAskedFor) {
+    front(server_for({"DNS:localhost"}));
+    const Identity me = client_named("me");
+    const std::string locked = Authority::encrypted_key(me.key_pem, "secret");
+    PasswordGiver giver;
+    {
+        OptionsHandle options = tls_options({{"cert_pem", me.cert_pem}, {"key_pem", locked}});
+        const auto set = [&] {
+            return haigha_options_set_key_password_fn(options.get(), &PasswordGiver::give, &giver,
+                                                      &PasswordGiver::release, error_);
+        };
+        ASSERT_EQ(HAIGHA_OK, set()) << error_;
+        giver.password = "wrong";
+        EXPECT_EQ(HAIGHA_ERR_TLS, open(options));
+        EXPECT_NE(error_.message().find("is key_password the right one?"), std::string::npos)
+            << error_;
+        for (const std::int32_t answer : {-1, HAIGHA_KEY_PASSWORD_MAX + 1}) {
+            giver.answer = answer;
+            EXPECT_EQ(HAIGHA_ERR_TLS, open(options));
+            EXPECT_NE(error_.message().find("the program gave no password"), std::string::npos)
+                << error_;
+        }
+        giver.answer = 0;
+        giver.password = "secret";
+        EXPECT_EQ(giver.asked, 3);
+        EXPECT_EQ(HAIGHA_OK, open(options)) << error_;
+        EXPECT_EQ(giver.asked, 4);
+        EXPECT_EQ(giver.released, 0);
+        // Another one takes its place; connections that were made before keep the first.
+        ASSERT_EQ(HAIGHA_OK, set()) << error_;
+    }
+    close_loop(loop_.get());
+    loop_.reset();
+    EXPECT_EQ(giver.released, 2);
+}
+
 // Rule 96: on the caller's thread, which is where files are read.
 TEST_F(Tls, TheErrorQueueIsLeftEmpty) {
     front(server_for({"DNS:localhost"}));

@@ -95,6 +95,56 @@ TEST(AmqpUri, ReadsOptionsFromTheQuery) {
     EXPECT_EQ(options.channel_max, 9);
 }
 
+std::string differences(const Options& a, const Options& b) {
+    std::string names;
+    for (const OptionRow& row : option_rows()) {
+        const bool same = row.text != nullptr ? a.*row.text == b.*row.text
+                                              : a.*row.number == b.*row.number;
+        if (!same) names += std::string(row.name) + " ";
+    }
+    return names;
+}
+
+// rule 41: what is written is read again, whatever is in it
+TEST(AmqpUri, GoesRound) {
+    const std::string odd = std::string("a/b?c&d=e#f@g:h%i j+\xC3\xA9,[]") + '\0' + "z";
+    for (const char* host : {"localhost", "mq.example", "::1", "fe80::1%eth0", "a,b:5673,[::1]:5",
+                             "mq:5673", "[::1]:77", "[::1]"}) {
+        for (const std::int64_t port : {0, 5672, 65535}) {
+            Options options;
+            options.host = host;
+            options.port = port;
+            options.user = odd;
+            options.password = odd;
+            options.vhost = odd;
+            options.connection_name = odd;
+            options.key_pem = "-----BEGIN\n+/=\n";
+            options.key_password = "p q";
+            options.heartbeat = 0;
+            options.tls = 1;
+            options.verify = "verify_none";
+            const std::string uri = uri_of(options, true);
+            Options read;
+            const ErrorRef error = apply_uri(read, uri);
+            ASSERT_FALSE(error) << uri << ": " << error->message;
+            EXPECT_EQ(differences(read, options), "") << uri;
+        }
+    }
+    EXPECT_EQ(uri_of(Options(), true), "amqp://guest:guest@localhost/%2F");
+    Options empty;
+    empty.vhost = empty.user = empty.password = "";
+    EXPECT_EQ(uri_of(empty, true), "amqp://:@localhost/");
+}
+
+TEST(AmqpUri, IsShownWithoutSecrets) {
+    Options options;
+    options.password = options.key_pem = options.key_password = "s3cret";
+    options.host = "mq";
+    options.port = 99;
+    options.heartbeat = 5;
+    EXPECT_EQ(uri_of(options, false), "amqp://guest@mq:99/%2F?heartbeat=5");
+}
+
 // Refused, nothing changed, and never the password in the words.
 TEST(AmqpUri, RefusesWhatItCannotRead) {
     for (const std::string uri : {"",
