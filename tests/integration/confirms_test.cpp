@@ -32,6 +32,8 @@ class Confirms : public ApiTest {
         const std::string queue = declare_queue(ch_, arguments.get());
         EXPECT_EQ(HAIGHA_OK, publish(ch_, queue, "1")) << error_;
         EXPECT_EQ(HAIGHA_OK, publish(ch_, queue, "2")) << error_;
+        // Another channel's publishes could reach the queue before these.
+        events_.wait_count(HAIGHA_EVENT_OUTCOME, 2);
         return queue;
     }
 
@@ -108,7 +110,6 @@ TEST_F(Confirms, PublishWaitWithoutConfirmsHasNoOutcome) {
 
 TEST_F(Confirms, NackedByAFullQueue) {
     const std::string queue = full_queue();
-    events_.wait_count(HAIGHA_EVENT_OUTCOME, 2);
     ASSERT_EQ(HAIGHA_OK, publish(ch_, queue, "3")) << error_;
     const Recorded third = events_.wait_for(HAIGHA_EVENT_OUTCOME, 2);
     EXPECT_EQ(third.number, 3U);
