@@ -114,7 +114,7 @@ bool Connection::info(std::string_view name, std::int64_t* value) const {
     } else if (name == "channels") {
         *value = number(machine_.channel_count());
     } else if (name == "bytes_sent") {
-        *value = number(machine_.bytes_gone());
+        *value = number(machine_.outbox().sent());
     } else if (name == "bytes_received") {
         *value = number(bytes_received_.load(std::memory_order_relaxed));
     } else if (name == "reads") {
@@ -317,7 +317,7 @@ ErrorRef Connection::flush(Completion completion, std::int64_t timeout_ms) {
             return closed_error("cannot flush");
         }
         flushes_.push_back(
-            {machine_.bytes_taken(), !machine_.drained(), deadline, std::move(completion)});
+            {machine_.outbox().mark(), !machine_.drained(), deadline, std::move(completion)});
         (void)note_work(deadline);
     }
     tell_loop();

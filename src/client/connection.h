@@ -105,7 +105,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     ~Connection();
 
     struct Flush {
-        std::uint64_t mark;  // done when so many bytes are gone
+        std::uint64_t mark;  // in the outbox: done when what is before it has left
         bool after_drained;  // the mark is set once nothing waits for its turn
         Instant deadline;
         Completion completion;

@@ -282,12 +282,12 @@ void Connection::finish_flushes() {
         for (Flush& flush : flushes_) {
             if (flush.after_drained && machine_.drained()) {
                 flush.after_drained = false;
-                flush.mark = machine_.bytes_taken();
+                flush.mark = machine_.outbox().mark();
             }
         }
         const auto first_done =
             std::stable_partition(flushes_.begin(), flushes_.end(), [&](const Flush& flush) {
-                return flush.after_drained || flush.mark > machine_.bytes_gone();
+                return flush.after_drained || !machine_.outbox().has_left(flush.mark);
             });
         done.insert(done.end(), std::make_move_iterator(first_done),
                     std::make_move_iterator(flushes_.end()));

@@ -401,9 +401,9 @@ void ChannelMachine::finish_drains(EventList& events) {
         Drain& drain = drains_[i];
         // What settled the last one may still wait behind a call.
         if (drain.open == 0 && !drain.mark && calls_.waiting().empty()) {
-            drain.mark = context_.outbox.gone() + context_.outbox.size();
+            drain.mark = context_.outbox.mark();
         }
-        if (!drain.mark || context_.outbox.gone() < *drain.mark) {
+        if (!drain.mark || !context_.outbox.has_left(*drain.mark)) {
             ++i;
             continue;
         }

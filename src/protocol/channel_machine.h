@@ -141,7 +141,7 @@ class ChannelMachine {
         DeliveryWindow::Holder holder;
         std::size_t open;
         Instant deadline;
-        std::optional<std::uint64_t> mark = std::nullopt;  // bytes to be gone, once none is open
+        std::optional<std::uint64_t> mark = std::nullopt;  // in the outbox, once none is open
     };
 
     std::optional<Violation> on_method_open(wire::MethodId id, std::span<const std::byte> payload,

@@ -102,9 +102,7 @@ class ConnectionMachine {
     void sent(std::size_t size, Instant now, EventList& events);
     // Everything that was taken is in the outbox, none waits for a reply or its turn.
     bool drained() const { return context_.waiting_bytes == 0; }
-    // Bytes taken since the beginning, and how many of them are gone (sent or purged).
-    std::uint64_t bytes_taken() const { return bytes_gone() + context_.outbox.size(); }
-    std::uint64_t bytes_gone() const { return context_.outbox.gone(); }
+    const Outbox& outbox() const { return context_.outbox; }
     std::size_t bytes_waiting() const { return context_.outbox.size() + context_.waiting_bytes; }
 
     // ---- state

@@ -60,7 +60,7 @@ std::size_t Outbox::gather(std::span<Segment> segments, std::size_t limit) const
 
 void Outbox::consume(std::size_t size) {
     size_ -= size;
-    gone_ += size;
+    sent_ += size;
     while (head_ != nullptr) {
         const std::size_t taken = std::min(size, head_->end - head_->begin);
         head_->begin += taken;
@@ -99,7 +99,6 @@ void Outbox::clear() {
         head_ = next;
     }
     tail_ = nullptr;
-    gone_ += size_;
     size_ = 0;
 }
 
@@ -187,7 +186,6 @@ void Outbox::filter(Keep keep) {
                 kept += item.size;
             } else {
                 size_ -= item.size;
-                gone_ += item.size;
             }
             at += item.size;
         }

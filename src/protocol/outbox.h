@@ -44,8 +44,12 @@ class Outbox {
 
     std::size_t size() const { return size_; }
     bool empty() const { return size_ == 0; }
-    // Bytes that have left since the beginning, to the operating system or by purge() and clear().
-    std::uint64_t gone() const { return gone_; }
+    // Bytes that were handed to the operating system since the beginning.
+    std::uint64_t sent() const { return sent_; }
+    // A place behind all that is here now, and whether nothing before it is here any more. When
+    // something was purged meanwhile that may be said late, but never too early.
+    std::uint64_t mark() const { return sent_ + size_; }
+    bool has_left(std::uint64_t mark) const { return sent_ >= mark || size_ == 0; }
 
     // What comes next, as up to segments.size() pieces of about limit bytes together; they stay
     // where they are until consume(), whatever is appended meanwhile. Returns how many.
@@ -89,7 +93,7 @@ class Outbox {
     Chunk* head_ = nullptr;
     Chunk* tail_ = nullptr;
     std::size_t size_ = 0;
-    std::uint64_t gone_ = 0;
+    std::uint64_t sent_ = 0;
     Chunk* spare_ = nullptr;
     std::size_t spare_count_ = 0;
 };
