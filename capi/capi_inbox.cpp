@@ -32,6 +32,18 @@ haigha_status haigha_inbox_new(size_t capacity_events, haigha_inbox** inbox, hai
     });
 }
 
+haigha_status haigha_inbox_set_capacity_bytes(haigha_inbox* inbox, uint64_t capacity_bytes,
+                                              haigha_error** error) {
+    return guard(error, [&]() -> haigha_status {
+        Arguments arguments;
+        arguments.required(inbox, "inbox");
+        if (capacity_bytes == 0) arguments.fault(Status::argument, "capacity_bytes is 0");
+        if (arguments.bad()) return arguments.refuse(error);
+        core(inbox)->set_capacity_bytes(capacity_bytes);
+        return HAIGHA_OK;
+    });
+}
+
 int haigha_inbox_fd(const haigha_inbox* inbox) {
     return inbox != nullptr ? core(inbox)->fd() : -1;
 }

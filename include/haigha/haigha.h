@@ -357,6 +357,11 @@ typedef struct haigha_then {
 HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_inbox_new(size_t capacity_events,
                                                              haigha_inbox** inbox,
                                                              haigha_error** error);
+/* How many bytes the deliveries that wait may take together, at least 1; 64 MiB unless set. The
+ * same happens beyond it as beyond capacity_events, so that a message of any size is still taken
+ * when nothing waits. Since: 0.1. */
+HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_inbox_set_capacity_bytes(
+    haigha_inbox* inbox, uint64_t capacity_bytes, haigha_error** error);
 /* A descriptor that is readable while events wait (level, not edge). Owned by the inbox: wait for
  * it, never read or close it. -1 for NULL. Since: 0.1. */
 HAIGHA_API HAIGHA_NONBLOCKING int haigha_inbox_fd(const haigha_inbox* inbox);

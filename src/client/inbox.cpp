@@ -69,12 +69,26 @@ bool Inbox::push(const Event& event) {
     filler_ = std::this_thread::get_id();
     const bool first = waiting_.empty();
     waiting_.push(Item(event));
-    if (event.type == EventType::delivery) ++waiting_deliveries_;
+    if (event.type == EventType::delivery) {
+        ++waiting_deliveries_;
+        waiting_bytes_ += weight(event);
+    }
     if (first) {
         const std::uint64_t one = 1;
         (void)!::write(fd_, &one, sizeof one);
     }
-    return waiting_deliveries_ > capacity_;
+    return waiting_deliveries_ > capacity_ || waiting_bytes_ > capacity_bytes_;
+}
+
+void Inbox::set_capacity_bytes(std::size_t bytes) {
+    std::vector<std::function<void()>> resume;
+    {
+        const std::lock_guard lock(mutex_);
+        capacity_bytes_ = bytes;
+        if (half_empty()) resume.swap(resume_);
+    }
+    for (const auto& call : resume)
+        call();
 }
 
 bool Inbox::on_a_filling_thread() const {
@@ -91,7 +105,7 @@ void Inbox::drop_handle() {
         const std::lock_guard lock(mutex_);
         dropped_ = true;
         std::swap(dropped, waiting_);
-        waiting_deliveries_ = 0;
+        waiting_deliveries_ = waiting_bytes_ = 0;
         resume.swap(resume_);
     }
     handed_out_.clear();
@@ -103,7 +117,7 @@ void Inbox::drop_handle() {
 void Inbox::when_half_empty(std::function<void()> resume) {
     {
         const std::lock_guard lock(mutex_);
-        if (waiting_deliveries_ > capacity_ / 2) {
+        if (!half_empty()) {
             resume_.push_back(std::move(resume));
             return;
         }
@@ -118,14 +132,18 @@ std::size_t Inbox::take(std::span<Event> events) {
         const std::lock_guard lock(mutex_);
         while (count < events.size() && !waiting_.empty()) {
             handed_out_.push_back(waiting_.pop());
-            if (handed_out_.back().event.type == EventType::delivery) --waiting_deliveries_;
+            const Event& event = handed_out_.back().event;
+            if (event.type == EventType::delivery) {
+                --waiting_deliveries_;
+                waiting_bytes_ -= weight(event);
+            }
             ++count;
         }
         if (count > 0 && waiting_.empty()) {
             std::uint64_t drained = 0;
             (void)!::read(fd_, &drained, sizeof drained);
         }
-        if (waiting_deliveries_ <= capacity_ / 2) resume.swap(resume_);
+        if (half_empty()) resume.swap(resume_);
     }
     for (std::size_t i = 0; i < count; ++i) {
         Item& item = handed_out_[i];

@@ -22,11 +22,15 @@ class Inbox : public Counted<Inbox> {
   public:
     static constexpr std::size_t default_capacity = 1024;
     static constexpr std::size_t max_capacity = 1'000'000;
+    static constexpr std::size_t default_capacity_bytes = 64 * 1024 * 1024;
+    // What a delivery takes besides its body, about.
+    static constexpr std::size_t delivery_overhead = 256;
 
     // Null with *error set when there is no descriptor to be had.
     static Ref<Inbox> create(std::size_t capacity, ErrorRef* error);
 
     int fd() const { return fd_; }
+    void set_capacity_bytes(std::size_t bytes);
 
     // The user's references. With the last one the events that wait are dropped, and later ones
     // too.
@@ -36,8 +40,8 @@ class Inbox : public Counted<Inbox> {
     // for ever.
     bool on_a_filling_thread() const;
 
-    // Keeps what the event refers to. True when more deliveries wait than the capacity: whoever
-    // reads them off the network should stop until resume() is called.
+    // Keeps what the event refers to. True when more deliveries, or more bytes of them, wait than
+    // the capacity: whoever reads them off the network should stop until resume() is called.
     bool push(const Event& event);
     // Calls `resume` once, from a poll, when the inbox is half empty; at once if it is already.
     void when_half_empty(std::function<void()> resume);
@@ -61,6 +65,12 @@ class Inbox : public Counted<Inbox> {
         std::string text;  // what consumer_tag points to, when no message holds it
     };
 
+    static std::size_t weight(const Event& event) {
+        return event.body.size + delivery_overhead;
+    }
+    bool half_empty() const {
+        return waiting_deliveries_ <= capacity_ / 2 && waiting_bytes_ <= capacity_bytes_ / 2;
+    }
     std::size_t take(std::span<Event> events);
     void wait(std::int64_t timeout_ms) const;
 
@@ -72,6 +82,8 @@ class Inbox : public Counted<Inbox> {
     std::thread::id filler_;  // of the last event
     Queue<Item> waiting_;
     std::size_t waiting_deliveries_ = 0;
+    std::size_t waiting_bytes_ = 0;  // of deliveries
+    std::size_t capacity_bytes_ = default_capacity_bytes;
     std::vector<std::function<void()>> resume_;
     std::vector<Item> handed_out_;  // of the poller
 };

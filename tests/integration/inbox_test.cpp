@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstring>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "support/api_fixture.h"
@@ -272,6 +273,35 @@ TEST_F(Inbox, AFullInboxStopsReadingUntilItIsRead) {
         seen += fetch(64).size();
     EXPECT_EQ(seen, static_cast<std::size_t>(count));
     ASSERT_EQ(HAIGHA_OK, haigha_connection_close_wait(connection.get(), -1, error_)) << error_;
+}
+
+// rule 74: without acks nothing but this bounds what comes in
+TEST_F(Inbox, TheBytesThatWaitAreBounded) {
+    make_inbox(1'000'000);
+    constexpr std::int64_t limit = 512 * 1024;
+    ASSERT_EQ(HAIGHA_OK, haigha_inbox_set_capacity_bytes(inbox_.get(), limit, error_)) << error_;
+    const ConnectionHandle connection = connect();
+    const ChannelHandle channel = open_channel(connection.get());
+    const std::string queue = declare_queue(channel.get());
+    const std::string body(100'000, 'x');
+    constexpr int count = 200;
+    for (int i = 0; i < count; ++i) {
+        while (publish(channel.get(), queue, body) == HAIGHA_ERR_WOULD_BLOCK)
+            std::this_thread::yield();
+    }
+    ASSERT_TRUE(wait_messages(channel.get(), queue, count));
+    const std::int64_t before = info(connection.get(), "bytes_received");
+    ASSERT_EQ(HAIGHA_OK, consume(channel.get(), queue, into(1), true)) << error_;
+    std::int64_t fetched = 0;
+    while (fetched < count * std::int64_t{100'000} && !HasFailure()) {
+        for (const Recorded& event : fetch(1)) {
+            if (event.type == HAIGHA_EVENT_DELIVERY) {
+                fetched += static_cast<std::int64_t>(event.body.size());
+            }
+        }
+        // The limit, the message that went over it, and what was read together with that.
+        EXPECT_LT(info(connection.get(), "bytes_received") - before - fetched, limit + 700'000);
+    }
 }
 
 // rule 125

@@ -68,6 +68,33 @@ TEST_F(InboxTest, ASignalDoesNotEndAWait) {
     EXPECT_EQ(events_[0].number, 7U);
 }
 
+// rule 74
+TEST_F(InboxTest, SaysWhenItHasEnoughBytes) {
+    inbox_->set_capacity_bytes(10'000);
+    const std::string body(4'000, 'b');
+    Event event;
+    event.type = EventType::delivery;
+    event.body = Str(body);
+    EXPECT_FALSE(inbox_->push(event));
+    EXPECT_FALSE(inbox_->push(event));
+    EXPECT_FALSE(push(1, EventType::outcome));
+    EXPECT_TRUE(inbox_->push(event));
+    int resumed = 0;
+    inbox_->when_half_empty([&] { ++resumed; });
+    EXPECT_EQ(poll(1), 1U);
+    EXPECT_EQ(resumed, 0);
+    EXPECT_EQ(poll(2), 2U);  // one delivery is left, less than half
+    EXPECT_EQ(resumed, 1);
+    // What is larger than all of it is taken, alone.
+    EXPECT_EQ(poll(8), 1U);
+    inbox_->set_capacity_bytes(100);
+    EXPECT_TRUE(inbox_->push(event));
+    inbox_->when_half_empty([&] { ++resumed; });
+    EXPECT_EQ(resumed, 1);
+    inbox_->set_capacity_bytes(100'000);
+    EXPECT_EQ(resumed, 2);
+}
+
 TEST_F(InboxTest, HandsEventsOutInOrderAndInBatches) {
     for (std::uint64_t i = 0; i < 10; ++i)
         (void)push(i);
