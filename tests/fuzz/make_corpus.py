@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """Writes seeds for the fuzz targets from what a RabbitMQ says: sessions as the steps of
-fuzz_machine.cpp, and the methods, content headers and tables that came in them.
+fuzz_machine.cpp, and the methods, content headers and tables that came in them. Those of the other
+targets it writes without a broker.
 
 usage: make_corpus.py amqp://USER:PASSWORD@HOST:PORT FOLDER
 
-The corpora in corpus/ are these seeds and what fuzzing added to them, minimised by libFuzzer's
--merge=1.
+The corpora in corpus/ are these seeds and what fuzzing added to them, minimised by libFuzzer; see
+docs/fuzzing.md.
 """
 
 import hashlib
 import os
+import re
 import socket
 import struct
 import sys
@@ -32,6 +34,15 @@ def short(text):
 
 def long(octets):
     return struct.pack(">I", len(octets)) + octets
+
+
+def without_host(octets):
+    """Without the name of the machine on which the broker runs, and as long."""
+    name = re.search(rb"cluster_nameS\0\0\0(.)[^@]*@", octets, re.DOTALL)
+    if not name:
+        return octets
+    end = name.start(1) + 1 + name[1][0]
+    return octets[: name.end()] + b"h" * (end - name.end()) + octets[end:]
 
 
 def every_type():
@@ -106,7 +117,7 @@ class Session:
         while wanted or body_left:
             head = self.read(7)
             kind, _, size = struct.unpack(">BHI", head)
-            payload = self.read(size)
+            payload = without_host(self.read(size))
             octets += head + payload + self.read(1)
             self.seen.append((kind, payload))
             if kind == 1:
@@ -250,6 +261,8 @@ def record(uri):
         pass
 
 
+OPTION_TABLE = os.path.join(os.path.dirname(__file__), "../../src/client/option_table.cpp")
+
 URIS = (
     "amqp://guest:guest@localhost:5672/%2f?heartbeat=10&connection_timeout=5000",
     "amqps://user%61:%61pass@ho%61st:10000/v%2fhost?verify=verify_none&depth=3&password=key",
@@ -266,16 +279,30 @@ URI_PARTS = (
 )
 
 
-def tables_of(method, arguments):
-    """Of the methods that came, connection.start has a table."""
-    if method == (10, 10):
-        size = struct.unpack(">I", arguments[2:6])[0]
-        yield arguments[6 : 6 + size]
+def option_uris():
+    """A URI with each of the options, by whatever value."""
+    with open(OPTION_TABLE, encoding="utf-8") as file:
+        names = re.findall(r'OptionRow\{\s*"(\w+)"', file.read())
+    return [f"amqps://h/v?{name}=1" for name in names]
+
+
+# How many calls fuzz_arguments.cpp knows, and octets to take their arguments from: strings of five
+# octets, numbers, and small numbers by which most structs are given as they are today.
+CALLS = 32
+ARGUMENTS = (b"\x28abcde" * 12, bytes(range(4, 100)), b"\1" * 40, b"\5" * 60)
+
+
+def server_properties(methods):
+    """The table in connection.start."""
+    start = methods[struct.pack(">HH", 10, 10)]
+    size = struct.unpack(">I", start[6:10])[0]
+    return start[10 : 10 + size]
 
 
 def main():
     uri = urllib.parse.urlparse(sys.argv[1])
-    seeds = {name: set() for name in ("machine", "method", "properties", "table", "uri")}
+    names = ("arguments", "machine", "method", "properties", "table", "uri")
+    seeds = {name: set() for name in names}
     record(uri)
     methods = {}
     for session in Session.all:
@@ -286,14 +313,14 @@ def main():
         for kind, payload in session.seen:
             if kind == 1:
                 methods.setdefault(payload[:4], payload)
-                for table in tables_of(struct.unpack(">HH", payload[:4]), payload[4:]):
-                    seeds["table"].add(b"\0" + table)
             elif kind == 2:
                 seeds["properties"].add(payload)
     seeds["method"].update(methods.values())
-    seeds["table"].add(b"\0" + every_type())
-    seeds["uri"].update(b"\0" + text.encode() for text in URIS)
+    seeds["table"].update(b"\0" + table for table in (every_type(), server_properties(methods)))
+    seeds["uri"].update(b"\0" + text.encode() for text in (*URIS, *option_uris()))
     seeds["uri"].update(b"\1" + "\0".join(parts).encode() for parts in URI_PARTS)
+    for octets in ARGUMENTS:
+        seeds["arguments"].update(bytes([call]) + octets for call in range(CALLS))
     for target, inputs in seeds.items():
         folder = os.path.join(sys.argv[2], target)
         os.makedirs(folder, exist_ok=True)
