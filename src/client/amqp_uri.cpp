@@ -44,8 +44,8 @@ std::string percent_encoded(std::string_view text, std::string_view also = {}) {
     std::string encoded;
     encoded.reserve(text.size());
     for (const char c : text) {
-        const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                            (c >= '0' && c <= '9');
+        const bool letter =
+            (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
         if (letter || plain.find(c) != plain.npos || also.find(c) != also.npos) {
             encoded += c;
             continue;
@@ -96,7 +96,13 @@ ErrorRef apply_hosts(Options& options, std::string_view text) {
         if (ErrorRef error = set_decoded(options, "host", text)) return error;
         // The option takes a single address without them, and so whoever asks for its value.
         if (!several && options.host.starts_with('[') && options.host.ends_with(']')) {
-            options.host = options.host.substr(1, options.host.size() - 2);
+            const std::string inner = options.host.substr(1, options.host.size() - 2);
+            // Without them a:1 would be the host a and its port.
+            std::vector<HostAndPort> hosts;
+            if (parse_hosts(inner, &hosts) || hosts[0].host != inner) {
+                return bad_uri("has something in [ ] that is no IPv6 address");
+            }
+            options.host = inner;
         }
     }
     if (port.empty()) return nullptr;
@@ -114,8 +120,8 @@ std::optional<std::string> authority_of(const Options& options) {
     std::vector<HostAndPort> hosts;
     if (parse_hosts(options.host, &hosts) || hosts[0].host != options.host) return std::nullopt;
     const bool address = options.host.find(':') != std::string::npos;
-    std::string authority = address ? "[" + percent_encoded(options.host, ":") + "]"
-                                    : percent_encoded(options.host);
+    std::string authority =
+        address ? "[" + percent_encoded(options.host, ":") + "]" : percent_encoded(options.host);
     if (options.port != 0) authority += ":" + std::to_string(options.port);
     return authority;
 }
@@ -213,9 +219,8 @@ std::string uri_of(const Options& options, bool with_secrets) {
             row.text == &Options::vhost || row.number == &Options::tls ||
             (authority && (row.text == &Options::host || row.number == &Options::port));
         if (in_authority || (row.secret && !with_secrets)) continue;
-        const bool changed = row.text != nullptr
-                                 ? options.*row.text != defaults.*row.text
-                                 : options.*row.number != defaults.*row.number;
+        const bool changed = row.text != nullptr ? options.*row.text != defaults.*row.text
+                                                 : options.*row.number != defaults.*row.number;
         if (!changed) continue;
         uri += separator;
         separator = '&';

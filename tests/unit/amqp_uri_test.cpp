@@ -98,8 +98,8 @@ TEST(AmqpUri, ReadsOptionsFromTheQuery) {
 std::string differences(const Options& a, const Options& b) {
     std::string names;
     for (const OptionRow& row : option_rows()) {
-        const bool same = row.text != nullptr ? a.*row.text == b.*row.text
-                                              : a.*row.number == b.*row.number;
+        const bool same =
+            row.text != nullptr ? a.*row.text == b.*row.text : a.*row.number == b.*row.number;
         if (!same) names += std::string(row.name) + " ";
     }
     return names;
@@ -164,6 +164,9 @@ TEST(AmqpUri, RefusesWhatItCannotRead) {
                                   "amqp://u:s3cret@[::1",
                                   "amqp://u:s3cret@[::1]x",
                                   "amqp://u:s3cret@::1",
+                                  "amqp://u:s3cret@[:5672]",
+                                  "amqp://u:s3cret@[a:5673]",
+                                  "amqp://u:s3cret@[[::]",
                                   "amqp://u:s3cret@h?heartbeat",
                                   "amqp://u:s3cret@h?heartbeat=x",
                                   "amqp://u:s3cret@h?no_such=1",
