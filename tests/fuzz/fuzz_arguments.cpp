@@ -333,6 +333,10 @@ class Caller {
                 return walk_bytes();
             case 26:
                 return poll_inbox();
+            case 27:
+                return read_options();
+            case 28:
+                return stop_consumer();
             default:
                 return ask_nothing();
         }
@@ -387,6 +391,7 @@ class Caller {
         Callback& events = callbacks_.emplace_back();
         args.events = events.then(input_);
         args.confirm = input_.u8();
+        args.correlate_returns = input_.u8();
         fill(args.reserved);
         const haigha_channel_args* given = sized(args);
         haigha_channel* opened = nullptr;
@@ -400,6 +405,31 @@ class Caller {
         }
         require(opened == nullptr, "a call that fails gives no channel");
         events.require_untouched();
+    }
+
+    void stop_consumer() {
+        const unsigned which = input_.u8();
+        const haigha_str tag = text();
+        const haigha_then* const answer = which % 2 == 0 ? then() : nullptr;
+        const std::int64_t timeout_ms = timeout();
+        haigha_channel* const on = channel();
+        switch (which % 6) {
+            case 0:
+                return refused(haigha_consumer_drain(on, tag, timeout_ms, answer, error()));
+            case 1:
+                return refused_wait(
+                    haigha_consumer_drain_wait(on, tag, timeout_ms, &reply_, error()));
+            case 2:
+                return refused(haigha_consumer_pause(on, tag, answer, error()));
+            case 3:
+                return refused_wait(
+                    haigha_consumer_pause_wait(on, tag, timeout_ms, &reply_, error()));
+            case 4:
+                return refused(haigha_consumer_resume(on, tag, answer, error()));
+            default:
+                return refused_wait(
+                    haigha_consumer_resume_wait(on, tag, timeout_ms, &reply_, error()));
+        }
     }
 
     void settle() {
@@ -549,6 +579,60 @@ class Caller {
         check(haigha_options_new(out(options), error()), {HAIGHA_OK});
         check(haigha_options_set_uri(options.get(), text(), error()),
               {HAIGHA_OK, HAIGHA_ERR_UNSUPPORTED});
+    }
+
+    haigha_str option_name() {
+        haigha_option_info info{};
+        info.size = sizeof info;
+        const bool known = haigha_options_describe(input_.u8(), &info) == HAIGHA_OK;
+        return known ? info.name : text();
+    }
+
+    // What was set is read back; what was refused is not there.
+    void read_options() {
+        OptionsHandle options;
+        check(haigha_options_new(out(options), error()), {HAIGHA_OK});
+        const haigha_str name = option_name();
+        const haigha_str value = text();
+        const haigha_status set = haigha_options_set_string(options.get(), name, value, error());
+        check(set, {HAIGHA_OK});
+        haigha_str read{};
+        const haigha_status got = haigha_options_get_string(options.get(), name, &read, error());
+        check(got, {HAIGHA_OK});
+        if (set == HAIGHA_OK) {
+            require(got == HAIGHA_OK && view(read) == view(value), "what was set is read back");
+        }
+        const auto number = static_cast<std::int64_t>(input_.u64());
+        const haigha_status set_number =
+            haigha_options_set_int(options.get(), name, number, error());
+        check(set_number, {HAIGHA_OK});
+        std::int64_t read_number = 0;
+        const haigha_status got_number =
+            haigha_options_get_int(options.get(), name, &read_number, error());
+        check(got_number, {HAIGHA_OK});
+        if (set_number == HAIGHA_OK) {
+            require(got_number == HAIGHA_OK && read_number == number, "what was set is read back");
+        }
+        require(got != HAIGHA_OK || got_number != HAIGHA_OK, "an option is a string or a number");
+        haigha_str uri{};
+        check(haigha_options_get_uri(options.get(), input_.u8(), &uri, error()), {HAIGHA_OK});
+        require(view(uri).starts_with("amqp"), "options can be told as a URI");
+        set_key_password(options.get());
+    }
+
+    void set_key_password(haigha_options* options) {
+        Callback& asked = callbacks_.emplace_back();
+        const haigha_then hook = asked.then(input_);
+        const auto ask = [](char*, std::size_t, void*) -> std::int32_t { return -1; };
+        const bool given = input_.flag();
+        check(haigha_options_set_key_password_fn(given ? options : nullptr, ask, hook.user_data,
+                                                 hook.release, error()),
+              {HAIGHA_OK});
+        if (!given) return asked.require_untouched();
+        require(asked.released_times() == 0, "a release hook runs when its options are gone");
+        check(haigha_options_set_key_password_fn(options, nullptr, nullptr, nullptr, error()),
+              {HAIGHA_OK});
+        require(asked.released_times() == 1, "a release hook runs once");
     }
 
     // ---- tables

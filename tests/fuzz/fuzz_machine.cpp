@@ -69,6 +69,14 @@ enum class Step : std::uint8_t {
     update_secret,      // deadline, text
     answer,             // text
     fail,               // the transport ends
+    correlate_returns,  // channel
+    drain,              // channel, deadline, tag
+    pause,              // channel, deadline, tag
+    resume,             // channel, deadline, tag
+    recover,            // channel, deadline
+    nack,               // channel, delivery tag, multiple
+    reject,             // channel, delivery tag
+    tx_select,          // channel, deadline
     count,
 };
 
@@ -337,14 +345,39 @@ class Session {
                 consume(channel, at, tag, input.flag());
                 return;
             }
-            case Step::cancel: {
-                Call cancel = plain_call(CallKind::cancel, wire::basic::CancelOk::id, channel);
-                cancel.deadline = deadline(input);
-                cancel.name = tags[input.below(tags.size())];
-                const std::string tag = cancel.name;
-                call(channel, std::move(cancel), wire::basic::Cancel{{tag}, false});
+            case Step::cancel:
+                stop_consumer(CallKind::cancel, channel, input);
+                return;
+            case Step::drain:
+                stop_consumer(CallKind::drain, channel, input);
+                return;
+            case Step::pause:
+                stop_consumer(CallKind::pause, channel, input);
+                return;
+            case Step::resume: {
+                Call resume = plain_call(CallKind::resume, wire::basic::ConsumeOk::id, channel);
+                const Token token = resume.token;
+                resume.deadline = deadline(input);
+                resume.name = tags[input.below(tags.size())];
+                accepted(machine_.resume(channel, std::move(resume)), token);
                 return;
             }
+            case Step::recover: {
+                Call recover = plain_call(CallKind::recover, wire::basic::RecoverOk::id, channel);
+                recover.deadline = deadline(input);
+                call(channel, std::move(recover), wire::basic::Recover{true});
+                return;
+            }
+            case Step::tx_select: {
+                Call select = plain_call(CallKind::tx_select, wire::tx::SelectOk::id, channel);
+                select.deadline = deadline(input);
+                call(channel, std::move(select), wire::tx::Select{});
+                return;
+            }
+            case Step::correlate_returns:
+                // To be asked for before the first publish.
+                if (ledger_.at(channel.owner).publishes == 0) machine_.correlate_returns(channel);
+                return;
             case Step::get: {
                 Call get = plain_call(CallKind::plain, wire::basic::GetOk::id, channel);
                 get.other_reply = wire::basic::GetEmpty::id;
@@ -361,9 +394,17 @@ class Session {
             }
             case Step::settle: {
                 const std::uint64_t tag = input.u8();
-                (void)machine_.send(channel, wire::basic::Ack{tag, input.flag()});
+                settled(machine_.settle(channel, wire::basic::Ack{tag, input.flag()}));
                 return;
             }
+            case Step::nack: {
+                const std::uint64_t tag = input.u8();
+                settled(machine_.settle(channel, wire::basic::Nack{tag, input.flag(), true}));
+                return;
+            }
+            case Step::reject:
+                settled(machine_.settle(channel, wire::basic::Reject{input.u8(), true}));
+                return;
             default:
                 return;
         }
@@ -383,6 +424,10 @@ class Session {
                     status == Status::channel_limit,
                 "a verb is refused with a status that is documented");
         if (status != Status::ok) ledger_.strike_out(token);
+    }
+    static void settled(Status status) {
+        require(status == Status::ok || status == Status::closed || status == Status::argument,
+                "a delivery is settled, or refused with a status that is documented");
     }
     Call plain_call(CallKind kind, wire::MethodId reply, protocol::ChannelId channel = {}) {
         Call call;
@@ -429,6 +474,13 @@ class Session {
         const Status status = machine_.call(channel, std::move(consume), method);
         accepted(status, token);
         accepted(status, consumer);
+    }
+    void stop_consumer(CallKind kind, protocol::ChannelId channel, Input& input) {
+        Call stop = plain_call(kind, wire::basic::CancelOk::id, channel);
+        stop.deadline = deadline(input);
+        stop.name = tags[input.below(tags.size())];
+        const std::string tag = stop.name;
+        call(channel, std::move(stop), wire::basic::Cancel{{tag}, false});
     }
     void publish(protocol::ChannelId channel, std::size_t size,
                  const wire::Properties* properties) {
@@ -509,9 +561,22 @@ class Session {
     void tell() {
         for (const protocol::MachineEvent& event : events_) {
             ledger_.on_event(event);
-            note(text_of(event));
+            if (event.kind == protocol::EventKind::outcomes) {
+                note_outcomes();
+            } else {
+                note(text_of(event));
+            }
         }
         events_.clear();
+    }
+    // What was settled, and not by how many events: one that comes behind another may find that all
+    // of its range is settled.
+    void note_outcomes() {
+        for (const protocol::Settled& one : ledger_.outcomes()) {
+            note("settled " + std::to_string(reinterpret_cast<std::uintptr_t>(one.data)) + ' ' +
+                 std::to_string(static_cast<unsigned>(one.outcome)));
+        }
+        ledger_.clear_outcomes();
     }
     // Reads all that an event shows, so that the address sanitizer sees what is no longer there.
     static std::string text_of(const protocol::MachineEvent& event) {

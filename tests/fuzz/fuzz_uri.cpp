@@ -1,4 +1,5 @@
-// amqp:// URIs: one that is refused changes nothing, and no error repeats a password.
+// amqp:// URIs: one that is refused changes nothing, no error repeats a password, and options that
+// were read can be told as a URI.
 //
 // An even first octet: the rest is a URI. An odd one: the rest is user, password and what follows,
 // separated by NULs, of which a URI is made whose password begins with a mark.
@@ -34,24 +35,34 @@ void require_valid(const Options& options) {
     }
 }
 
-void require_same(const Options& left, const Options& right) {
+void require_same(const Options& left, const Options& right, const char* what) {
     for (const OptionRow& row : client::option_rows()) {
         const bool same = row.text != nullptr ? left.*row.text == right.*row.text
                                               : left.*row.number == right.*row.number;
-        require(same, "a URI that is refused changes nothing");
+        require(same, what);
     }
 }
 
-ErrorRef apply(std::string_view uri, Options& options) {
+void require_told_as_uri(const Options& options) {
+    Options again;
+    require(!client::apply_uri(again, client::uri_of(options, true)),
+            "the URI of options can be read");
+    require_same(options, again, "the URI of options makes the same options");
+    require(!client::apply_uri(again, client::uri_of(options, false)),
+            "the URI of options without secrets can be read");
+}
+
+ErrorRef read(std::string_view uri, Options& options) {
     const Options before = options;
     ErrorRef error = client::apply_uri(options, uri);
     if (error) {
         require(error->status == Status::argument || error->status == Status::unsupported,
                 "a URI is refused with a status that is documented");
         require(!error->message.empty(), "a refusal says why");
-        require_same(before, options);
+        require_same(before, options, "a URI that is refused changes nothing");
     } else {
         require_valid(options);
+        require_told_as_uri(options);
     }
     return error;
 }
@@ -73,7 +84,10 @@ void apply_with_password(std::string_view parts) {
     uri += '@';
     uri += parts;
     Options options;
-    if (const ErrorRef error = apply(uri, options)) {
+    const ErrorRef error = read(uri, options);
+    require(client::uri_of(options, false).find(mark) == std::string::npos,
+            "a URI without secrets has no password");
+    if (error) {
         require(error->message.find(mark) == std::string::npos, "an error repeats no password");
         require(error->reply_text.empty() && error->host.empty(), "an error repeats no URI");
     }
@@ -92,8 +106,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
         return 0;
     }
     client::Options options;
-    (void)fuzz::apply(text, options);
+    (void)fuzz::read(text, options);
     // Once more, over what the first time has set.
-    (void)fuzz::apply(text, options);
+    (void)fuzz::read(text, options);
     return 0;
 }

@@ -41,6 +41,9 @@ class MachineLedger {
         return entries_[number - 1];
     }
     std::size_t size() const { return entries_.size(); }
+    // What the events since clear_outcomes() have settled.
+    const std::vector<protocol::Settled>& outcomes() const { return outcomes_; }
+    void clear_outcomes() { outcomes_.clear(); }
     bool closed() const { return closed_; }
 
     void published(protocol::Token token, protocol::Token channel, std::uint64_t sequence) {
@@ -126,6 +129,7 @@ class MachineLedger {
             const std::size_t count = ring.take(settled, &done);
             for (std::size_t i = 0; i < count; ++i) {
                 end(settled[i].data, Kind::publish);
+                outcomes_.push_back(settled[i]);
                 Entry& publish = at(settled[i].data);
                 publish.not_sent = settled[i].outcome == protocol::Outcome::not_sent;
                 require(!publish.not_sent || !publish.left_whole,
@@ -135,6 +139,7 @@ class MachineLedger {
     }
 
     std::vector<Entry> entries_;
+    std::vector<protocol::Settled> outcomes_;
     bool opened_ = false;
     bool closed_ = false;
 };

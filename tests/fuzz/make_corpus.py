@@ -21,7 +21,8 @@ import urllib.parse
 STEPS = (
     "receive receive_frame receive_method receive_sensible set_piece take take_all pump expire "
     "set_reading open_channel close_channel publish publish_large publish_described declare "
-    "consume cancel get select settle close update_secret answer fail"
+    "consume cancel get select settle close update_secret answer fail correlate_returns drain pause "
+    "resume recover nack reject tx_select"
 ).split()
 FRESH = 0
 NEVER = 0  # as a deadline
