@@ -561,6 +561,9 @@ class Session {
     void tell() {
         for (const protocol::MachineEvent& event : events_) {
             ledger_.on_event(event);
+            if (event.kind == protocol::EventKind::channel_open) {
+                watch_.channel_is_open(event.channel);
+            }
             if (event.kind == protocol::EventKind::outcomes) {
                 note_outcomes();
             } else {
