@@ -136,6 +136,10 @@ class DocumentedTests(TreeTest):
         tree = {"docs/technical.md": "| framed | `Frame.IsRead`, `Frame.IsWritten` |", **self.TEST}
         self.assertEqual(1, len(self.problems(documented_tests.check, tree)))
 
+    def test_fuzz_targets(self):
+        tree = {"docs/rules.md": "`fuzz_table`, `fuzz_tables`", "tests/fuzz/fuzz_table.cpp": ""}
+        self.assertEqual(1, len(self.problems(documented_tests.check, tree)))
+
 
 if __name__ == "__main__":
     unittest.main()

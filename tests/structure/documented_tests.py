@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The tests that the specification names exist: every `Suite.Name` of docs/ is a TEST of tests/.
+"""The tests that the specification names exist: every `Suite.Name` of docs/ is a TEST of tests/, and
+every `fuzz_name` a target of tests/fuzz/.
 
 usage: documented_tests.py ROOT
 """
@@ -10,7 +11,8 @@ import sys
 import repository
 
 TEST = re.compile(r"\bTEST(?:_F|_P)?\(\s*(\w+)\s*,\s*(\w+)\s*\)")
-NAMED = re.compile(r"`([A-Z]\w+\.[A-Z]\w+)`")
+NAMED = re.compile(r"`([A-Z]\w+\.[A-Z]\w+|fuzz_\w+)`")
+FUZZ_TARGET = re.compile(r"^tests/fuzz/(fuzz_\w+)\.cpp$")
 
 
 def check(root):
@@ -20,6 +22,11 @@ def check(root):
         if path.startswith("tests/")
         for suite, name in TEST.findall(repository.read(root, path))
     }
+    existing.update(
+        target[1]
+        for path in repository.source_files(root, (".cpp",))
+        if (target := FUZZ_TARGET.match(path))
+    )
     problems, named = [], 0
     for path in repository.source_files(root, (".md",)):
         if not path.startswith("docs/"):
