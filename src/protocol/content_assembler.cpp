@@ -36,7 +36,10 @@ void ContentAssembler::reserve(std::size_t body_capacity, SlabPool& pool) {
     const std::size_t before_body = method_size_ + properties_size_;
     if (slab_ && slab_->capacity() >= before_body + body_capacity) return;
     Ref<Slab> larger = pool.make(before_body + body_capacity);
-    if (slab_) copy(larger->data(), {slab_->data(), before_body + received_});
+    if (slab_) {
+        const auto received = static_cast<std::size_t>(received_);  // it is all in the slab
+        copy(larger->data(), {slab_->data(), before_body + received});
+    }
     slab_ = std::move(larger);
 }
 
