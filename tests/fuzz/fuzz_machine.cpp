@@ -22,7 +22,8 @@
 #define HAIGHA_COUNTS_MEMORY 1
 #endif
 #endif
-#if defined(__SANITIZE_ADDRESS__)
+// GCC has the sanitizer and not all of its headers.
+#if defined(__SANITIZE_ADDRESS__) && __has_include(<sanitizer/allocator_interface.h>)
 #define HAIGHA_COUNTS_MEMORY 1
 #endif
 #ifdef HAIGHA_COUNTS_MEMORY
