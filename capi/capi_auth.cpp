@@ -6,9 +6,9 @@
 using haigha::Status;
 using haigha::capi::answer;
 using haigha::capi::Arguments;
+using haigha::capi::check_then;
 using haigha::capi::check_timeout;
 using haigha::capi::guard;
-using haigha::capi::check_then;
 using haigha::capi::usable;
 using haigha::client::Completion;
 using haigha::client::Connection;

@@ -77,15 +77,15 @@ haigha_status haigha_channel_open_wait(haigha_connection* connection,
         if (timeout_ms < -1) arguments.fault(Status::argument, "timeout_ms is below -1");
         if (arguments.bad()) return arguments.refuse(error);
         Ref<Channel> opened;
-        ErrorRef failed = core(connection)
-                              ->wait(
-                                  [&](Completion done) {
-                                      return core(connection)
-                                          ->open_channel(haigha::capi::then_from(&given.events),
-                                                         modes_of(given), std::move(done),
-                                                         timeout_ms, &opened);
-                                  },
-                                  timeout_ms, nullptr);
+        ErrorRef failed =
+            core(connection)
+                ->wait(
+                    [&](Completion done) {
+                        return core(connection)
+                            ->open_channel(haigha::capi::then_from(&given.events), modes_of(given),
+                                           std::move(done), timeout_ms, &opened);
+                    },
+                    timeout_ms, nullptr);
         if (failed) {
             if (opened) {
                 opened->abandon();  // nobody has the handle; its events' release hook still runs

@@ -121,8 +121,7 @@ haigha_status haigha_cancel_wait(haigha_channel* channel, haigha_str consumer_ta
 haigha_status haigha_consumer_drain(haigha_channel* channel, haigha_str consumer_tag,
                                     int64_t timeout_ms, const haigha_then* then,
                                     haigha_error** error) {
-    return haigha::capi::run(channel, then, error, stop(CallKind::drain, consumer_tag),
-                             timeout_ms);
+    return haigha::capi::run(channel, then, error, stop(CallKind::drain, consumer_tag), timeout_ms);
 }
 haigha_status haigha_consumer_drain_wait(haigha_channel* channel, haigha_str consumer_tag,
                                          int64_t timeout_ms, haigha_reply** reply,

@@ -37,7 +37,8 @@ haigha_status haigha_confirm_select_wait(haigha_channel* channel, int64_t timeou
 
 haigha_status haigha_tx_select(haigha_channel* channel, const haigha_then* then,
                                haigha_error** error) {
-    return haigha::capi::run(channel, then, error, plain<haigha::wire::tx::Select>(CallKind::tx_select));
+    return haigha::capi::run(channel, then, error,
+                             plain<haigha::wire::tx::Select>(CallKind::tx_select));
 }
 haigha_status haigha_tx_select_wait(haigha_channel* channel, int64_t timeout_ms,
                                     haigha_reply** reply, haigha_error** error) {

@@ -107,8 +107,8 @@ haigha_status haigha_options_get_string(const haigha_options* options, haigha_st
         arguments.required(value, "value");
         const OptionRow* row = find_row(arguments, name);
         if (row != nullptr && row->text == nullptr) {
-            arguments.fault(Status::argument, "the option " + std::string(row->name) +
-                                                  " is a number, not a string");
+            arguments.fault(Status::argument,
+                            "the option " + std::string(row->name) + " is a number, not a string");
         }
         if (arguments.bad()) return arguments.refuse(error);
         *value = haigha::capi::str(options->values.*row->text);
@@ -116,16 +116,16 @@ haigha_status haigha_options_get_string(const haigha_options* options, haigha_st
     });
 }
 
-haigha_status haigha_options_get_int(const haigha_options* options, haigha_str name,
-                                     int64_t* value, haigha_error** error) {
+haigha_status haigha_options_get_int(const haigha_options* options, haigha_str name, int64_t* value,
+                                     haigha_error** error) {
     return guard(error, [&]() -> haigha_status {
         Arguments arguments;
         arguments.required(options, "options");
         arguments.required(value, "value");
         const OptionRow* row = find_row(arguments, name);
         if (row != nullptr && row->number == nullptr) {
-            arguments.fault(Status::argument, "the option " + std::string(row->name) +
-                                                  " is a string, not a number");
+            arguments.fault(Status::argument,
+                            "the option " + std::string(row->name) + " is a string, not a number");
         }
         if (arguments.bad()) return arguments.refuse(error);
         *value = options->values.*row->number;
@@ -133,8 +133,8 @@ haigha_status haigha_options_get_int(const haigha_options* options, haigha_str n
     });
 }
 
-haigha_status haigha_options_get_uri(haigha_options* options, int32_t with_secrets,
-                                     haigha_str* uri, haigha_error** error) {
+haigha_status haigha_options_get_uri(haigha_options* options, int32_t with_secrets, haigha_str* uri,
+                                     haigha_error** error) {
     return guard(error, [&]() -> haigha_status {
         Arguments arguments;
         arguments.required(options, "options");
@@ -147,9 +147,9 @@ haigha_status haigha_options_get_uri(haigha_options* options, int32_t with_secre
     });
 }
 
-haigha_status haigha_options_set_key_password_fn(haigha_options* options,
-                                                 haigha_key_password_fn fn, void* user_data,
-                                                 haigha_release_fn release, haigha_error** error) {
+haigha_status haigha_options_set_key_password_fn(haigha_options* options, haigha_key_password_fn fn,
+                                                 void* user_data, haigha_release_fn release,
+                                                 haigha_error** error) {
     return guard(error, [&]() -> haigha_status {
         Arguments arguments;
         arguments.required(options, "options");

@@ -27,9 +27,9 @@ haigha_status settle(haigha_channel* channel, std::uint64_t delivery_tag, std::u
         }
         if (arguments.bad()) return arguments.refuse(error);
         const Status status = object->settle(method);
-        return status == Status::ok ? HAIGHA_OK
-                                    : haigha::capi::refuse(
-                                          object->settle_refusal(status, delivery_tag), error);
+        return status == Status::ok
+                   ? HAIGHA_OK
+                   : haigha::capi::refuse(object->settle_refusal(status, delivery_tag), error);
     });
 }
 

@@ -60,8 +60,8 @@ class Channel : public Counted<Channel> {
     }
     ErrorRef consume(wire::basic::Consume method, Then deliveries, Completion completion,
                      std::int64_t timeout_ms);
-    // By basic.cancel: for good (CallKind::cancel), until its deliveries are settled (drain), or for
-    // a while (pause).
+    // By basic.cancel: for good (CallKind::cancel), until its deliveries are settled (drain), or
+    // for a while (pause).
     ErrorRef stop_consumer(protocol::CallKind kind, std::string_view consumer_tag,
                            Completion completion, std::int64_t timeout_ms);
     ErrorRef resume_consumer(std::string_view consumer_tag, Completion completion,

@@ -12,11 +12,10 @@ namespace haigha::client {
 template <class Method>
 ErrorRef Connection::call(Channel& channel, const Method& method, protocol::Call call,
                           Completion completion, std::int64_t timeout_ms) {
-    return start_call(channel, std::move(call), std::move(completion), timeout_ms,
-                      [&](protocol::Call started) {
-                          return machine_.call({channel.number_, &channel}, std::move(started),
-                                               method);
-                      });
+    return start_call(
+        channel, std::move(call), std::move(completion), timeout_ms, [&](protocol::Call started) {
+            return machine_.call({channel.number_, &channel}, std::move(started), method);
+        });
 }
 
 template <class Start>

@@ -65,9 +65,7 @@ class Inbox : public Counted<Inbox> {
         std::string text;  // what consumer_tag points to, when no message holds it
     };
 
-    static std::size_t weight(const Event& event) {
-        return event.body.size + delivery_overhead;
-    }
+    static std::size_t weight(const Event& event) { return event.body.size + delivery_overhead; }
     bool half_empty() const {
         return waiting_deliveries_ <= capacity_ / 2 && waiting_bytes_ <= capacity_bytes_ / 2;
     }

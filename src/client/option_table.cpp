@@ -125,10 +125,11 @@ constexpr std::array rows = {
               "A file with the client's private key (PEM); empty: it is with the certificate.",
               &Options::keyfile, nullptr, 0, 4096},
     OptionRow{"key_pem", "The same, from memory.", &Options::key_pem, nullptr, 0, mebibyte, true},
-    OptionRow{"key_password",
-              "What the client's private key is encrypted with; `password` in a URI's query. See also "
-              "haigha_options_set_key_password_fn.",
-              &Options::key_password, nullptr, 0, 1024, true},
+    OptionRow{
+        "key_password",
+        "What the client's private key is encrypted with; `password` in a URI's query. See also "
+        "haigha_options_set_key_password_fn.",
+        &Options::key_password, nullptr, 0, 1024, true},
     OptionRow{"fail_if_no_peer_cert",
               "Known for URIs that brokers share with clients; a broker always has a certificate.",
               nullptr, &Options::fail_if_no_peer_cert, 0, 1},

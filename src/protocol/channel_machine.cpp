@@ -106,9 +106,8 @@ struct Stamped {
 Stamped stamp(const wire::Properties& given, std::uint64_t sequence) {
     Stamped stamped;
     stamped.properties = given;
-    stamped.headers =
-        stamped_headers(given.has(wire::property_headers) ? given.headers.bytes : wire::Bytes(),
-                        sequence);
+    stamped.headers = stamped_headers(
+        given.has(wire::property_headers) ? given.headers.bytes : wire::Bytes(), sequence);
     stamped.properties.present |= wire::property_headers;
     stamped.properties.headers = {stamped.headers};
     return stamped;

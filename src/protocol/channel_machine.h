@@ -50,10 +50,10 @@ struct ChannelContext {
     std::size_t waiting_bytes = 0;  // in all call queues
     std::uint32_t frame_max = 0;
     std::uint64_t max_message_size = 0;
-    bool closing = false;  // connection.close was written: nothing else may follow it
-    bool ended = false;    // channel_closed or connection_closed was told since take_ended()
+    bool closing = false;    // connection.close was written: nothing else may follow it
+    bool ended = false;      // channel_closed or connection_closed was told since take_ended()
     std::size_t drains = 0;  // consumers that are being drained, on all channels
-    std::string host;      // for errors
+    std::string host;        // for errors
 };
 
 class ChannelMachine {

@@ -386,9 +386,8 @@ void ChannelMachine::on_cancelled(const Call& done, MachineEvent& reply, EventLi
         consumers_.remove(done.name);
     }
     if (done.kind != CallKind::drain || reply.subject == nullptr) return;
-    drains_.push_back(
-        {std::exchange(reply.subject, nullptr), done.holder, deliveries_.count(done.holder),
-         done.deadline});
+    drains_.push_back({std::exchange(reply.subject, nullptr), done.holder,
+                       deliveries_.count(done.holder), done.deadline});
     ++context_.drains;
 }
 

@@ -555,10 +555,9 @@ Status ConnectionMachine::find_for_call(ChannelId channel, const Call& call,
     const ConsumerState consumer = call.kind == CallKind::drain || call.kind == CallKind::pause
                                        ? (*machine)->consumer_state(call.name)
                                        : ConsumerState::none;
-    const bool refused =
-        (call.kind == CallKind::drain &&
-         (consumer == ConsumerState::none || !(*machine)->deliveries().tracks())) ||
-        (call.kind == CallKind::pause && consumer != ConsumerState::running);
+    const bool refused = (call.kind == CallKind::drain && (consumer == ConsumerState::none ||
+                                                           !(*machine)->deliveries().tracks())) ||
+                         (call.kind == CallKind::pause && consumer != ConsumerState::running);
     return refused ? Status::unsupported : Status::ok;
 }
 

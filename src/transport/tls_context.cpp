@@ -32,7 +32,7 @@ using Key = std::unique_ptr<EVP_PKEY, FreeKey>;
 // What is read, and whether a password was asked for on the way.
 struct Source {
     Bio bio;
-    std::string name;  // for people: "the file /etc/x.pem", "cert_pem"
+    std::string name;                       // for people: "the file /etc/x.pem", "cert_pem"
     const TlsSettings* settings = nullptr;  // of the private key: who knows its password
     bool password_asked = false;
     bool password_given = false;

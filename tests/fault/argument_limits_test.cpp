@@ -191,8 +191,8 @@ TEST_F(ArgumentLimits, OptionsAreReadBack) {
     ASSERT_EQ(HAIGHA_OK, haigha_options_new(out(options), error_)) << error_;
     haigha_str text{};
     std::int64_t number = 0;
-    ASSERT_EQ(HAIGHA_OK,
-              haigha_options_get_string(options.get(), str("vhost"), &text, error_)) << error_;
+    ASSERT_EQ(HAIGHA_OK, haigha_options_get_string(options.get(), str("vhost"), &text, error_))
+        << error_;
     EXPECT_EQ(view(text), "/");
     ASSERT_EQ(HAIGHA_OK,
               haigha_options_set_uri(options.get(), str("amqps://u:p%40@h:7/?heartbeat=3"), error_))
@@ -237,8 +237,7 @@ TEST_F(ArgumentLimits, AnAnswerGoesToOnePlace) {
     EXPECT_EQ(HAIGHA_ERR_ARGUMENT,
               haigha_channel_open(connection_.get(), &channel, nullptr, out(opened), error_));
     EXPECT_EQ(error_.message(), "args->events has both fn and inbox");
-    EXPECT_EQ(HAIGHA_ERR_ARGUMENT,
-              haigha_connection_set_events(connection_.get(), &both, error_));
+    EXPECT_EQ(HAIGHA_ERR_ARGUMENT, haigha_connection_set_events(connection_.get(), &both, error_));
     EXPECT_EQ(HAIGHA_ERR_ARGUMENT, haigha_connection_close(connection_.get(), &both, error_));
     EXPECT_EQ(HAIGHA_ERR_ARGUMENT, haigha_channel_close(ch_, &both, error_));
     EXPECT_EQ(HAIGHA_ERR_ARGUMENT, haigha_loop_close(loop_.get(), &both, error_));

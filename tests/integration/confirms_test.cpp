@@ -132,8 +132,8 @@ TEST_F(Confirms, ReturnsAreMatchedToTheirPublishes) {
     channel_args.confirm = 1;
     channel_args.correlate_returns = 1;
     ChannelHandle channel;
-    ASSERT_EQ(HAIGHA_OK, haigha_channel_open_wait(connection_.get(), &channel_args, -1,
-                                                  out(channel), error_))
+    ASSERT_EQ(HAIGHA_OK,
+              haigha_channel_open_wait(connection_.get(), &channel_args, -1, out(channel), error_))
         << error_;
     const std::string full = full_queue();
     TableHandle headers;

@@ -1,4 +1,5 @@
-// The lives of consumers on a real broker: kinds of queues, arguments, cancelling, draining, pausing.
+// The lives of consumers on a real broker: kinds of queues, arguments, cancelling, draining,
+// pausing.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -34,8 +35,7 @@ class Consumers : public ApiTest {
         Err error;
         TableHandle arguments;
         EXPECT_EQ(HAIGHA_OK, haigha_table_new(out(arguments), error)) << error;
-        EXPECT_EQ(HAIGHA_OK,
-                  haigha_table_add_string(arguments.get(), str(name), str(value), error))
+        EXPECT_EQ(HAIGHA_OK, haigha_table_add_string(arguments.get(), str(name), str(value), error))
             << error;
         return arguments;
     }
@@ -94,9 +94,7 @@ class Consumers : public ApiTest {
             all.push_back(std::to_string(i));
         return all;
     }
-    void ack(std::uint64_t tag) {
-        EXPECT_EQ(HAIGHA_OK, haigha_ack(ch_, tag, 0, error_)) << error_;
-    }
+    void ack(std::uint64_t tag) { EXPECT_EQ(HAIGHA_OK, haigha_ack(ch_, tag, 0, error_)) << error_; }
     // Publishes to a queue from a thread of its own until it is told to stop.
     class Load {
       public:
@@ -346,12 +344,12 @@ TEST_F(Consumers, DrainingUnderLoad) {
     });
     log.wait_count(HAIGHA_EVENT_DELIVERY, 100);
     ReplyHandle reply;
-    EXPECT_EQ(HAIGHA_OK,
-              haigha_consumer_drain_wait(ch_, str("c"), 60'000, out(reply), error_))
+    EXPECT_EQ(HAIGHA_OK, haigha_consumer_drain_wait(ch_, str("c"), 60'000, out(reply), error_))
         << error_;
     EXPECT_EQ(haigha_reply_message_count(reply.get()), 0U);
     EXPECT_EQ(settled, delivered);
-    EXPECT_EQ(log.events().back().type, static_cast<std::uint32_t>(HAIGHA_EVENT_CONSUMER_CANCELLED));
+    EXPECT_EQ(log.events().back().type,
+              static_cast<std::uint32_t>(HAIGHA_EVENT_CONSUMER_CANCELLED));
     stop = true;
     worker.join();
     const int published = load.stop();
@@ -385,8 +383,7 @@ TEST_F(Consumers, PausingStopsDeliveriesAndResumingGoesOn) {
         EXPECT_EQ(HAIGHA_OK, haigha_ack(event.channel, event.number, 0, nullptr));
     });
     ASSERT_EQ(HAIGHA_OK, consume_with(ch_, queue, log, "c")) << error_;
-    EXPECT_EQ(HAIGHA_ERR_ARGUMENT,
-              haigha_consumer_resume_wait(ch_, str("c"), -1, nullptr, error_));
+    EXPECT_EQ(HAIGHA_ERR_ARGUMENT, haigha_consumer_resume_wait(ch_, str("c"), -1, nullptr, error_));
     EXPECT_EQ(error_.message(), "consumer \"c\" is not paused");
     int next = 0;
     for (int round = 0; round < 10; ++round) {

@@ -39,8 +39,7 @@ class ConsumerStatesTest : public testing::Test {
         return peer_.cancel(1, subject, "c", CallKind::pause, deadline);
     }
     template <class Method>
-    Status call(CallKind kind, std::uintptr_t subject, const Method& method,
-                wire::MethodId reply) {
+    Status call(CallKind kind, std::uintptr_t subject, const Method& method, wire::MethodId reply) {
         Call call;
         call.kind = kind;
         call.token = token(subject);
@@ -107,9 +106,8 @@ TEST_F(ConsumerStatesTest, DrainsUntilAllIsSettledAndSent) {
     deliver(2);
     deliver(3);
     cancel_ok();
-    EXPECT_EQ(peer_.told(),
-              (Lines{"1 delivery #11 tag=1 x/k 'm'", "1 delivery #11 tag=2 x/k 'm'",
-                     "1 delivery #11 tag=3 x/k 'm'", "1 cancelled #11"}));
+    EXPECT_EQ(peer_.told(), (Lines{"1 delivery #11 tag=1 x/k 'm'", "1 delivery #11 tag=2 x/k 'm'",
+                                   "1 delivery #11 tag=3 x/k 'm'", "1 cancelled #11"}));
     EXPECT_EQ(peer_.ack(1, 1), Status::ok);
     (void)peer_.output();
     EXPECT_TRUE(peer_.told().empty());
@@ -322,9 +320,8 @@ TEST_F(ConsumerStatesTest, APausedConsumerEndsWithItsChannel) {
     cancel_ok();
     (void)peer_.told();
     peer_.send(1, test::channel_close(404, "gone"));
-    EXPECT_EQ(peer_.told(),
-              (Lines{"1 cancelled #11: HAIGHA_ERR_CHANNEL_CLOSED_BY_BROKER 404",
-                     "1 closed: HAIGHA_ERR_CHANNEL_CLOSED_BY_BROKER 404"}));
+    EXPECT_EQ(peer_.told(), (Lines{"1 cancelled #11: HAIGHA_ERR_CHANNEL_CLOSED_BY_BROKER 404",
+                                   "1 closed: HAIGHA_ERR_CHANNEL_CLOSED_BY_BROKER 404"}));
 }
 
 // rule 16: a late answer still counts

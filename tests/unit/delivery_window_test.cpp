@@ -26,8 +26,8 @@ struct Settling {
 
 Settling settle(DeliveryWindow& window, std::uint64_t tag, bool multiple = false) {
     Settling result{};
-    const auto settlement = window.settle(
-        tag, multiple, [&](Holder holder) { result.settled.push_back(holder); });
+    const auto settlement =
+        window.settle(tag, multiple, [&](Holder holder) { result.settled.push_back(holder); });
     result.kind = settlement.kind;
     result.tag = settlement.tag;
     return result;
@@ -133,10 +133,10 @@ TEST(DeliveryWindow, AgreesWithAModel) {
         ASSERT_EQ(got.kind == Kind::as_given, !expected.empty());
     }
     for (Holder holder = 1; holder < 4; ++holder) {
-        EXPECT_EQ(window.count(holder),
-                  static_cast<std::size_t>(
-                      std::count_if(open.begin(), open.end(),
-                                    [&](const auto& one) { return one.second == holder; })));
+        EXPECT_EQ(
+            window.count(holder),
+            static_cast<std::size_t>(std::count_if(
+                open.begin(), open.end(), [&](const auto& one) { return one.second == holder; })));
     }
 }
 
