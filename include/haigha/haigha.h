@@ -352,8 +352,9 @@ typedef struct haigha_then {
 /* A queue of events for programs that would rather fetch than be called. One inbox may serve many
  * connections, channels, consumers and operations. capacity_events (1 to 1,000,000; 0: 1024) bounds
  * the deliveries that wait: beyond it the connections that fill it stop reading their sockets
- * until it is half empty (heartbeats go on). Other events are as many as the operations that were
- * started, and always fit. Since: 0.1. */
+ * until it is half empty (heartbeats go on; and while a thread waits in a function that ends in
+ * _wait they are read on, since it may be the thread that would empty the inbox). Other events are
+ * as many as the operations that were started, and always fit. Since: 0.1. */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_inbox_new(size_t capacity_events,
                                                              haigha_inbox** inbox,
                                                              haigha_error** error);

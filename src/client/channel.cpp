@@ -137,8 +137,7 @@ ErrorRef Channel::resume_consumer(std::string_view consumer_tag, Completion comp
     resume.kind = protocol::CallKind::resume;
     resume.name = consumer_tag;
     const ErrorRef error = connection_->start_call(
-        *this, std::move(resume), std::move(completion), timeout_ms,
-        [this](protocol::Call call) {
+        *this, std::move(resume), std::move(completion), timeout_ms, [this](protocol::Call call) {
             return connection_->machine_.resume({number_, this}, std::move(call));
         });
     return error ? consumer_refusal(error, protocol::CallKind::resume, consumer_tag) : nullptr;
@@ -164,8 +163,9 @@ ErrorRef Channel::consumer_refusal(const ErrorRef& error, protocol::CallKind kin
     }
     if (kind == protocol::CallKind::drain && !tracks) {
         return make_error(Status::unsupported,
-                          name + " cannot be drained: in a transaction, or with a broker that does "
-                                 "not count its deliveries, nobody knows which are open");
+                          name +
+                              " cannot be drained: in a transaction, or with a broker that does "
+                              "not count its deliveries, nobody knows which are open");
     }
     const bool wanted_paused = kind == protocol::CallKind::resume;
     static constexpr std::array is = {"gone",         "not running yet", "running",
@@ -212,6 +212,7 @@ ErrorRef Channel::publish_wait(protocol::PublishRequest request, std::int64_t ti
     Connection& connection = *connection_;
     if (ErrorRef refused = connection.may_wait()) return refused;
     const Instant deadline = transport::Loop::now() + connection.timeout(timeout_ms);
+    const Connection::ReadOn read_on(connection);
     while (true) {
         const Ref<Waiter> waiter = Ref<Waiter>::adopt(new Waiter);
         request.data = waiter.get();

@@ -190,6 +190,14 @@ ErrorRef Connection::may_wait() const {
                       "answer it");
 }
 
+// The order of the two matters, as in pause_reading(): one of both threads sees what the other did.
+Connection::ReadOn::ReadOn(Connection& connection) : connection_(connection) {
+    connection_.waiting_threads_.fetch_add(1);
+    if (!connection_.paused_) return;
+    connection_.loop_->transport().post(
+        [self = Ref<Connection>(&connection_)] { self->resume_reading(); });
+}
+
 ErrorRef Connection::await(Waiter& waiter, std::int64_t timeout_ms, Ref<Reply>* reply) {
     const Duration limit = timeout(timeout_ms);
     if (!waiter.wait_for(Duration{limit.nanoseconds + grace.nanoseconds})) {

@@ -85,6 +85,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     ErrorRef wait(Start start, std::int64_t timeout_ms, Ref<Reply>* reply) {
         if (ErrorRef refused = may_wait()) return refused;
         const Ref<Waiter> waiter = Ref<Waiter>::adopt(new Waiter);
+        const ReadOn read_on(*this);
         if (ErrorRef refused = start(Completion(waiter))) return refused;
         return await(*waiter, timeout_ms, reply);
     }
@@ -113,6 +114,18 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     struct Closing {
         Instant deadline;
         Completion completion;
+    };
+    // While a thread waits for an answer the connection is read on, however full an inbox is: the
+    // thread may be the one that would empty it (rule 82).
+    class ReadOn {
+      public:
+        explicit ReadOn(Connection& connection);
+        ~ReadOn() { connection_.waiting_threads_.fetch_sub(1); }
+        ReadOn(const ReadOn&) = delete;
+        ReadOn& operator=(const ReadOn&) = delete;
+
+      private:
+        Connection& connection_;
     };
 
     // ---- for Channel: from any thread
@@ -164,6 +177,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     void on_timer();
     void arm_timer();
     void finish_flushes();
+    void pause_reading(const Ref<Inbox>& full);
     void resume_reading();
     void dispatch();
     void dispatch_one(protocol::MachineEvent& event);
@@ -198,6 +212,8 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     std::atomic<std::uint64_t> reads_{0};
     std::atomic<std::uint64_t> writes_{0};
     std::atomic<int> local_port_{0};
+    std::atomic<bool> paused_{false};  // an inbox has enough
+    std::atomic<int> waiting_threads_{0};
 
     mutable std::mutex mutex_;
     // ---- guarded by mutex_
@@ -234,7 +250,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     std::size_t begin_ = 0;
     std::size_t end_ = 0;
     std::size_t wanted_ = 0;
-    bool paused_ = false;  // an inbox has enough
+    std::vector<Ref<Inbox>> pausers_;  // inboxes that will say when they are half empty
     bool socket_full_ = false;
     bool ended_ = false;  // connection_closed was dispatched
     bool torn_down_ = false;

@@ -47,15 +47,29 @@ void Connection::dispatch() {
     if (full_inboxes_.empty()) return;
     const Ref<Inbox> full = full_inboxes_.front();
     full_inboxes_.clear();
+    pause_reading(full);
+}
+
+void Connection::pause_reading(const Ref<Inbox>& full) {
     if (paused_ || ended_ || stream_ == nullptr) return;
     paused_ = true;
+    if (waiting_threads_ > 0) {
+        paused_ = false;
+        return;
+    }
     {
         const std::lock_guard lock(mutex_);
         machine_.set_reading(false, transport::Loop::now());
     }
     watch();
-    full->when_half_empty([self = Ref<Connection>(this)] {
-        self->loop_->transport().post([self] { self->resume_reading(); });
+    const auto is_full = [inbox = full.get()](const Ref<Inbox>& one) { return one.get() == inbox; };
+    if (std::any_of(pausers_.begin(), pausers_.end(), is_full)) return;
+    pausers_.push_back(full);
+    full->when_half_empty([self = Ref<Connection>(this), is_full] {
+        self->loop_->transport().post([self, is_full] {
+            std::erase_if(self->pausers_, is_full);
+            self->resume_reading();
+        });
     });
 }
 

@@ -464,6 +464,7 @@ void Connection::end_abortively() {
 void Connection::tear_down() {
     if (torn_down_) return;
     torn_down_ = true;
+    pausers_.clear();
     connector_.reset();
     stream_.reset();
     timer_.reset();

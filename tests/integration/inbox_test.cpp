@@ -304,6 +304,31 @@ TEST_F(Inbox, TheBytesThatWaitAreBounded) {
     }
 }
 
+// rule 82: who empties the inbox may wait for answers meanwhile
+TEST_F(Inbox, CallsAreAnsweredWhileItIsFull) {
+    make_inbox(1);
+    const ConnectionHandle connection = connect();
+    const ChannelHandle channel = open_channel(connection.get());
+    const ChannelHandle publisher = open_channel(connection.get(), nullptr, true);
+    const std::string queue = declare_queue(channel.get());
+    constexpr std::uint64_t count = 200;
+    for (std::uint64_t i = 0; i < count; ++i)
+        ASSERT_EQ(HAIGHA_OK, publish(channel.get(), queue, std::string(5000, 'x'))) << error_;
+    ASSERT_EQ(HAIGHA_OK, consume(channel.get(), queue, into(1))) << error_;
+    haigha_publish_args args = HAIGHA_PUBLISH_ARGS_INIT;
+    args.routing_key = str("haigha-test-nowhere");
+    for (std::uint64_t tag = 1; tag <= count; ++tag) {
+        const Recorded delivery = next_of(HAIGHA_EVENT_DELIVERY);
+        ASSERT_EQ(delivery.number, tag);
+        ASSERT_EQ(HAIGHA_OK, haigha_channel_flow_wait(channel.get(), 1, -1, nullptr, error_))
+            << error_;
+        ASSERT_EQ(HAIGHA_OK,
+                  haigha_publish_wait(publisher.get(), &args, str(""), -1, nullptr, error_))
+            << error_;
+        ASSERT_EQ(HAIGHA_OK, haigha_ack(channel.get(), tag, 0, error_)) << error_;
+    }
+}
+
 // rule 125
 TEST_F(Inbox, DroppedWithEventsInIt) {
     const ConnectionHandle connection = connect();
