@@ -612,7 +612,8 @@ haigha_connection_server_properties(const haigha_connection* connection, haigha_
  * freed: "transport" ("tcp", "unix"), "security" ("none", "tls"), "peer_address"; with TLS
  * "tls_version", "tls_cipher", "tls_verified" ("chain and name", "chain", "nothing"),
  * "tls_server_name" (what the certificate was checked for), "tls_peer_subject", "tls_peer_issuer",
- * "tls_peer_names", "tls_peer_not_after"; and "auth_mechanism". CLOSED before the transport was connected. Since: 0.1. */
+ * "tls_peer_names", "tls_peer_not_after", "tls_session" ("new", or "resumed": verified when it was
+ * new); and "auth_mechanism". CLOSED before the transport was connected. Since: 0.1. */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_connection_peer_info(
     const haigha_connection* connection, haigha_table** table, haigha_error** error);
 HAIGHA_API HAIGHA_NONBLOCKING haigha_connection* haigha_connection_ref(

@@ -115,7 +115,8 @@ void Connection::on_connected(int fd, const ErrorRef& error) {
     auto ready = [this](bool readable, bool writable) { on_ready(readable, writable); };
     if (tls()) {
         stream_ = std::make_unique<transport::TlsStream>(loop_->transport(), fd, tls_context_,
-                                                         peer_name(), std::move(ready));
+                                                         peer_name(), endpoint().display(),
+                                                         loop_->tls_sessions(), std::move(ready));
     } else {
         stream_ =
             std::make_unique<transport::SocketStream>(loop_->transport(), fd, std::move(ready));

@@ -11,6 +11,7 @@
 #include "client/completion.h"
 #include "client/handle_count.h"
 #include "transport/loop.h"
+#include "transport/tls_sessions.h"
 
 namespace haigha::client {
 
@@ -42,6 +43,7 @@ class EventLoop : public Counted<EventLoop> {
     explicit EventLoop(Ref<transport::Loop> loop);
 
     transport::Loop& transport() { return *loop_; }
+    transport::TlsSessions& tls_sessions() { return tls_sessions_; }
     HandleCount& handles() { return handles_; }
     // The user has dropped the last handle: what lives on it keeps it going.
     void abandon() { loop_->drop_user(); }
@@ -70,6 +72,7 @@ class EventLoop : public Counted<EventLoop> {
     ~EventLoop();
 
     Ref<transport::Loop> loop_;
+    transport::TlsSessions tls_sessions_;
     HandleCount handles_;
     std::atomic<std::int32_t> log_level_;
     std::atomic<std::uint32_t> connection_ids_{0};

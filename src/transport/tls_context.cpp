@@ -3,9 +3,11 @@
 #include <arpa/inet.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <utility>
@@ -179,6 +181,38 @@ bool is_address(const std::string& name) {
            ::inet_pton(AF_INET6, name.c_str(), &bytes) == 1;
 }
 
+// Empty when it cannot be had, which is no fingerprint at all.
+std::string fingerprint_of(const TlsSettings& settings) {
+    std::string all;
+    const auto add = [&](const std::string& part) {
+        all += std::to_string(part.size()) + ':' + part;
+    };
+    for (const std::string* file : {&settings.ca_file, &settings.cert_file}) {
+        add(*file);
+        struct stat facts {};
+        if (file->empty() || ::stat(file->c_str(), &facts) != 0) continue;
+        for (const auto number :
+             {static_cast<std::int64_t>(facts.st_mtim.tv_sec),
+              static_cast<std::int64_t>(facts.st_mtim.tv_nsec),
+              static_cast<std::int64_t>(facts.st_size), static_cast<std::int64_t>(facts.st_ino)}) {
+            add(std::to_string(number));
+        }
+    }
+    for (const std::string* text : {&settings.ca_pem, &settings.cert_pem, &settings.ciphers,
+                                    &settings.ciphersuites, &settings.groups}) {
+        add(*text);
+    }
+    for (const bool flag :
+         {settings.verify_peer, settings.verify_host, settings.send_name, settings.only_tls13}) {
+        add(flag ? "1" : "0");
+    }
+    add(std::to_string(settings.depth));
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned int size = 0;
+    if (EVP_Digest(all.data(), all.size(), digest, &size, EVP_sha256(), nullptr) != 1) return {};
+    return {reinterpret_cast<const char*>(digest), size};
+}
+
 }  // namespace
 
 std::string drain_tls_errors() {
@@ -247,6 +281,7 @@ Ref<const TlsContext> TlsContext::create(TlsSettings settings, ErrorRef* error) 
         if (ErrorRef failed = use_certificate(context, wanted)) return failed;
         return use_key(context, wanted);
     }();
+    made->fingerprint_ = fingerprint_of(wanted);
     ERR_clear_error();
     wipe(made->settings_.key_pem);
     wipe(made->settings_.key_password);

@@ -43,6 +43,9 @@ class TlsContext : public Counted<TlsContext> {
 
     // Without the key and its password, which are not kept.
     const TlsSettings& settings() const { return settings_; }
+    // The same for contexts that believe the same and show the same certificate. Files count by
+    // their names and the moment they were last written.
+    const std::string& fingerprint() const { return fingerprint_; }
 
     struct Free {
         void operator()(SSL* ssl) const;
@@ -59,6 +62,7 @@ class TlsContext : public Counted<TlsContext> {
     ~TlsContext() = default;
 
     TlsSettings settings_;
+    std::string fingerprint_;
     std::unique_ptr<SSL_CTX, Free> context_;
 };
 

@@ -67,6 +67,12 @@ std::string names_text(X509* cert) {
     return text.empty() ? "no name" : text;
 }
 
+std::string session_key(const TlsContext& context, const std::string& peer_name,
+                        const std::string& endpoint) {
+    if (context.fingerprint().empty()) return {};
+    return context.fingerprint() + std::to_string(peer_name.size()) + ':' + peer_name + endpoint;
+}
+
 // What a person can do about a certificate that was refused.
 std::string advice(int verdict, X509* cert, const std::string& peer_name) {
     switch (verdict) {
@@ -144,9 +150,11 @@ struct TlsStream::BioCalls {
 };
 
 TlsStream::TlsStream(Loop& loop, int fd, Ref<const TlsContext> context, std::string peer_name,
-                     Ready ready)
+                     const std::string& endpoint, TlsSessions& sessions, Ready ready)
     : context_(std::move(context)),
       peer_name_(std::move(peer_name)),
+      sessions_(sessions),
+      session_key_(session_key(*context_, peer_name_, endpoint)),
       ready_(std::move(ready)),
       socket_(loop, fd, [this](bool readable, bool writable) { on_ready(readable, writable); }),
       ssl_(context_->new_ssl(peer_name_)) {
@@ -161,6 +169,10 @@ TlsStream::TlsStream(Loop& loop, int fd, Ref<const TlsContext> context, std::str
     SSL_set_bio(ssl_.get(), bio, bio);
     SSL_set_default_read_buffer_len(ssl_.get(), read_buffer);
     SSL_set_verify(ssl_.get(), SSL_get_verify_mode(ssl_.get()), &on_verified);
+    if (const TlsSessions::Session last = sessions_.take(session_key_)) {
+        (void)SSL_set_session(ssl_.get(), last.get());
+        ERR_clear_error();
+    }
 }
 
 // The only moment at which OpenSSL shows the certificate that it refuses.
@@ -180,12 +192,27 @@ int TlsStream::on_verified(int good, X509_STORE_CTX* store) {
 }
 
 TlsStream::~TlsStream() {
-    if (!connected_ || error_ != 0) return;
-    // A word of farewell, if there is room for it at once.
+    if (!connected_) return;
     ERR_clear_error();
-    (void)SSL_shutdown(ssl_.get());
-    (void)flush();
+    keep_session();
+    if (error_ == 0) {
+        // A word of farewell, if there is room for it at once.
+        (void)SSL_shutdown(ssl_.get());
+        (void)flush();
+    } else {
+        // Or else OpenSSL spoils the session, as one that was not ended by the book.
+        SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    }
     ERR_clear_error();
+}
+
+// Only now: the tickets of TLS 1.3 come some time after the handshake, and the last is the best.
+void TlsStream::keep_session() {
+    if (session_key_.empty() || failure_) return;
+    TlsSessions::Session session(SSL_get1_session(ssl_.get()));
+    if (session && SSL_SESSION_is_resumable(session.get()) == 1) {
+        sessions_.keep(session_key_, std::move(session));
+    }
 }
 
 int TlsStream::handshake() {
@@ -379,6 +406,7 @@ std::vector<StreamFact> TlsStream::facts() const {
                                      : !settings.verify_host ? "chain"
                                                              : "chain and name"});
     facts.push_back({"tls_server_name", peer_name_});
+    facts.push_back({"tls_session", SSL_session_reused(ssl_.get()) == 1 ? "resumed" : "new"});
     if (X509* const cert = SSL_get0_peer_certificate(ssl_.get())) {
         facts.push_back({"tls_peer_subject", name_text(X509_get_subject_name(cert))});
         facts.push_back({"tls_peer_issuer", name_text(X509_get_issuer_name(cert))});

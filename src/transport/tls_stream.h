@@ -12,14 +12,15 @@
 #include "transport/socket_stream.h"
 #include "transport/stream.h"
 #include "transport/tls_context.h"
+#include "transport/tls_sessions.h"
 
 namespace haigha::transport {
 
 class TlsStream final : public Stream {
   public:
-    // Takes the descriptor over.
+    // Takes the descriptor over. `endpoint`: whose sessions may be resumed; `sessions` outlive it.
     TlsStream(Loop& loop, int fd, Ref<const TlsContext> context, std::string peer_name,
-              Ready ready);
+              const std::string& endpoint, TlsSessions& sessions, Ready ready);
     ~TlsStream() override;
     TlsStream(const TlsStream&) = delete;
     TlsStream& operator=(const TlsStream&) = delete;
@@ -39,6 +40,7 @@ class TlsStream final : public Stream {
 
     void on_ready(bool readable, bool writable);
     void rewatch();
+    void keep_session();
     bool flush();
     // What SSL_get_error says of a call that did not succeed: 0 when it is to be called again.
     int failed(int returned, const char* doing);
@@ -47,6 +49,8 @@ class TlsStream final : public Stream {
 
     const Ref<const TlsContext> context_;
     const std::string peer_name_;
+    TlsSessions& sessions_;
+    const std::string session_key_;  // empty: none is resumed
     Ready ready_;
     SocketStream socket_;
     TlsContext::SslPtr ssl_;

@@ -418,6 +418,72 @@ TEST_F(Tls, AClientCertificateIsSent) {
     expect_refused(tls_options(), {"client certificate"});
 }
 
+// However the one before ended; only with the settings that it was verified with.
+TEST_F(Tls, ASessionIsResumedByWhoConnectsAgain) {
+    const Identity me = client_named("me");
+    for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+        TlsFrontOptions options;
+        options.identity = server_for({"DNS:localhost"});
+        options.client_ca_pem = authority().pem();
+        options.max_version = version;
+        front(options);
+        const auto as_me = [&] {
+            return tls_options({{"cert_pem", me.cert_pem}, {"key_pem", me.key_pem}});
+        };
+        ConnectionHandle connection;
+        ASSERT_EQ(HAIGHA_OK, open(as_me(), &connection)) << error_;
+        const std::map<std::string, std::string> first = peer_info(connection.get());
+        EXPECT_EQ(first.at("tls_session"), "new");
+        exchange(connection.get());
+        ASSERT_EQ(HAIGHA_OK, haigha_connection_close_wait(connection.get(), -1, error_)) << error_;
+
+        ASSERT_EQ(HAIGHA_OK, open(as_me(), &connection)) << error_;
+        std::map<std::string, std::string> second = peer_info(connection.get());
+        EXPECT_EQ(second.at("tls_session"), "resumed");
+        for (const char* same : {"tls_version", "tls_verified", "tls_peer_subject",
+                                 "tls_peer_names", "tls_server_name"}) {
+            EXPECT_EQ(second.at(same), first.at(same)) << same;
+        }
+        EXPECT_TRUE(front_->clients().back().ends_with(" me"));
+        exchange(connection.get());
+        {
+            const ChannelHandle channel = open_channel(connection.get());
+            script("on queue.declare#1 reset");
+            EXPECT_EQ(HAIGHA_ERR_IO, declare(channel.get(), "q")) << error_;
+            script("clear");
+        }
+        ASSERT_EQ(HAIGHA_OK, open(as_me(), &connection)) << error_;
+        EXPECT_EQ(peer_info(connection.get()).at("tls_session"), "resumed");
+        connection.reset();  // in silence
+
+        OptionsHandle other = as_me();
+        EXPECT_EQ(HAIGHA_OK, haigha_options_set_int(other.get(), str("depth"), 5, error_));
+        ASSERT_EQ(HAIGHA_OK, open(other, &connection)) << error_;
+        EXPECT_EQ(peer_info(connection.get()).at("tls_session"), "new");
+        ASSERT_EQ(HAIGHA_OK, open(as_me(), &connection)) << error_;
+        EXPECT_EQ(peer_info(connection.get()).at("tls_session"), "resumed");
+        connection.reset();
+        // A loop of its own remembers nothing.
+        const LoopHandle another = start_loop();
+        connection = new_connection(another.get(), as_me().get());
+        ASSERT_EQ(HAIGHA_OK, haigha_connection_open_wait(connection.get(), -1, error_)) << error_;
+        EXPECT_EQ(peer_info(connection.get()).at("tls_session"), "new");
+    }
+}
+
+TEST_F(Tls, ABrokerWithoutTicketsIsNoProblem) {
+    TlsFrontOptions options;
+    options.identity = server_for({"DNS:localhost"});
+    options.tickets = false;
+    front(options);
+    for (int i = 0; i < 3; ++i) {
+        ConnectionHandle connection;
+        ASSERT_EQ(HAIGHA_OK, open(tls_options(), &connection)) << error_;
+        EXPECT_EQ(peer_info(connection.get()).at("tls_session"), "new");
+        exchange(connection.get());
+    }
+}
+
 // The refusal itself may be lost on its way: it is guessed.
 TEST_F(Tls, AnEndRightAfterTheHandshakeIsExplained) {
     TcpPeer nobody([](TcpPeer::Client& client) { client.read(1); });

@@ -60,6 +60,12 @@ TlsFront::TlsFront(TlsFrontOptions options, int target_port)
     X509_free(cert);
     EVP_PKEY_free(key);
     if (!usable) throw std::runtime_error("TlsFront: the certificate cannot be used");
+    const unsigned char id[] = "front";
+    SSL_CTX_set_session_id_context(context, id, sizeof id);
+    if (!options_.tickets) {
+        SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
+        SSL_CTX_set_num_tickets(context, 0);
+    }
     if (!options_.client_ca_pem.empty()) {
         X509* const ca = cert_of(options_.client_ca_pem);
         X509_STORE_add_cert(SSL_CTX_get_cert_store(context), ca);

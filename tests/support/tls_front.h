@@ -24,6 +24,7 @@ struct TlsFrontOptions {
     std::size_t record_size = 16 * 1024;  // the most that one record to the client holds
     std::size_t key_update_every = 0;     // records to the client between two KeyUpdates; 0: none
     int socket_buffer = 0;                // of the client's side, in bytes
+    bool tickets = true;                  // with which sessions are resumed
     bool loopback6 = false;               // listens on ::1, otherwise on 127.0.0.1
 };
 

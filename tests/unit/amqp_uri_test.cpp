@@ -56,6 +56,26 @@ TEST(AmqpUri, ReadsTheExamplesOfTheSpecification) {
     }
 }
 
+TEST(AmqpUri, WhatIsAbsentKeepsItsDefault) {
+    const Options defaults;
+    for (const char* uri : {"amqp://h?heartbeat=7", "amqp://h", "amqp://h?"}) {
+        Options options;
+        ASSERT_FALSE(apply_uri(options, uri)) << uri;
+        EXPECT_EQ(options.channel_max, defaults.channel_max) << uri;
+        EXPECT_EQ(options.connection_timeout, defaults.connection_timeout) << uri;
+        EXPECT_EQ(options.frame_max, defaults.frame_max) << uri;
+        if (std::string_view(uri).find('7') == std::string_view::npos) {
+            EXPECT_EQ(options.heartbeat, defaults.heartbeat) << uri;
+        }
+    }
+}
+
+TEST(AmqpUri, APasswordHasAnyOctets) {
+    Options options;
+    ASSERT_FALSE(apply_uri(options, "amqp://u:p%C3%A9%80%FF%3F@h"));
+    EXPECT_EQ(options.password, "p\xC3\xA9\x80\xFF?");
+}
+
 TEST(AmqpUri, SeveralHostsHaveTheirPortsWithThem) {
     Options options;
     options.port = 7;
