@@ -124,6 +124,24 @@ TEST_F(Confirms, NackedByAFullQueue) {
     EXPECT_EQ(events_.count(HAIGHA_EVENT_OUTCOME), 3U);  // none for a waiting publish
 }
 
+// rule 70
+TEST_F(Confirms, AWaitThatTimesOutLeavesItsChannelUsable) {
+    haigha_publish_args args = HAIGHA_PUBLISH_ARGS_INIT;
+    args.routing_key = str(queue_);
+    ReplyHandle reply;
+    int timeouts = 0;
+    for (int i = 0; i < 20; ++i) {
+        const haigha_status status =
+            haigha_publish_wait(ch_, &args, str("early"), 0, out(reply), error_);
+        if (status == HAIGHA_ERR_TIMEOUT) ++timeouts;
+    }
+    EXPECT_GT(timeouts, 0);
+    ASSERT_EQ(HAIGHA_OK, haigha_publish_wait(ch_, &args, str("late"), -1, out(reply), error_))
+        << error_;
+    EXPECT_EQ(haigha_reply_outcome(reply.get()), HAIGHA_OUTCOME_CONFIRMED);
+    EXPECT_TRUE(wait_messages(ch_, queue_, 21));
+}
+
 // rules 67, 68: bodies that are the same are told apart, and what comes back is what was published
 TEST_F(Confirms, ReturnsAreMatchedToTheirPublishes) {
     EventLog events;

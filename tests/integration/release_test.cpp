@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <array>
+#include <fstream>
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "support/api_fixture.h"
+#include "support/sanitizers.h"
 
 namespace haigha::test {
 namespace {
@@ -72,6 +74,32 @@ TEST_F(Release, ADroppedChannelIsClosedButItsConsumersKeepIt) {
     while (info(connection.get(), "channels") > 2 && std::chrono::steady_clock::now() < end)
         ASSERT_EQ(HAIGHA_OK, haigha_channel_flow_wait(third.get(), 1, -1, nullptr, error_));
     EXPECT_EQ(info(connection.get(), "channels"), 2);
+}
+
+// rule 78
+TEST_F(Release, ChannelsGiveTheirMemoryBack) {
+    const ConnectionHandle connection = connect();
+    const std::string body(20'000, 'x');
+    const auto resident_pages = [] {
+        std::size_t size = 0;
+        std::size_t resident = 0;
+        std::ifstream("/proc/self/statm") >> size >> resident;
+        return resident;
+    };
+    std::size_t warm = 0;
+    constexpr int rounds = 1500;
+    for (int i = 0; i < rounds; ++i) {
+        if (i == rounds / 3) warm = resident_pages();
+        const ChannelHandle channel = open_channel(connection.get());
+        haigha_publish_args args = HAIGHA_PUBLISH_ARGS_INIT;
+        args.routing_key = str("haigha-test-nowhere");
+        ASSERT_EQ(HAIGHA_OK, haigha_publish(channel.get(), &args, str(body), nullptr, error_));
+        ASSERT_EQ(HAIGHA_OK, haigha_channel_close_wait(channel.get(), -1, error_)) << error_;
+    }
+    EXPECT_EQ(info(connection.get(), "channels"), 0);
+    // A thousand channels that each kept what they wrote would be 5,000 pages. The address
+    // sanitizer keeps what was freed, for a while.
+    EXPECT_LT(resident_pages(), warm + (address_sanitizer ? 50'000 : 1'000));
 }
 
 TEST_F(Release, HandlesAreCounted) {

@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "support/api_fixture.h"
@@ -97,6 +98,56 @@ TEST_F(Threads, PublishAckAndDeclareOnSharedChannels) {
     }
     ASSERT_EQ(HAIGHA_OK, haigha_connection_close_wait(connection.get(), 20'000, error_)) << error_;
     EXPECT_FALSE(events.state(HAIGHA_STATE_CLOSED).failed);
+    close_loop(loop_.get());
+}
+
+// The number that a publish is given, and the outcome with that number, are of the same message,
+// whichever thread it was; also when the broker answers for several at once.
+TEST_F(Threads, EachPublishHasTheOutcomeOfItsOwnMessage) {
+    const ConnectionHandle connection = connect();
+    EventLog log;
+    haigha_channel_args channel_args = HAIGHA_CHANNEL_ARGS_INIT;
+    channel_args.events = log.then();
+    channel_args.confirm = 1;
+    channel_args.correlate_returns = 1;
+    ChannelHandle channel;
+    ASSERT_EQ(HAIGHA_OK,
+              haigha_channel_open_wait(connection.get(), &channel_args, -1, out(channel), error_))
+        << error_;
+    const std::string queue = declare_queue(channel.get());
+    constexpr std::size_t per_thread = 500;
+    constexpr std::size_t thread_count = 8;
+    std::vector<int> routed(per_thread * thread_count + 1, -1);
+    std::vector<std::thread> threads;
+    for (std::size_t thread = 0; thread < thread_count; ++thread) {
+        threads.emplace_back([&, thread] {
+            for (std::size_t i = 0; i < per_thread; ++i) {
+                const bool reaches = (i * 7 + thread) % 3 != 0;
+                haigha_publish_args args = HAIGHA_PUBLISH_ARGS_INIT;
+                args.routing_key = reaches ? str(queue) : str("haigha-test-nowhere");
+                args.mandatory = 1;
+                std::uint64_t number = 0;
+                Err error;
+                ASSERT_EQ(HAIGHA_OK,
+                          haigha_publish(channel.get(), &args, str("same"), &number, error))
+                    << error;
+                ASSERT_LT(number, routed.size());
+                EXPECT_EQ(std::exchange(routed[number], reaches ? 1 : 0), -1);
+            }
+        });
+    }
+    for (std::thread& thread : threads)
+        thread.join();
+    ASSERT_TRUE(log.wait_count(HAIGHA_EVENT_OUTCOME, per_thread * thread_count));
+    for (const Recorded& event : log.events()) {
+        if (event.type == HAIGHA_EVENT_OUTCOME) {
+            EXPECT_EQ(event.outcome, routed[event.number] == 1 ? HAIGHA_OUTCOME_CONFIRMED
+                                                               : HAIGHA_OUTCOME_RETURNED);
+        }
+        if (event.type == HAIGHA_EVENT_RETURN) {
+            EXPECT_EQ(routed[event.number], 0);
+        }
+    }
     close_loop(loop_.get());
 }
 

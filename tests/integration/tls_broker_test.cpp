@@ -11,20 +11,13 @@
 
 #include "support/api_fixture.h"
 #include "support/certificates.h"
+#include "support/dead_network.h"
 #include "support/loopback.h"
+#include "support/sanitizers.h"
 #include "support/throwaway_broker.h"
 
 namespace haigha::test {
 namespace {
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool under_a_sanitizer = true;
-#elif defined(__has_feature)
-constexpr bool under_a_sanitizer =
-    __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
-#else
-constexpr bool under_a_sanitizer = false;
-#endif
 
 int free_port() {
     const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -185,6 +178,26 @@ TEST_F(TlsBroker, MessagesOfEverySizeGoThrough) {
     ASSERT_EQ(HAIGHA_OK, haigha_connection_close_wait(connection.get(), -1, error_)) << error_;
 }
 
+// rule 10: a peer that stopped reading is found, also under TLS
+TEST_F(TlsBroker, ANetworkThatDiesIsNoticedWhileWritingIsStalled) {
+    EventLog log;
+    const haigha_then events = log.then();
+    const OptionsHandle options = with({});
+    ASSERT_EQ(HAIGHA_OK, haigha_options_set_int(options.get(), str("heartbeat"), 1, error_));
+    const int fd = connected_socket(setting_->port);
+    ASSERT_GE(fd, 0);
+    ConnectionHandle connection = new_connection(loop_.get(), options.get(), &events);
+    ASSERT_EQ(HAIGHA_OK, haigha_connection_open_fd_wait(connection.get(), fd, -1, error_))
+        << error_;
+    const ChannelHandle channel = open_channel(connection.get());
+    ASSERT_TRUE(cut_off(fd));
+    const std::string body(100'000, 'x');
+    while (publish(channel.get(), "haigha-test-nowhere", body) == HAIGHA_OK) {
+    }
+    EXPECT_EQ(error_.status(), HAIGHA_ERR_WOULD_BLOCK) << error_;
+    EXPECT_EQ(log.state(HAIGHA_STATE_CLOSED).status, HAIGHA_ERR_HEARTBEAT);
+}
+
 TEST_F(TlsBroker, WhoCannotBeVerifiedIsRefused) {
     EXPECT_EQ(HAIGHA_ERR_TLS, open(with({{"cacert_pem", Authority("another").pem()}})));
     EXPECT_NE(error_.message().find("no trusted CA"), std::string::npos) << error_;
@@ -247,7 +260,8 @@ TEST_F(TlsBroker, ASecretIsUpdated) {
 // Rule 124, and OpenSSL's own end of the process: its handler runs while the loop's thread is at
 // work. Several times, as it is a race.
 TEST_F(TlsBroker, ExitWithALiveConnectionAtWork) {
-    if (under_a_sanitizer) GTEST_SKIP() << "a sanitizer sees leaks in what is left to the system";
+    if (address_sanitizer || thread_sanitizer)
+        GTEST_SKIP() << "a sanitizer sees leaks in what is left to the system";
     const OptionsHandle wanted = with({});
     // Forked while no loop of this process is at work; the child makes its own.
     close_loop(loop_.get());
