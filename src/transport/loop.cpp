@@ -133,6 +133,7 @@ void Loop::drop_user() {
         const std::lock_guard lock(mutex_);
         if (ended_) return;
         posted_.emplace_back([this] { shut_down(); });
+        ++wakers_;
     }
     wake();
 }
@@ -141,6 +142,7 @@ void Loop::wake() {
     // Before libuv 1.53 uv_async_send orders nothing. The mutex does: its caller has put something
     // in with the mutex held, and the loop takes everything with it held after it has been woken.
     uv_async_send(&async_);
+    --wakers_;
 }
 
 bool Loop::post(Task task) {
@@ -148,6 +150,7 @@ bool Loop::post(Task task) {
         const std::lock_guard lock(mutex_);
         if (ended_) return false;
         posted_.push_back(std::move(task));
+        ++wakers_;
     }
     wake();
     return true;
@@ -164,6 +167,7 @@ void Loop::flush_soon(Flushable& item) {
         if (ended_) return;
         first = posted_flushes_.empty();
         posted_flushes_.emplace_back(&item);
+        if (first) ++wakers_;
     }
     if (first) wake();
 }
@@ -220,6 +224,9 @@ void Loop::shut_down() {
     for (const Task& task : late)
         task();
     flushes_.clear();
+    // Whoever was overtaken on the way to the wake-up is about to write to its descriptor.
+    while (wakers_ != 0)
+        std::this_thread::yield();
     const auto closed = [](uv_handle_t* handle) {
         auto* loop = static_cast<Loop*>(handle->data);
         if (--loop->open_handles_ > 0) return;

@@ -92,7 +92,7 @@ class Loop : public Counted<Loop> {
     void open_handles();
     void run_thread();
     void turn();
-    void wake();
+    void wake();  // who counted itself among the wakers
     void run_posted();
     void run_flushes();
     void shut_down();
@@ -111,6 +111,8 @@ class Loop : public Counted<Loop> {
     bool ended_ = false;
     std::vector<Task> posted_;
     std::vector<Ref<Flushable>> posted_flushes_;
+    // Counted up with mutex_ held and the loop not ended. The wake-up is closed when none is left.
+    std::atomic<int> wakers_{0};
 
     // Of the loop's thread.
     bool shutting_down_ = false;
