@@ -25,29 +25,50 @@ const OptionRow* find_row(Arguments& arguments, haigha_str name) {
 }
 
 // The program's function for as long as options that were copied from one another hold it.
-struct KeyPasswordHook {
-    KeyPasswordHook(haigha_key_password_fn asked, void* data) : fn(asked), user_data(data) {}
-    KeyPasswordHook(const KeyPasswordHook&) = delete;
-    KeyPasswordHook& operator=(const KeyPasswordHook&) = delete;
-    ~KeyPasswordHook() {
+template <class Fn>
+struct Hook {
+    Hook(Fn called, void* data) : fn(called), user_data(data) {}
+    Hook(const Hook&) = delete;
+    Hook& operator=(const Hook&) = delete;
+    ~Hook() {
         if (release != nullptr) release(user_data);
     }
-    bool ask(std::string* password) const {
-        password->resize(HAIGHA_KEY_PASSWORD_MAX);
-        const int32_t size = fn(password->data(), password->size(), user_data);
-        const bool given = size >= 0 && size <= HAIGHA_KEY_PASSWORD_MAX;
-        if (given) {
-            password->resize(static_cast<std::size_t>(size));
-        } else {
-            haigha::wipe(*password);
-        }
-        return given;
-    }
 
-    haigha_key_password_fn fn;
+    Fn fn;
     void* user_data;
     haigha_release_fn release = nullptr;
 };
+
+bool ask(const Hook<haigha_key_password_fn>& hook, std::string* password) {
+    password->resize(HAIGHA_KEY_PASSWORD_MAX);
+    const int32_t size = hook.fn(password->data(), password->size(), hook.user_data);
+    const bool given = size >= 0 && size <= HAIGHA_KEY_PASSWORD_MAX;
+    if (given) {
+        password->resize(static_cast<std::size_t>(size));
+    } else {
+        haigha::wipe(*password);
+    }
+    return given;
+}
+
+// Has `use(hook)` make what is kept of the program's function; of none, `*kept` is empty.
+template <class Fn, class Kept, class Use>
+haigha_status set_hook(haigha_options* options, Fn fn, void* user_data, haigha_release_fn release,
+                       Kept haigha::client::Options::*kept, haigha_error** error, Use use) {
+    return guard(error, [&]() -> haigha_status {
+        Arguments arguments;
+        arguments.required(options, "options");
+        if (arguments.bad()) return arguments.refuse(error);
+        if (fn == nullptr) {
+            options->values.*kept = nullptr;
+            return HAIGHA_OK;
+        }
+        const auto hook = std::make_shared<Hook<Fn>>(fn, user_data);
+        options->values.*kept = use(hook);
+        hook->release = release;  // nothing can be refused any more
+        return HAIGHA_OK;
+    });
+}
 
 }  // namespace
 
@@ -150,21 +171,20 @@ haigha_status haigha_options_get_uri(haigha_options* options, int32_t with_secre
 haigha_status haigha_options_set_key_password_fn(haigha_options* options, haigha_key_password_fn fn,
                                                  void* user_data, haigha_release_fn release,
                                                  haigha_error** error) {
-    return guard(error, [&]() -> haigha_status {
-        Arguments arguments;
-        arguments.required(options, "options");
-        if (arguments.bad()) return arguments.refuse(error);
-        if (fn == nullptr) {
-            options->values.ask_key_password = nullptr;
-            return HAIGHA_OK;
-        }
-        const auto hook = std::make_shared<KeyPasswordHook>(fn, user_data);
-        options->values.ask_key_password = [hook](std::string* password) {
-            return hook->ask(password);
-        };
-        hook->release = release;  // nothing can be refused any more
-        return HAIGHA_OK;
-    });
+    return set_hook(options, fn, user_data, release, &haigha::client::Options::ask_key_password,
+                    error, [](const auto& hook) {
+                        return [hook](std::string* password) { return ask(*hook, password); };
+                    });
+}
+
+haigha_status haigha_options_set_tls_fn(haigha_options* options, haigha_tls_fn fn, void* user_data,
+                                        haigha_release_fn release, haigha_error** error) {
+    return set_hook(options, fn, user_data, release, &haigha::client::Options::prepare_tls, error,
+                    [](const auto& hook) {
+                        return [hook](void* ssl_ctx) {
+                            return hook->fn(ssl_ctx, hook->user_data) == 0;
+                        };
+                    });
 }
 
 haigha_status haigha_options_describe(size_t index, haigha_option_info* info) {

@@ -493,6 +493,22 @@ HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_options_set_key_password_fn(
     haigha_options* options, haigha_key_password_fn fn, void* user_data, haigha_release_fn release,
     haigha_error** error);
 
+/* Sees OpenSSL's SSL_CTX, to set what no option sets. Returns 0, or anything else to refuse, with the
+ * reason in OpenSSL's error queue if it likes. */
+typedef int32_t (*haigha_tls_fn)(void* ssl_ctx, void* user_data);
+
+/* Has `fn` called with the SSL_CTX of each connection with TLS, within haigha_connection_open, on its
+ * thread, after everything that the options set: for lists of revoked certificates, keys in hardware,
+ * other authorities. The context is the library's: use it within the call, with the OpenSSL that the
+ * library is linked to, and leave its modes, its BIOs and its verify callback alone. Sessions of such
+ * connections are not resumed. Sharing, `release` and fn NULL as in
+ * haigha_options_set_key_password_fn. Since: 0.1. */
+HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_options_set_tls_fn(haigha_options* options,
+                                                                      haigha_tls_fn fn,
+                                                                      void* user_data,
+                                                                      haigha_release_fn release,
+                                                                      haigha_error** error);
+
 enum { HAIGHA_OPTION_STRING = 1, HAIGHA_OPTION_INT = 2 };
 
 /* A row of the table of options. All strings are static. Filled by the library up to `size`. */

@@ -126,7 +126,16 @@ std::optional<std::string> authority_of(const Options& options) {
     return authority;
 }
 
+// RabbitMQ's URIs name one in each `auth_mechanism`, in any case.
+ErrorRef add_mechanism(Options& options, std::string value, bool first) {
+    std::transform(value.begin(), value.end(), value.begin(),
+                   [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+    return set_option_from_text(options, "auth_mechanism",
+                                first ? value : options.auth_mechanism + " " + value);
+}
+
 ErrorRef apply_query(Options& options, std::string_view query) {
+    bool mechanism_given = false;
     while (!query.empty()) {
         const std::size_t end = query.find('&');
         const std::string_view pair = query.substr(0, end);
@@ -140,7 +149,13 @@ ErrorRef apply_query(Options& options, std::string_view query) {
         // RabbitMQ's name for it: the login is in the URI's authority.
         const std::string_view option =
             *name == "password" ? std::string_view("key_password") : std::string_view(*name);
-        if (ErrorRef error = set_option_from_text(options, option, *value)) return error;
+        ErrorRef error;
+        if (option == "auth_mechanism") {
+            error = add_mechanism(options, *value, !std::exchange(mechanism_given, true));
+        } else {
+            error = set_option_from_text(options, option, *value);
+        }
+        if (error) return error;
     }
     return nullptr;
 }

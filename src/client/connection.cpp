@@ -47,11 +47,13 @@ transport::TlsSettings tls_settings(const Options& options) {
     tls.key_pem = options.key_pem;
     tls.key_password = options.key_password;
     tls.ask_key_password = options.ask_key_password;
+    tls.prepare = options.prepare_tls;
     tls.verify_peer = options.verify == "verify_peer";
     tls.verify_host = options.verify_host != 0;
     tls.depth = static_cast<int>(options.depth);
     tls.send_name = options.server_name_indication != "disable";
-    tls.only_tls13 = options.tls_min_version == "1.3";
+    tls.min_version_13 = options.tls_min_version == "1.3";
+    tls.max_version_12 = options.tls_max_version == "1.2";
     tls.ciphers = options.tls_ciphers;
     tls.ciphersuites = options.tls_ciphersuites;
     tls.groups = options.tls_groups;

@@ -135,6 +135,8 @@ constexpr std::array rows = {
               nullptr, &Options::fail_if_no_peer_cert, 0, 1},
     OptionRow{"tls_min_version", "The oldest version of TLS to use: 1.2 or 1.3.",
               &Options::tls_min_version, nullptr, 1, 16, false, "1.2", false, "1.2 1.3"},
+    OptionRow{"tls_max_version", "The newest version of TLS to use: 1.2 or 1.3.",
+              &Options::tls_max_version, nullptr, 1, 16, false, "1.3", false, "1.2 1.3"},
     OptionRow{"tls_ciphers", "The ciphers of TLS 1.2 as OpenSSL writes them; empty: its choice.",
               &Options::tls_ciphers, nullptr, 0, 4096},
     OptionRow{"tls_ciphersuites", "The ciphers of TLS 1.3, likewise.", &Options::tls_ciphersuites,

@@ -63,12 +63,15 @@ struct Options {
     std::string key_password;
     std::int64_t fail_if_no_peer_cert = 1;
     std::string tls_min_version = "1.2";
+    std::string tls_max_version = "1.3";
     std::string tls_ciphers;
     std::string tls_ciphersuites;
     std::string tls_groups;
 
     // Not in the table: asks the program for key_password. False: it has none.
     std::function<bool(std::string* password)> ask_key_password;
+    // Likewise: shows it OpenSSL's SSL_CTX. False: it is not to be used.
+    std::function<bool(void* ssl_ctx)> prepare_tls;
 };
 
 struct OptionRow {

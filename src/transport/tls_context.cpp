@@ -202,8 +202,8 @@ std::string fingerprint_of(const TlsSettings& settings) {
                                     &settings.ciphersuites, &settings.groups}) {
         add(*text);
     }
-    for (const bool flag :
-         {settings.verify_peer, settings.verify_host, settings.send_name, settings.only_tls13}) {
+    for (const bool flag : {settings.verify_peer, settings.verify_host, settings.send_name,
+                            settings.min_version_13, settings.max_version_12}) {
         add(flag ? "1" : "0");
     }
     add(std::to_string(settings.depth));
@@ -249,7 +249,8 @@ Ref<const TlsContext> TlsContext::create(TlsSettings settings, ErrorRef* error) 
         *error = tls_error("cannot set up TLS: " + drain_tls_errors());
         return nullptr;
     }
-    SSL_CTX_set_min_proto_version(context, wanted.only_tls13 ? TLS1_3_VERSION : TLS1_2_VERSION);
+    SSL_CTX_set_min_proto_version(context, wanted.min_version_13 ? TLS1_3_VERSION : TLS1_2_VERSION);
+    SSL_CTX_set_max_proto_version(context, wanted.max_version_12 ? TLS1_2_VERSION : TLS1_3_VERSION);
     // An end without close_notify is told as the end that it is: AMQP has a close of its own.
     SSL_CTX_set_options(
         context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
@@ -260,6 +261,9 @@ Ref<const TlsContext> TlsContext::create(TlsSettings settings, ErrorRef* error) 
     SSL_CTX_set_verify_depth(context, wanted.depth);
 
     *error = [&]() -> ErrorRef {
+        if (wanted.min_version_13 && wanted.max_version_12) {
+            return make_error(Status::argument, "tls_min_version is later than tls_max_version");
+        }
         if (!wanted.ciphers.empty() &&
             SSL_CTX_set_cipher_list(context, wanted.ciphers.c_str()) != 1) {
             return refuse("tls_ciphers", wanted.ciphers);
@@ -277,15 +281,22 @@ Ref<const TlsContext> TlsContext::create(TlsSettings settings, ErrorRef* error) 
         if (!certificate && (!wanted.key_file.empty() || !wanted.key_pem.empty())) {
             return make_error(Status::argument, "there is a private key without a certificate");
         }
-        if (!certificate) return nullptr;
-        if (ErrorRef failed = use_certificate(context, wanted)) return failed;
-        return use_key(context, wanted);
+        if (certificate) {
+            if (ErrorRef failed = use_certificate(context, wanted)) return failed;
+            if (ErrorRef failed = use_key(context, wanted)) return failed;
+        }
+        if (wanted.prepare && !wanted.prepare(context)) {
+            return tls_error("the program's function for TLS refused: " + drain_tls_errors());
+        }
+        return nullptr;
     }();
-    made->fingerprint_ = fingerprint_of(wanted);
+    // What the program did to it is in no setting.
+    if (!wanted.prepare) made->fingerprint_ = fingerprint_of(wanted);
     ERR_clear_error();
     wipe(made->settings_.key_pem);
     wipe(made->settings_.key_password);
     made->settings_.ask_key_password = nullptr;
+    made->settings_.prepare = nullptr;
     return *error ? nullptr : Ref<const TlsContext>(made.get());
 }
 

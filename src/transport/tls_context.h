@@ -24,11 +24,14 @@ struct TlsSettings {
     std::string key_password;
     // In place of key_password, when the key is encrypted. False: there is none.
     std::function<bool(std::string* password)> ask_key_password;
+    // The program's own settings, after all of these. False: there is to be no connection.
+    std::function<bool(SSL_CTX* context)> prepare;
     bool verify_peer = true;  // the chain, up to a trusted CA
     bool verify_host = true;  // the name or address in the certificate
     int depth = 10;           // of the chain
     bool send_name = true;    // as SNI, when it is a DNS name
-    bool only_tls13 = false;
+    bool min_version_13 = false;
+    bool max_version_12 = false;
     std::string ciphers;       // of TLS 1.2, in OpenSSL's words; empty: its defaults
     std::string ciphersuites;  // of TLS 1.3
     std::string groups;        // for the key exchange
@@ -44,7 +47,7 @@ class TlsContext : public Counted<TlsContext> {
     // Without the key and its password, which are not kept.
     const TlsSettings& settings() const { return settings_; }
     // The same for contexts that believe the same and show the same certificate. Files count by
-    // their names and the moment they were last written.
+    // their names and the moment they were last written. Empty when nobody can know.
     const std::string& fingerprint() const { return fingerprint_; }
 
     struct Free {

@@ -204,6 +204,8 @@ TEST_F(Tls, VersionsAndCiphersAreChosen) {
     EXPECT_EQ(peer_info(connection.get()).at("tls_cipher"), "ECDHE-ECDSA-AES128-GCM-SHA256");
     exchange(connection.get());
     expect_refused(tls_options({{"tls_min_version", "1.3"}}), {"version"});
+    EXPECT_EQ(HAIGHA_ERR_ARGUMENT,
+              open(tls_options({{"tls_min_version", "1.3"}, {"tls_max_version", "1.2"}})));
     TlsFrontOptions ancient = old;
     ancient.min_version = TLS1_1_VERSION;
     ancient.max_version = TLS1_1_VERSION;
@@ -469,6 +471,42 @@ TEST_F(Tls, ASessionIsResumedByWhoConnectsAgain) {
         ASSERT_EQ(HAIGHA_OK, haigha_connection_open_wait(connection.get(), -1, error_)) << error_;
         EXPECT_EQ(peer_info(connection.get()).at("tls_session"), "new");
     }
+}
+
+TEST_F(Tls, TheProgramSetsWhatNoOptionSets) {
+    struct Program {
+        int calls = 0;
+        int released = 0;
+        int answer = 0;
+    } program;
+    const auto set_up = [](void* ssl_ctx, void* user_data) -> std::int32_t {
+        auto* const self = static_cast<Program*>(user_data);
+        ++self->calls;
+        // Without a list of this authority's, nothing is known not to be revoked.
+        X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(static_cast<SSL_CTX*>(ssl_ctx)),
+                                    X509_V_FLAG_CRL_CHECK);
+        return self->answer;
+    };
+    const auto release = [](void* user_data) { ++static_cast<Program*>(user_data)->released; };
+    front(server_for({"DNS:localhost"}));
+    {
+        const OptionsHandle options = tls_options();
+        ASSERT_EQ(HAIGHA_OK,
+                  haigha_options_set_tls_fn(options.get(), set_up, &program, release, error_))
+            << error_;
+        expect_refused(options, {"unable to get certificate CRL"});
+        EXPECT_EQ(program.calls, 1);
+        program.answer = -1;
+        EXPECT_EQ(HAIGHA_ERR_TLS, open(options)) << error_;
+        EXPECT_NE(error_.message().find("the program's function"), std::string::npos) << error_;
+        EXPECT_EQ(program.calls, 2);
+        ASSERT_EQ(HAIGHA_OK,
+                  haigha_options_set_tls_fn(options.get(), nullptr, nullptr, nullptr, error_));
+        EXPECT_EQ(HAIGHA_OK, open(options)) << error_;
+        EXPECT_EQ(program.calls, 2);
+    }
+    close_loop(loop_.get());
+    EXPECT_EQ(program.released, 1);
 }
 
 TEST_F(Tls, ABrokerWithoutTicketsIsNoProblem) {

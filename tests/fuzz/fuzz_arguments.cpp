@@ -617,21 +617,31 @@ class Caller {
         haigha_str uri{};
         check(haigha_options_get_uri(options.get(), input_.u8(), &uri, error()), {HAIGHA_OK});
         require(view(uri).starts_with("amqp"), "options can be told as a URI");
-        set_key_password(options.get());
+        const bool given = input_.flag();
+        haigha_options* const some = given ? options.get() : nullptr;
+        const auto ask = [](char*, std::size_t, void*) -> std::int32_t { return -1; };
+        set_hook(given, [&](const haigha_then* hook) {
+            return haigha_options_set_key_password_fn(
+                some, hook != nullptr ? +ask : nullptr, hook != nullptr ? hook->user_data : nullptr,
+                hook != nullptr ? hook->release : nullptr, error());
+        });
+        const auto prepare = [](void*, void*) -> std::int32_t { return 0; };
+        set_hook(given, [&](const haigha_then* hook) {
+            return haigha_options_set_tls_fn(some, hook != nullptr ? +prepare : nullptr,
+                                             hook != nullptr ? hook->user_data : nullptr,
+                                             hook != nullptr ? hook->release : nullptr, error());
+        });
     }
 
-    void set_key_password(haigha_options* options) {
+    // `set` gives a function to options, or takes it away again (NULL).
+    template <class Set>
+    void set_hook(bool given, Set set) {
         Callback& asked = callbacks_.emplace_back();
         const haigha_then hook = asked.then(input_);
-        const auto ask = [](char*, std::size_t, void*) -> std::int32_t { return -1; };
-        const bool given = input_.flag();
-        check(haigha_options_set_key_password_fn(given ? options : nullptr, ask, hook.user_data,
-                                                 hook.release, error()),
-              {HAIGHA_OK});
+        check(set(&hook), {HAIGHA_OK});
         if (!given) return asked.require_untouched();
         require(asked.released_times() == 0, "a release hook runs when its options are gone");
-        check(haigha_options_set_key_password_fn(options, nullptr, nullptr, nullptr, error()),
-              {HAIGHA_OK});
+        check(set(nullptr), {HAIGHA_OK});
         require(asked.released_times() == 1, "a release hook runs once");
     }
 
@@ -744,6 +754,7 @@ class Caller {
         const std::size_t waiting = input_.flag() ? input_.u16() : input_.u64();
         const haigha_status made = haigha_inbox_new(waiting, out(inbox), error());
         check(made, {HAIGHA_OK});
+        check(haigha_inbox_set_capacity_bytes(inbox.get(), waiting, error()), {HAIGHA_OK});
         const std::size_t event_bytes = input_.flag() ? sizeof(haigha_event) : input_.u16();
         const std::size_t capacity = input_.below(4);
         std::vector<haigha_event> events(1 + max_struct_size * 4 / sizeof(haigha_event));

@@ -70,6 +70,21 @@ TEST(AmqpUri, WhatIsAbsentKeepsItsDefault) {
     }
 }
 
+TEST(AmqpUri, NamesAMechanismInEachParameter) {
+    Options options;
+    ASSERT_FALSE(apply_uri(options, "amqp://h?auth_mechanism=external&auth_mechanism=PLAIN"));
+    EXPECT_EQ(options.auth_mechanism, "EXTERNAL PLAIN");
+    ASSERT_FALSE(apply_uri(options, "amqp://h?auth_mechanism=amqplain"));
+    EXPECT_EQ(options.auth_mechanism, "AMQPLAIN");
+    ASSERT_FALSE(apply_uri(options, "amqp://h?heartbeat=1"));
+    EXPECT_EQ(options.auth_mechanism, "AMQPLAIN");
+    std::string many = "amqp://h?auth_mechanism=A";
+    for (int i = 0; i < 200; ++i)
+        many += "&auth_mechanism=A";
+    EXPECT_TRUE(apply_uri(options, many));  // longer than the option takes
+    EXPECT_EQ(options.auth_mechanism, "AMQPLAIN");
+}
+
 TEST(AmqpUri, APasswordHasAnyOctets) {
     Options options;
     ASSERT_FALSE(apply_uri(options, "amqp://u:p%C3%A9%80%FF%3F@h"));
