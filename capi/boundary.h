@@ -76,14 +76,8 @@ class Arguments {
         if (pointer == nullptr) fault(Status::argument, std::string(name) + " is NULL");
     }
     std::string_view text(haigha_str value, const char* name, std::size_t limit) {
-        if (value.data == nullptr && value.size > 0) {
-            fault(Status::argument, std::string(name) + " has a size of " +
-                                        std::to_string(value.size) + " and no data");
-            return {};
-        }
-        if (value.size > limit) {
-            fault(Status::argument, std::string(name) + " has " + std::to_string(value.size) +
-                                        " bytes, more than " + std::to_string(limit));
+        if ((value.data == nullptr && value.size > 0) || value.size > limit) [[unlikely]] {
+            bad_text(value, name, limit);
             return {};
         }
         return view(value);
@@ -121,7 +115,18 @@ class Arguments {
         return today;
     }
 
+    // The same without a copy when it is of today, as it nearly always is; otherwise in `storage`.
+    template <class Struct>
+    const Struct& read_args(const Struct* given, const char* name, Struct& storage) {
+        if (given != nullptr && given->size == sizeof(Struct)) [[likely]]
+            return *given;
+        storage = args(given, name);
+        return storage;
+    }
+
   private:
+    void bad_text(haigha_str value, const char* name, std::size_t limit);
+
     ErrorRef fault_;
 };
 

@@ -42,6 +42,14 @@ SAME_STAGE(ready, HAIGHA_STAGE_READY);
 
 namespace haigha::capi {
 
+void Arguments::bad_text(haigha_str value, const char* name, std::size_t limit) {
+    const std::string size = std::to_string(value.size);
+    fault(Status::argument,
+          value.data == nullptr
+              ? std::string(name) + " has a size of " + size + " and no data"
+              : std::string(name) + " has " + size + " bytes, more than " + std::to_string(limit));
+}
+
 haigha_status refuse_without_memory(haigha_error** out) noexcept {
     // *out stays as it is: there is no memory for an error, and the status says it.
     (void)out;

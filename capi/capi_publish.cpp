@@ -1,4 +1,8 @@
 // The basic class, publishing.
+#include <atomic>
+#include <memory>
+#include <optional>
+
 #include "boundary.h"
 #include "channel_calls.h"
 #include "handles.h"
@@ -19,7 +23,8 @@ namespace {
 constexpr std::size_t max_body_size = std::size_t{1} << 40;
 
 void read_properties(Arguments& arguments, const haigha_properties* from, Properties& to) {
-    const haigha_properties given = arguments.args(from, "properties");
+    haigha_properties storage;
+    const haigha_properties& given = arguments.read_args(from, "properties", storage);
     constexpr std::uint32_t known = 0xFFFC;
     if ((given.present & ~known) != 0) {
         arguments.fault(Status::argument, "properties->present has bits that are no property");
@@ -48,42 +53,67 @@ void read_properties(Arguments& arguments, const haigha_properties* from, Proper
     }
 }
 
-// Fills `request`, which borrows from the caller's memory and from `properties`.
-void read_request(Arguments& arguments, const haigha_publish_args* args, haigha_str body,
-                  Properties& properties, PublishRequest& request) {
-    const haigha_publish_args given = arguments.args(args, "args");
+// Fills all of `request` but the body, which borrows from the caller's memory and from
+// `properties`.
+void read_request(Arguments& arguments, const haigha_publish_args* args,
+                  std::optional<Properties>& properties, PublishRequest& request) {
+    haigha_publish_args storage;
+    const haigha_publish_args& given = arguments.read_args(args, "args", storage);
     request.exchange = arguments.name(given.exchange, "exchange");
     request.routing_key = arguments.name(given.routing_key, "routing_key");
     request.mandatory = given.mandatory != 0;
     request.immediate = given.immediate != 0;
     request.data = given.user_data;
-    request.body = haigha::wire::as_bytes(arguments.text(body, "body", max_body_size));
     if (given.properties == nullptr) return;
-    read_properties(arguments, given.properties, properties);
-    request.properties = &properties;
+    read_properties(arguments, given.properties, properties.emplace());
+    request.properties = &*properties;
+}
+
+void read_body(Arguments& arguments, haigha_str body, PublishRequest& request) {
+    request.body = haigha::wire::as_bytes(arguments.text(body, "body", max_body_size));
+}
+
+// What a publish that was tried is answered with.
+haigha_status answer_publish(haigha::client::Channel& channel, Status status,
+                             std::uint64_t number_given, uint64_t* sequence, haigha_error** error) {
+    if (status != Status::ok) [[unlikely]] {
+        // WOULD_BLOCK is no failure, and comes often: details only for who asks.
+        if (error == nullptr) return haigha::capi::number(status);
+        return haigha::capi::refuse(channel.refusal(status), error);
+    }
+    if (sequence != nullptr) *sequence = number_given;
+    return HAIGHA_OK;
 }
 
 }  // namespace
+
+// A handle of the C API's own.
+struct haigha_publisher {
+    haigha_publisher(haigha_channel* of, const PublishRequest& request)
+        : channel(haigha_channel_ref(of)), head(request) {}
+    ~haigha_publisher() { haigha_channel_unref(channel); }
+    haigha_publisher(const haigha_publisher&) = delete;
+    haigha_publisher& operator=(const haigha_publisher&) = delete;
+
+    haigha_channel* const channel;
+    const haigha::protocol::PreparedHead head;
+    std::atomic<std::uint32_t> references{1};
+};
 
 haigha_status haigha_publish(haigha_channel* channel, const haigha_publish_args* args,
                              haigha_str body, uint64_t* sequence, haigha_error** error) {
     return guard(error, [&]() -> haigha_status {
         Arguments arguments;
         auto* const object = usable(arguments, channel);
-        Properties properties;
+        std::optional<Properties> properties;
         PublishRequest request;
-        read_request(arguments, args, body, properties, request);
+        read_request(arguments, args, properties, request);
+        read_body(arguments, body, request);
         if (arguments.bad()) [[unlikely]]
             return arguments.refuse(error);
         std::uint64_t number = 0;
         const Status status = object->publish(request, &number);
-        if (status != Status::ok) [[unlikely]] {
-            // WOULD_BLOCK is no failure, and comes often: details only for who asks.
-            if (error == nullptr) return haigha::capi::number(status);
-            return haigha::capi::refuse(object->refusal(status), error);
-        }
-        if (sequence != nullptr) *sequence = number;
-        return HAIGHA_OK;
+        return answer_publish(*object, status, number, sequence, error);
     });
 }
 
@@ -93,10 +123,11 @@ haigha_status haigha_publish_wait(haigha_channel* channel, const haigha_publish_
     return guard(error, [&]() -> haigha_status {
         Arguments arguments;
         auto* const object = usable(arguments, channel);
-        Properties properties;
+        std::optional<Properties> properties;
         PublishRequest request;
         if (timeout_ms < -1) arguments.fault(Status::argument, "timeout_ms is below -1");
-        read_request(arguments, args, body, properties, request);
+        read_request(arguments, args, properties, request);
+        read_body(arguments, body, request);
         if (arguments.bad()) return arguments.refuse(error);
         Ref<Reply> answered;
         ErrorRef failed = object->publish_wait(request, timeout_ms, &answered);
@@ -104,4 +135,51 @@ haigha_status haigha_publish_wait(haigha_channel* channel, const haigha_publish_
         if (reply != nullptr) *reply = haigha::capi::give(std::move(answered));
         return HAIGHA_OK;
     });
+}
+
+haigha_status haigha_publisher_new(haigha_channel* channel, const haigha_publish_args* args,
+                                   haigha_publisher** publisher, haigha_error** error) {
+    return guard(error, [&]() -> haigha_status {
+        Arguments arguments;
+        (void)usable(arguments, channel);
+        std::optional<Properties> properties;
+        PublishRequest request;
+        read_request(arguments, args, properties, request);
+        arguments.required(publisher, "publisher");
+        if (arguments.bad()) return arguments.refuse(error);
+        *publisher = std::make_unique<haigha_publisher>(channel, request).release();
+        return HAIGHA_OK;
+    });
+}
+
+haigha_status haigha_publisher_publish(haigha_publisher* publisher, haigha_str body,
+                                       void* user_data, uint64_t* sequence, haigha_error** error) {
+    return guard(error, [&]() -> haigha_status {
+        Arguments arguments;
+        arguments.required(publisher, "publisher");
+        if (arguments.bad()) return arguments.refuse(error);
+        auto* const object = usable(arguments, publisher->channel);
+        PublishRequest request;
+        request.data = user_data;
+        read_body(arguments, body, request);
+        if (arguments.bad()) [[unlikely]]
+            return arguments.refuse(error);
+        std::uint64_t number = 0;
+        const Status status = object->publish(publisher->head, request, &number);
+        return answer_publish(*object, status, number, sequence, error);
+    });
+}
+
+haigha_channel* haigha_publisher_channel(const haigha_publisher* publisher) {
+    return publisher != nullptr ? publisher->channel : nullptr;
+}
+
+haigha_publisher* haigha_publisher_ref(haigha_publisher* publisher) {
+    if (publisher != nullptr) publisher->references.fetch_add(1, std::memory_order_relaxed);
+    return publisher;
+}
+
+void haigha_publisher_unref(haigha_publisher* publisher) {
+    if (publisher == nullptr) return;
+    if (publisher->references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete publisher;
 }

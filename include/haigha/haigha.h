@@ -107,6 +107,7 @@ typedef struct haigha_options haigha_options;
 typedef struct haigha_connection haigha_connection;
 typedef struct haigha_channel haigha_channel;
 typedef struct haigha_inbox haigha_inbox;
+typedef struct haigha_publisher haigha_publisher;
 typedef struct haigha_message haigha_message;
 typedef struct haigha_reply haigha_reply;
 typedef struct haigha_table haigha_table;
@@ -988,6 +989,26 @@ HAIGHA_API HAIGHA_BLOCKING haigha_status haigha_publish_wait(haigha_channel* cha
                                                              haigha_str body, int64_t timeout_ms,
                                                              haigha_reply** reply,
                                                              haigha_error** error);
+
+/* A prepared publish: everything of `args` but user_data is read, checked and encoded once, for many
+ * messages that differ in their bodies alone. The publisher, to be released by
+ * haigha_publisher_unref, holds a reference to its channel. Errors: ARGUMENT, STRUCT_VERSION,
+ * NO_MEMORY. Since: 0.1. */
+HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_publisher_new(haigha_channel* channel,
+                                                                 const haigha_publish_args* args,
+                                                                 haigha_publisher** publisher,
+                                                                 haigha_error** error);
+/* As haigha_publish, whose args->user_data is given here; from any thread. Errors: the same. Since:
+ * 0.1. */
+HAIGHA_API HAIGHA_NONBLOCKING haigha_status
+haigha_publisher_publish(haigha_publisher* publisher, haigha_str body, void* user_data,
+                         uint64_t* sequence, haigha_error** error);
+/* The channel that it publishes on, lent for as long as the publisher is; NULL for NULL. Since: 0.1.
+ */
+HAIGHA_API HAIGHA_NONBLOCKING haigha_channel* haigha_publisher_channel(
+    const haigha_publisher* publisher);
+HAIGHA_API HAIGHA_NONBLOCKING haigha_publisher* haigha_publisher_ref(haigha_publisher* publisher);
+HAIGHA_API HAIGHA_NONBLOCKING void haigha_publisher_unref(haigha_publisher* publisher);
 
 /* Publisher confirms: every publish called after this one ends in an OUTCOME event, in the order
  * the broker settles them; none is written before the broker has agreed. Not with tx.

@@ -74,6 +74,10 @@ class Channel : public Counted<Channel> {
     Status publish(const protocol::PublishRequest& request, std::uint64_t* sequence) {
         return connection_->publish(*this, request, sequence);
     }
+    Status publish(const protocol::PreparedHead& head, const protocol::PublishRequest& rest,
+                   std::uint64_t* sequence) {
+        return connection_->publish(*this, head, rest, sequence);
+    }
     // Waits for room, and for the outcome when there are confirms.
     ErrorRef publish_wait(protocol::PublishRequest request, std::int64_t timeout_ms,
                           Ref<Reply>* reply);

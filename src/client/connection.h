@@ -130,8 +130,9 @@ class Connection final : public Counted<Connection>, public transport::Flushable
 
     // ---- for Channel: from any thread
 
-    Status publish(Channel& channel, const protocol::PublishRequest& request,
-                   std::uint64_t* sequence);
+    // `what`: of ConnectionMachine::publish, behind the channel.
+    template <class... What>
+    Status publish(Channel& channel, const What&... what);
     template <class Method>
     ErrorRef call(Channel& channel, const Method& method, protocol::Call call,
                   Completion completion, std::int64_t timeout_ms);

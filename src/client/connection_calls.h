@@ -68,12 +68,12 @@ inline bool Connection::note_work(Instant deadline) {
     return tell;
 }
 
-inline Status Connection::publish(Channel& channel, const protocol::PublishRequest& request,
-                                  std::uint64_t* sequence) {
+template <class... What>
+Status Connection::publish(Channel& channel, const What&... what) {
     bool tell = false;
     {
         const std::lock_guard lock(mutex_);
-        const Status status = machine_.publish({channel.number_, &channel}, request, sequence);
+        const Status status = machine_.publish({channel.number_, &channel}, what...);
         if (status != Status::ok) return status;
         tell = note_work();
     }

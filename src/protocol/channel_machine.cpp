@@ -115,57 +115,56 @@ Stamped stamp(const wire::Properties& given, std::uint64_t sequence) {
 
 }  // namespace
 
-Status ChannelMachine::publish(const PublishRequest& request, std::uint64_t* sequence) {
-    wire::basic::Publish method{};
-    method.exchange = {request.exchange};
-    method.routing_key = {request.routing_key};
-    method.mandatory = request.mandatory;
-    method.immediate = request.immediate;
-
-    static constexpr wire::Properties no_properties{};
-    const wire::Properties& given =
-        request.properties != nullptr ? *request.properties : no_properties;
-    const bool stamps = correlates_returns_ && request.mandatory && ring_;
-    const Stamped stamped = stamps ? stamp(given, ring_->last() + 1) : Stamped{};
-    const wire::Properties& properties = stamps ? stamped.properties : given;
-    const std::size_t properties_size = wire::properties_size(properties);
-    const std::size_t method_size = wire::method_frame_size(method);
-    const std::size_t header_size = wire::frame_overhead + 12 + properties_size;
-    if (header_size > context_.frame_max) [[unlikely]]
+template <class Head>
+Status ChannelMachine::write_message(const Head& head, const PublishRequest& rest,
+                                     std::uint64_t* sequence) {
+    if (head.header_frame_size() > context_.frame_max) [[unlikely]]
         return Status::argument;
+    const std::span<const std::byte> body = rest.body;
     const std::size_t piece = context_.frame_max - wire::frame_overhead;
-    const std::size_t pieces = (request.body.size() + piece - 1) / piece;
-    const std::size_t total =
-        method_size + header_size + request.body.size() + pieces * wire::frame_overhead;
+    const std::size_t pieces =
+        body.size() <= piece ? (body.empty() ? 0 : 1) : (body.size() + piece - 1) / piece;
+    const std::size_t total = head.size() + body.size() + pieces * wire::frame_overhead;
 
     const bool large = total > large_content;
     // One stretch for everything, or for one frame at a time where a chunk would be too large.
     const bool direct = calls_.idle() && !large;
     const bool together = !direct || total <= Outbox::chunk_capacity;
-    std::byte* at = direct ? context_.outbox.append(together ? total : method_size + header_size)
-                           : calls_.hold(total, large);
-
-    at = wire::write_method_frame(at, id_, method);
-    at = wire::write_frame_header(at, wire::FrameType::header, id_,
-                                  static_cast<std::uint32_t>(12 + properties_size));
-    wire::Writer writer{at};
-    writer(wire::basic::Publish::id.class_id);
-    writer(std::uint16_t{0});  // weight
-    writer(static_cast<std::uint64_t>(request.body.size()));
-    at = wire::write_properties(properties, writer.position());
-    *at++ = wire::frame_end;
-    for (std::size_t done = 0; done < request.body.size();) {
-        const std::size_t size = std::min(piece, request.body.size() - done);
+    std::byte* at =
+        direct ? context_.outbox.append(together ? total : head.size()) : calls_.hold(total, large);
+    at = head.write(at, id_, body.size());
+    for (std::size_t done = 0; done < body.size();) {
+        const std::size_t size = std::min(piece, body.size() - done);
         if (!together) at = context_.outbox.append(size + wire::frame_overhead);
         at = wire::write_frame_header(at, wire::FrameType::body, id_,
                                       static_cast<std::uint32_t>(size));
-        std::memcpy(at, request.body.data() + done, size);
-        at += size;
-        *at++ = wire::frame_end;
+        std::memcpy(at, body.data() + done, size);
+        at = wire::write_frame_end(at + size);
         done += size;
     }
-    *sequence = ring_ ? ring_->add(request.data, request.waiter) : 0;
+    *sequence = ring_ ? ring_->add(rest.data, rest.waiter) : 0;
     return Status::ok;
+}
+
+Status ChannelMachine::publish(const PublishRequest& request, std::uint64_t* sequence) {
+    static constexpr wire::Properties no_properties{};
+    const wire::Properties& given =
+        request.properties != nullptr ? *request.properties : no_properties;
+    if (stamps(request.mandatory)) {
+        const Stamped stamped = stamp(given, ring_->last() + 1);
+        return write_message(PublishHead(request, stamped.properties), request, sequence);
+    }
+    return write_message(PublishHead(request, given), request, sequence);
+}
+
+Status ChannelMachine::publish(const PreparedHead& head, const PublishRequest& rest,
+                               std::uint64_t* sequence) {
+    if (!stamps(head.mandatory())) return write_message(head, rest, sequence);
+    wire::Properties properties;
+    PublishRequest whole = head.request(&properties);
+    whole.body = rest.body;
+    whole.data = rest.data;
+    return publish(whole, sequence);
 }
 
 // ---- the end

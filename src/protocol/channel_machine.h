@@ -18,6 +18,7 @@
 #include "protocol/delivery_window.h"
 #include "protocol/machine_event.h"
 #include "protocol/outbox.h"
+#include "protocol/publish_head.h"
 #include "protocol/violation.h"
 #include "wire/frame.h"
 #include "wire/method_declarations.h"
@@ -30,17 +31,6 @@ enum class ChannelState : std::uint8_t {
     open,
     closing,  // channel.close is on its way: only its answer counts
     closed,   // the number is free again
-};
-
-struct PublishRequest {
-    std::string_view exchange;
-    std::string_view routing_key;
-    bool mandatory = false;
-    bool immediate = false;
-    const wire::Properties* properties = nullptr;  // null: none
-    std::span<const std::byte> body;
-    void* data = nullptr;  // comes back with the outcome
-    bool waiter = false;
 };
 
 // What the channels of a connection share.
@@ -79,6 +69,8 @@ class ChannelMachine {
     // *sequence is the publish's number, or 0 when there are no confirms. Refused,
     // Status::argument, when the properties do not fit a frame.
     Status publish(const PublishRequest& request, std::uint64_t* sequence);
+    // The same of a message whose head was encoded before; only body and data count of `rest`.
+    Status publish(const PreparedHead& head, const PublishRequest& rest, std::uint64_t* sequence);
     // Makes room for one frame without an answer, in its turn.
     std::byte* frame(std::size_t size) {
         if (calls_.idle()) [[likely]]
@@ -143,6 +135,10 @@ class ChannelMachine {
         Instant deadline;
         std::optional<std::uint64_t> mark = std::nullopt;  // in the outbox, once none is open
     };
+
+    template <class Head>
+    Status write_message(const Head& head, const PublishRequest& rest, std::uint64_t* sequence);
+    bool stamps(bool mandatory) const { return correlates_returns_ && mandatory && ring_; }
 
     std::optional<Violation> on_method_open(wire::MethodId id, std::span<const std::byte> payload,
                                             EventList& events);

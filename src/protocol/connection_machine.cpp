@@ -612,8 +612,8 @@ Status ConnectionMachine::close_channel(ChannelId channel, Call call) {
     return Status::ok;
 }
 
-Status ConnectionMachine::publish(ChannelId channel, const PublishRequest& request,
-                                  std::uint64_t* sequence) {
+template <class Publish>
+Status ConnectionMachine::publish_on(ChannelId channel, Publish publish) {
     ChannelMachine* machine = nullptr;
     if (const Status status = find_open(channel, &machine); status != Status::ok) return status;
     if (bytes_waiting() >= parameters_.outbox_high_water) outbox_full_ = true;
@@ -621,11 +621,21 @@ Status ConnectionMachine::publish(ChannelId channel, const PublishRequest& reque
         refuse(*machine);
         return Status::would_block;
     }
-    if (const Status status = machine->publish(request, sequence); status != Status::ok) {
-        return status;
-    }
+    if (const Status status = publish(*machine); status != Status::ok) return status;
     if (machine->calls().large_is_next()) enlist(*machine);
     return Status::ok;
+}
+
+Status ConnectionMachine::publish(ChannelId channel, const PublishRequest& request,
+                                  std::uint64_t* sequence) {
+    return publish_on(channel,
+                      [&](ChannelMachine& machine) { return machine.publish(request, sequence); });
+}
+
+Status ConnectionMachine::publish(ChannelId channel, const PreparedHead& head,
+                                  const PublishRequest& rest, std::uint64_t* sequence) {
+    return publish_on(
+        channel, [&](ChannelMachine& machine) { return machine.publish(head, rest, sequence); });
 }
 
 void ConnectionMachine::refuse(ChannelMachine& channel) {

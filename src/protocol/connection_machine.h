@@ -174,6 +174,8 @@ class ConnectionMachine {
     // Null when there is no such channel.
     const DeliveryWindow* deliveries(ChannelId channel) const;
     Status publish(ChannelId channel, const PublishRequest& request, std::uint64_t* sequence);
+    Status publish(ChannelId channel, const PreparedHead& head, const PublishRequest& rest,
+                   std::uint64_t* sequence);
     // Before its first publish.
     void correlate_returns(ChannelId channel) {
         if (ChannelMachine* machine = find(channel); machine != nullptr) {
@@ -216,6 +218,8 @@ class ConnectionMachine {
     // Everything ends here, once. Without output, what the outbox holds goes too.
     void end(const ErrorRef& error, bool output, EventList& events);
     void settle_channel(ChannelMachine& channel);
+    template <class Publish>
+    Status publish_on(ChannelId channel, Publish publish);
     void refuse(ChannelMachine& channel);
     void check_room(EventList& events);
     void check_drains(EventList& events) {

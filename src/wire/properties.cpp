@@ -62,6 +62,7 @@ inline auto encoded_as(const Field& field) noexcept {
 }  // namespace
 
 std::size_t properties_size(const Properties& properties) noexcept {
+    if ((properties.present & known_properties) == 0) return 2;
     Sizer sizer;
     sizer(properties.present);
     each_present(properties, [&](const auto&, const auto& field) { sizer(encoded_as(field)); });
@@ -71,6 +72,7 @@ std::size_t properties_size(const Properties& properties) noexcept {
 std::byte* write_properties(const Properties& properties, std::byte* out) noexcept {
     Writer writer(out);
     writer(static_cast<std::uint16_t>(properties.present & known_properties));
+    if ((properties.present & known_properties) == 0) return writer.position();
     each_present(properties, [&](const auto&, const auto& field) { writer(encoded_as(field)); });
     return writer.position();
 }

@@ -66,6 +66,7 @@ Client::~Client() {
     const haigha_then closed = done();
     check(haigha_connection_close(connection_, &closed, &error), error, "close");
     wait_done();
+    haigha_publisher_unref(publisher_);
     haigha_channel_unref(channel_);
     haigha_connection_unref(connection_);
     haigha_loop_unref(loop_);
@@ -99,6 +100,12 @@ void Client::take_reading(std::uint64_t number) {
 
 // ---- publishing
 
+void Client::prepare(const haigha_publish_args& args) {
+    haigha_publisher_unref(publisher_);
+    haigha_error* error = nullptr;
+    check(haigha_publisher_new(channel_, &args, &publisher_, &error), error, "publisher");
+}
+
 void Client::publish(std::uint64_t count, std::size_t size) {
     std::string body(size, BENCH_STAMP_FILLER);
     const std::string key = "bench";
@@ -106,6 +113,7 @@ void Client::publish(std::uint64_t count, std::size_t size) {
     args.routing_key = str(key);
     const std::uint64_t end = published_ + count;
     last_publish_ = end;
+    if (options_.prepared) prepare(args);
     const std::uint64_t per_turn =
         std::clamp<std::uint64_t>(bytes_per_turn / size, 1, messages_per_turn);
     while (published_ < end) {
@@ -122,7 +130,9 @@ void Client::publish(std::uint64_t count, std::size_t size) {
         for (; batch > 0 && !refused; --batch) {
             bench_stamp(body.data(), size, published_ + 1);
             const haigha_status status =
-                haigha_publish(channel_, &args, str(body), nullptr, nullptr);
+                publisher_ != nullptr
+                    ? haigha_publisher_publish(publisher_, str(body), nullptr, nullptr, nullptr)
+                    : haigha_publish(channel_, &args, str(body), nullptr, nullptr);
             if (status == HAIGHA_ERR_WOULD_BLOCK) {
                 refused = true;
             } else if (status != HAIGHA_OK) {

@@ -20,6 +20,7 @@ struct ClientOptions {
     // On a uv loop that this thread runs, rather than on one that the library runs.
     bool attached = false;
     bool confirm = false;
+    bool prepared = false;  // by a haigha_publisher
     std::int64_t outbox_high_water = 0;  // 0: the library's default
     bool tls = false;                    // believing any certificate
 };
@@ -62,6 +63,7 @@ class Client {
             take_reading(number);
     }
     void take_reading(std::uint64_t number);
+    void prepare(const haigha_publish_args& args);
 
     static void on_done(const haigha_event* event, void* user_data);
     static void on_channel(const haigha_event* event, void* user_data);
@@ -73,6 +75,7 @@ class Client {
     haigha_loop* loop_ = nullptr;
     haigha_connection* connection_ = nullptr;
     haigha_channel* channel_ = nullptr;
+    haigha_publisher* publisher_ = nullptr;
 
     // Guarded by the mutex, on an owned loop.
     std::mutex mutex_;

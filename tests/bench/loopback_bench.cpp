@@ -151,18 +151,28 @@ struct Contender {
     // Slow ones get fewer messages.
     std::uint64_t divisor = 1;
     std::function<Figures(LoopbackPeer&, Work, std::size_t, std::uint64_t)> run;
+    bool only_publishes = false;  // it has no way of its own to consume
 };
 
 std::vector<Contender> contenders(const Arguments& arguments) {
     std::vector<Contender> all;
     all.push_back({"floor", 1, run_floor});
     for (const bool attached : {false, true}) {
-        const auto run = [=](LoopbackPeer& peer, Work work, std::size_t size, std::uint64_t count) {
-            const bench::ClientOptions options{attached, work == Work::publish_confirm,
-                                               arguments.high_water, arguments.tls};
-            return run_haigha(peer, options, work, size, count);
-        };
-        all.push_back({attached ? "haigha, attached" : "haigha, owned", 1, run});
+        for (const bool prepared : {false, true}) {
+            const auto run = [=](LoopbackPeer& peer, Work work, std::size_t size,
+                                 std::uint64_t count) {
+                bench::ClientOptions options;
+                options.attached = attached;
+                options.prepared = prepared;
+                options.confirm = work == Work::publish_confirm;
+                options.outbox_high_water = arguments.high_water;
+                options.tls = arguments.tls;
+                return run_haigha(peer, options, work, size, count);
+            };
+            all.push_back({std::string("haigha, ") + (attached ? "attached" : "owned") +
+                               (prepared ? ", prepared" : ""),
+                           1, run, prepared});
+        }
     }
     if (arguments.tls) return all;  // the others' programs speak without
     const std::string rabbitmq_c = bench::beside("rabbitmq_c_client");
@@ -193,6 +203,8 @@ void run_table(const Arguments& arguments) {
             for (const Contender& contender : all)
                 table.push_back({size, name_of(work), contender.name, {}});
             const auto wanted = [&](std::size_t at) {
+                const bool publishes = work == Work::publish || work == Work::publish_confirm;
+                if (all[at].only_publishes && !publishes) return false;
                 const std::string row =
                     std::to_string(size) + " " + name_of(work) + " " + all[at].name;
                 return row.find(arguments.only) != std::string::npos;

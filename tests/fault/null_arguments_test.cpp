@@ -118,6 +118,8 @@ TEST(NullArguments, FallibleFunctionsNameTheArgument) {
     EXPECT_ARGUMENT(haigha_options_get_uri);
     EXPECT_ARGUMENT(haigha_publish);
     EXPECT_ARGUMENT(haigha_publish_wait);
+    EXPECT_ARGUMENT(haigha_publisher_new);
+    EXPECT_ARGUMENT(haigha_publisher_publish);
     EXPECT_ARGUMENT(haigha_qos);
     EXPECT_ARGUMENT(haigha_qos_wait);
     EXPECT_ARGUMENT(haigha_queue_bind);
@@ -175,6 +177,7 @@ TEST(NullArguments, AccessorsAnswerNothing) {
     EXPECT_EQ(haigha_message_routing_key(nullptr).size, 0U);
     EXPECT_EQ(haigha_message_delivery_tag(nullptr), 0U);
     EXPECT_EQ(haigha_message_redelivered(nullptr), 0);
+    EXPECT_EQ(haigha_publisher_channel(nullptr), nullptr);
     EXPECT_EQ(haigha_reply_queue(nullptr).size, 0U);
     EXPECT_EQ(haigha_reply_message_count(nullptr), 0U);
     EXPECT_EQ(haigha_reply_consumer_count(nullptr), 0U);
@@ -190,12 +193,14 @@ TEST(NullArguments, ReferencesOfNothing) {
     EXPECT_EQ(haigha_inbox_ref(nullptr), nullptr);
     EXPECT_EQ(haigha_loop_ref(nullptr), nullptr);
     EXPECT_EQ(haigha_message_ref(nullptr), nullptr);
+    EXPECT_EQ(haigha_publisher_ref(nullptr), nullptr);
     EXPECT_EQ(haigha_reply_ref(nullptr), nullptr);
     haigha_channel_unref(nullptr);
     haigha_connection_unref(nullptr);
     haigha_inbox_unref(nullptr);
     haigha_loop_unref(nullptr);
     haigha_message_unref(nullptr);
+    haigha_publisher_unref(nullptr);
     haigha_reply_unref(nullptr);
     haigha_error_free(nullptr);
     haigha_options_free(nullptr);

@@ -168,7 +168,17 @@ TEST_F(Confirms, ReturnsAreMatchedToTheirPublishes) {
         args.routing_key = str(queues[static_cast<std::size_t>(i) % 3]);
         args.mandatory = 1;
         args.properties = i % 2 == 0 ? &properties : nullptr;
-        ASSERT_EQ(HAIGHA_OK, haigha_publish(channel.get(), &args, str("same"), nullptr, error_))
+        // Prepared or not makes no difference.
+        if (i % 4 < 2) {
+            ASSERT_EQ(HAIGHA_OK, haigha_publish(channel.get(), &args, str("same"), nullptr, error_))
+                << error_;
+            continue;
+        }
+        PublisherHandle publisher;
+        ASSERT_EQ(HAIGHA_OK, haigha_publisher_new(channel.get(), &args, out(publisher), error_))
+            << error_;
+        ASSERT_EQ(HAIGHA_OK,
+                  haigha_publisher_publish(publisher.get(), str("same"), nullptr, nullptr, error_))
             << error_;
     }
     events.wait_count(HAIGHA_EVENT_OUTCOME, count);

@@ -180,6 +180,59 @@ TEST_F(Publishing, AllProperties) {
     EXPECT_EQ(got.headers, nullptr);
 }
 
+// What it was made of may be gone by the time it is used.
+TEST_F(Publishing, APreparedPublishIsLikeTheOthers) {
+    PublisherHandle publisher;
+    {
+        const TableHandle headers = every_type();
+        const std::string type(200, 't');
+        haigha_properties properties = HAIGHA_PROPERTIES_INIT;
+        properties.present = HAIGHA_PROPERTY_HEADERS | HAIGHA_PROPERTY_TYPE;
+        properties.headers = headers.get();
+        properties.type = str(type);
+        haigha_publish_args args = to_queue();
+        args.properties = &properties;
+        ASSERT_EQ(HAIGHA_OK, haigha_publish(ch_, &args, str("plain"), nullptr, error_)) << error_;
+        ASSERT_EQ(HAIGHA_OK, haigha_publisher_new(ch_, &args, out(publisher), error_)) << error_;
+    }
+    EXPECT_EQ(haigha_publisher_channel(publisher.get()), ch_);
+    const std::string large(500'000, 'l');
+    for (const std::string& body : {std::string("plain"), std::string(), large}) {
+        std::uint64_t sequence = 7;
+        ASSERT_EQ(HAIGHA_OK,
+                  haigha_publisher_publish(publisher.get(), str(body), nullptr, &sequence, error_))
+            << error_;
+        EXPECT_EQ(sequence, 0U);  // no confirms here
+    }
+    ASSERT_TRUE(wait_messages(ch_, queue_, 4));
+    const MessageHandle first = get(ch_, queue_);
+    for (const std::string& body : {std::string("plain"), std::string(), large}) {
+        const MessageHandle message = get(ch_, queue_);
+        ASSERT_TRUE(message);
+        EXPECT_EQ(view(haigha_message_body(message.get())), body);
+        haigha_properties got = HAIGHA_PROPERTIES_INIT;
+        ASSERT_EQ(HAIGHA_OK, haigha_message_properties(message.get(), &got, error_)) << error_;
+        EXPECT_EQ(got.present, HAIGHA_PROPERTY_HEADERS | HAIGHA_PROPERTY_TYPE);
+        EXPECT_EQ(view(got.type), std::string(200, 't'));
+        haigha_cursor walk;
+        haigha_cursor wanted;
+        ASSERT_EQ(HAIGHA_OK, haigha_message_headers(message.get(), &walk, error_)) << error_;
+        ASSERT_EQ(HAIGHA_OK, haigha_message_headers(first.get(), &wanted, error_)) << error_;
+        haigha_field field;
+        haigha_field same;
+        while (haigha_cursor_next(&wanted, &same) == 1) {
+            ASSERT_EQ(haigha_cursor_next(&walk, &field), 1);
+            EXPECT_EQ(view(field.name), view(same.name));
+            EXPECT_EQ(field.type, same.type);
+        }
+        EXPECT_EQ(haigha_cursor_next(&walk, &field), 0);
+    }
+    // It is its channel's, and keeps it: who publishes on what has ended is told so.
+    ASSERT_EQ(HAIGHA_OK, haigha_channel_close_wait(ch_, -1, error_)) << error_;
+    EXPECT_EQ(HAIGHA_ERR_CLOSED,
+              haigha_publisher_publish(publisher.get(), str("x"), nullptr, nullptr, error_));
+}
+
 TEST_F(Publishing, AbsentPropertiesStayAbsent) {
     ASSERT_EQ(HAIGHA_OK, publish(ch_, queue_, "x")) << error_;
     const MessageHandle message = get(ch_, queue_);

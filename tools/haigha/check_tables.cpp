@@ -127,7 +127,7 @@ void add_octets(TableWriter& table, std::uint32_t type) {
                  "Gr\xC3\xBC\xC3\x9F"
                  "e, \xE4\xBD\xA0\xE5\xA5\xBD, \xF0\x9F\x90\x87");
     table.octets(type, every_octet());
-    table.octets(type, std::string(10'000, 'x'));
+    table.octets(type, std::string(5'000, 'x'));  // within the smallest frame_max of today, 8192
 }
 
 // One of each, as elements or as fields.
@@ -279,8 +279,8 @@ std::vector<Probe> table_probes() {
             3);
     }));
     probes.push_back(round_trip("empty table", "", [](TableWriter&) {}));
-    probes.push_back(round_trip("1,000 fields", "", [](TableWriter& table) {
-        for (int i = 0; i < 1000; ++i)
+    probes.push_back(round_trip("400 fields", "", [](TableWriter& table) {
+        for (int i = 0; i < 400; ++i)
             table.integer(HAIGHA_FIELD_INT32, i);
     }));
     probes.push_back({"order of fields", false, false, order_of_fields});

@@ -1,0 +1,79 @@
+// What a message is published with, and the frames of it that come before its body.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "wire/frame.h"
+#include "wire/method_codec.h"
+#include "wire/method_declarations.h"
+#include "wire/properties.h"
+
+namespace haigha::protocol {
+
+struct PublishRequest {
+    std::string_view exchange;
+    std::string_view routing_key;
+    bool mandatory = false;
+    bool immediate = false;
+    const wire::Properties* properties = nullptr;  // null: none
+    std::span<const std::byte> body;
+    void* data = nullptr;  // comes back with the outcome
+    bool waiter = false;
+};
+
+// basic.publish and the content header of one message, to be written once. Two kinds of head have
+// the same three functions.
+class PublishHead {
+  public:
+    PublishHead(const PublishRequest& request, const wire::Properties& properties)
+        : properties_(properties), properties_size_(wire::properties_size(properties)) {
+        method_.exchange = {request.exchange};
+        method_.routing_key = {request.routing_key};
+        method_.mandatory = request.mandatory;
+        method_.immediate = request.immediate;
+        method_size_ = wire::method_frame_size(method_);
+    }
+    std::size_t size() const { return method_size_ + header_frame_size(); }
+    std::size_t header_frame_size() const {
+        return wire::content_header_frame_size(properties_size_);
+    }
+    // Writes size() octets; returns the position behind them.
+    std::byte* write(std::byte* at, std::uint16_t channel, std::uint64_t body_size) const {
+        at = wire::write_method_frame(at, channel, method_);
+        at = wire::write_content_header(at, channel, wire::basic::Publish::id.class_id, body_size,
+                                        properties_size_);
+        return wire::write_frame_end(wire::write_properties(properties_, at));
+    }
+
+  private:
+    wire::basic::Publish method_{};
+    const wire::Properties& properties_;
+    std::size_t properties_size_;
+    std::size_t method_size_;
+};
+
+// The same of many messages that are alike in all but their bodies, encoded beforehand. Immutable.
+class PreparedHead {
+  public:
+    // Of everything in a request but its body, data and waiter.
+    explicit PreparedHead(const PublishRequest& request);
+
+    std::size_t size() const { return octets_.size(); }
+    std::size_t header_frame_size() const { return octets_.size() - method_size_; }
+    std::byte* write(std::byte* at, std::uint16_t channel, std::uint64_t body_size) const;
+
+    bool mandatory() const { return mandatory_; }
+    // What it was made of; views into this and into *properties.
+    PublishRequest request(wire::Properties* properties) const;
+
+  private:
+    std::vector<std::byte> octets_;
+    std::size_t method_size_;  // of the first of the two frames
+    bool mandatory_;
+};
+
+}  // namespace haigha::protocol
