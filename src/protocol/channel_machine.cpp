@@ -385,6 +385,31 @@ void ChannelMachine::expire(Instant now, EventList& events) {
     calls_.advance(context_.outbox);
 }
 
+// ---- settling
+
+void ChannelMachine::write_ack(wire::basic::Ack ack) {
+    const std::size_t size = wire::method_frame_size(ack);
+    std::byte* const last = calls_.idle() ? context_.outbox.last_frame() : nullptr;
+    if (last != nullptr) {
+        // What is kept are acks, of any channel.
+        const auto parsed = wire::parse_frame({last, size}, 0);
+        wire::basic::Ack before{};
+        const bool mine =
+            parsed.frame.channel == id_ &&
+            wire::decode_method(parsed.frame.payload.subspan(wire::method_id_size), before);
+        const std::uint64_t latest = std::max(before.delivery_tag, ack.delivery_tag);
+        if (mine && deliveries_.settled_up_to(latest)) {
+            ack.delivery_tag = latest;
+            ack.multiple = true;
+            wire::write_method_frame(last, id_, ack);
+            return;
+        }
+    }
+    std::byte* const at = frame(size);
+    wire::write_method_frame(at, id_, ack);
+    if (calls_.idle()) context_.outbox.keep_last(at);
+}
+
 // ---- draining
 
 void ChannelMachine::tell_drained(const Drain& drain, EventList& events) {

@@ -91,6 +91,10 @@ class ChannelMachine {
                                   [this](DeliveryWindow::Holder holder) { settled(holder); });
     }
     const DeliveryWindow& deliveries() const { return deliveries_; }
+    // Acks that follow one another before they have left become one for several, where everything
+    // before them is settled; none waits for another.
+    void write_ack(wire::basic::Ack ack);
+
     // Tells of the consumers whose deliveries are all settled, with what settled them sent.
     void finish_drains(EventList& events);
     // Mandatory publishes are stamped, so that a return is known to be theirs (rule 67).

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -164,8 +165,12 @@ class ConnectionMachine {
             return settlement.kind == Kind::none_open ? Status::ok : Status::argument;
         }
         method.delivery_tag = settlement.tag;
-        wire::write_method_frame(machine->frame(wire::method_frame_size(method)), channel.number,
-                                 method);
+        if constexpr (std::is_same_v<Method, wire::basic::Ack>) {
+            machine->write_ack(method);
+        } else {
+            wire::write_method_frame(machine->frame(wire::method_frame_size(method)),
+                                     channel.number, method);
+        }
         return Status::ok;
     }
     // A paused consumer goes on: as call().

@@ -80,6 +80,8 @@ class DeliveryWindow {
     bool is_open(std::uint64_t tag) const {
         return tag >= oldest_ && tag < next_ && at(tag) != nobody;
     }
+    // Whether it and all before it are settled.
+    bool settled_up_to(std::uint64_t tag) const { return tracks_ && tag < oldest_; }
     // Whether it has ever come.
     bool has_come(std::uint64_t tag) const { return tag > 0 && tag < next_; }
     std::size_t count(Holder holder) const;

@@ -46,8 +46,9 @@ std::byte* Outbox::append_chunk(std::size_t size) {
     return chunk->bytes();
 }
 
-std::size_t Outbox::gather(std::span<Segment> segments, std::size_t limit) const {
+std::size_t Outbox::gather(std::span<Segment> segments, std::size_t limit) {
     std::size_t count = 0;
+    last_frame_ = nullptr;  // it may be among them
     for (const Chunk* chunk = head_; chunk != nullptr && count < segments.size() && limit > 0;
          chunk = chunk->next) {
         const std::size_t size = chunk->end - chunk->begin;
@@ -59,6 +60,7 @@ std::size_t Outbox::gather(std::span<Segment> segments, std::size_t limit) const
 }
 
 void Outbox::consume(std::size_t size) {
+    last_frame_ = nullptr;
     size_ -= size;
     sent_ += size;
     while (head_ != nullptr) {
@@ -93,6 +95,7 @@ void Outbox::drop(Chunk* chunk) {
 }
 
 void Outbox::clear() {
+    last_frame_ = nullptr;
     while (head_ != nullptr) {
         Chunk* next = head_->next;
         drop(head_);
@@ -175,6 +178,7 @@ void Outbox::walk(Visit visit) const {
 // Keeps the frames for which keep(frame, begun, unsent) is true. One that was begun must be kept.
 template <class Keep>
 void Outbox::filter(Keep keep) {
+    last_frame_ = nullptr;  // it may move
     for (Chunk* chunk = head_; chunk != nullptr; chunk = chunk->next) {
         std::size_t kept = 0;
         for (std::size_t at = 0; at < chunk->end;) {

@@ -1,6 +1,7 @@
 // Tests of what may become of a consumer through the machine: settled, drained, paused, resumed.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <string>
 
 #include "protocol/connection_machine.h"
@@ -66,9 +67,64 @@ TEST_F(ConsumerStatesTest, NamesTheLastOpenDeliveryForAll) {
     deliver(2);
     deliver(3);
     EXPECT_EQ(peer_.ack(1, 3), Status::ok);
+    EXPECT_EQ(peer_.output(true), (Lines{"1 basic.ack delivery_tag=3 multiple=0"}));
     EXPECT_EQ(peer_.ack(1, 0, true), Status::ok);
-    EXPECT_EQ(peer_.output(true), (Lines{"1 basic.ack delivery_tag=3 multiple=0",
-                                         "1 basic.ack delivery_tag=2 multiple=1"}));
+    EXPECT_EQ(peer_.output(true), (Lines{"1 basic.ack delivery_tag=2 multiple=1"}));
+}
+
+// As long as they have not left, and everything before them is settled.
+TEST_F(ConsumerStatesTest, SaysAcksThatFollowOneAnotherTogether) {
+    for (std::uint64_t tag = 1; tag <= 20; ++tag)
+        deliver(tag);
+    for (const std::uint64_t tag : {1U, 2U, 3U})
+        EXPECT_EQ(peer_.ack(1, tag), Status::ok);
+    EXPECT_EQ(peer_.output(true), (Lines{"1 basic.ack delivery_tag=3 multiple=1"}));
+    // In another order: alone while one before them is open.
+    for (const std::uint64_t tag : {6U, 5U, 4U, 7U})
+        EXPECT_EQ(peer_.ack(1, tag), Status::ok);
+    EXPECT_EQ(peer_.output(true), (Lines{"1 basic.ack delivery_tag=6 multiple=0",
+                                         "1 basic.ack delivery_tag=7 multiple=1"}));
+    // What was refused is not acknowledged with them, and whatever is said between is not
+    // overtaken.
+    EXPECT_EQ(peer_.ack(1, 8), Status::ok);
+    EXPECT_EQ(peer_.machine.settle(peer_.id(1), wire::basic::Nack{9, false, true}), Status::ok);
+    EXPECT_EQ(peer_.ack(1, 10), Status::ok);
+    EXPECT_EQ(peer_.publish(1), Status::ok);
+    EXPECT_EQ(peer_.ack(1, 11), Status::ok);
+    Lines said = peer_.output(true);
+    std::erase_if(said,
+                  [](const std::string& line) { return line.find("basic.") == std::string::npos; });
+    ASSERT_EQ(said.size(), 5U);
+    EXPECT_EQ(said[0], "1 basic.ack delivery_tag=8 multiple=0");
+    EXPECT_EQ(said[2], "1 basic.ack delivery_tag=10 multiple=0");
+    EXPECT_EQ(said[4], "1 basic.ack delivery_tag=11 multiple=0");
+    // What is on its way to the operating system is not touched any more.
+    EXPECT_EQ(peer_.ack(1, 12), Status::ok);
+    std::array<Outbox::Segment, 4> segments;
+    ASSERT_EQ(peer_.machine.outbox().gather(segments, 1000), 1U);
+    const Octets before(segments[0].data, segments[0].data + segments[0].size);
+    EXPECT_EQ(peer_.ack(1, 13), Status::ok);
+    EXPECT_EQ(Octets(segments[0].data, segments[0].data + segments[0].size), before);
+    EXPECT_EQ(peer_.output(true), (Lines{"1 basic.ack delivery_tag=12 multiple=0",
+                                         "1 basic.ack delivery_tag=13 multiple=0"}));
+}
+
+TEST_F(ConsumerStatesTest, DoesNotMixTheAcksOfTwoChannels) {
+    ASSERT_EQ(peer_.open_channel(), 2);
+    peer_.consuming(2, 11, "d");
+    for (std::uint64_t tag = 1; tag <= 4; ++tag) {
+        deliver(tag);
+        peer_.feed(content(2, deliver_method("d", tag), "m"));
+    }
+    for (const std::uint64_t tag : {1U, 2U}) {
+        EXPECT_EQ(peer_.ack(1, tag), Status::ok);
+        EXPECT_EQ(peer_.ack(2, tag), Status::ok);
+    }
+    EXPECT_EQ(peer_.ack(2, 3), Status::ok);
+    EXPECT_EQ(
+        peer_.output(true),
+        (Lines{"1 basic.ack delivery_tag=1 multiple=0", "2 basic.ack delivery_tag=1 multiple=0",
+               "1 basic.ack delivery_tag=2 multiple=0", "2 basic.ack delivery_tag=3 multiple=1"}));
 }
 
 // What is delivered before recover-ok is given back to the queue as well.
