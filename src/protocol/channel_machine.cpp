@@ -388,26 +388,23 @@ void ChannelMachine::expire(Instant now, EventList& events) {
 // ---- settling
 
 void ChannelMachine::write_ack(wire::basic::Ack ack) {
-    const std::size_t size = wire::method_frame_size(ack);
-    std::byte* const last = calls_.idle() ? context_.outbox.last_frame() : nullptr;
-    if (last != nullptr) {
-        // What is kept are acks, of any channel.
-        const auto parsed = wire::parse_frame({last, size}, 0);
-        wire::basic::Ack before{};
-        const bool mine =
-            parsed.frame.channel == id_ &&
-            wire::decode_method(parsed.frame.payload.subspan(wire::method_id_size), before);
-        const std::uint64_t latest = std::max(before.delivery_tag, ack.delivery_tag);
-        if (mine && deliveries_.settled_up_to(latest)) {
-            ack.delivery_tag = latest;
-            ack.multiple = true;
-            wire::write_method_frame(last, id_, ack);
+    std::byte* const last = context_.outbox.last_frame(id_);
+    if (last != nullptr && !ack.multiple) {
+        const std::uint64_t latest = std::max(last_ack_tag_, ack.delivery_tag);
+        if (deliveries_.settled_up_to(latest)) {
+            constexpr std::size_t arguments = wire::frame_header_size + wire::method_id_size;
+            constexpr std::byte multiple{1};
+            last_ack_tag_ = latest;
+            *wire::store_big(last + arguments, latest) = multiple;
             return;
         }
     }
-    std::byte* const at = frame(size);
+    const bool direct = calls_.idle();
+    std::byte* const at = frame(wire::method_frame_size(ack));
     wire::write_method_frame(at, id_, ack);
-    if (calls_.idle()) context_.outbox.keep_last(at);
+    if (!direct) return;
+    context_.outbox.keep_last(at, id_);
+    last_ack_tag_ = ack.delivery_tag;
 }
 
 // ---- draining

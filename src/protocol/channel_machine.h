@@ -193,6 +193,7 @@ class ChannelMachine {
     ContentAssembler assembler_;
     Ref<ConfirmRing> ring_;
     ConsumerTable consumers_;
+    std::uint64_t last_ack_tag_ = 0;  // of the frame that the outbox has kept for this channel
     DeliveryWindow deliveries_;
     std::size_t recovering_ = 0;  // basic.recovers on their way: what comes before is taken back
     std::vector<Drain> drains_;

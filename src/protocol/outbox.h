@@ -54,12 +54,15 @@ class Outbox {
     // What comes next, as up to segments.size() pieces of about limit bytes together; they stay
     // where they are until consume(), whatever is appended meanwhile. Returns how many.
     std::size_t gather(std::span<Segment> segments, std::size_t limit);
-    // The frame that was appended last, where nothing came after it and nobody has gathered it: it
-    // may still be changed. Null otherwise, and unless keep_last() was called for it.
-    std::byte* last_frame() const { return last_end_ == mark() ? last_frame_ : nullptr; }
-    void keep_last(std::byte* frame) {
+    // The frame that `channel` has appended last and kept, where nothing came after it and nobody
+    // has gathered it: it may still be changed. Otherwise null.
+    std::byte* last_frame(std::uint16_t channel) const {
+        return last_end_ == mark() && last_channel_ == channel ? last_frame_ : nullptr;
+    }
+    void keep_last(std::byte* frame, std::uint16_t channel) {
         last_frame_ = frame;
         last_end_ = mark();
+        last_channel_ = channel;
     }
     // The first `size` bytes have been handed to the operating system.
     void consume(std::size_t size);
@@ -103,6 +106,7 @@ class Outbox {
     std::uint64_t sent_ = 0;
     std::byte* last_frame_ = nullptr;
     std::uint64_t last_end_ = 0;
+    std::uint16_t last_channel_ = 0;
     Chunk* spare_ = nullptr;
     std::size_t spare_count_ = 0;
 };

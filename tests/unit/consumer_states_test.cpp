@@ -125,6 +125,13 @@ TEST_F(ConsumerStatesTest, DoesNotMixTheAcksOfTwoChannels) {
         peer_.output(true),
         (Lines{"1 basic.ack delivery_tag=1 multiple=0", "2 basic.ack delivery_tag=1 multiple=0",
                "1 basic.ack delivery_tag=2 multiple=0", "2 basic.ack delivery_tag=3 multiple=1"}));
+    // In the same memory as the one before, of the other channel.
+    EXPECT_EQ(peer_.ack(1, 3), Status::ok);
+    EXPECT_EQ(peer_.output(true), (Lines{"1 basic.ack delivery_tag=3 multiple=0"}));
+    EXPECT_EQ(peer_.ack(2, 4), Status::ok);
+    EXPECT_EQ(peer_.ack(1, 4), Status::ok);
+    EXPECT_EQ(peer_.output(true), (Lines{"2 basic.ack delivery_tag=4 multiple=0",
+                                         "1 basic.ack delivery_tag=4 multiple=0"}));
 }
 
 // What is delivered before recover-ok is given back to the queue as well.
