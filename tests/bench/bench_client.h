@@ -20,9 +20,9 @@ struct ClientOptions {
     // On a uv loop that this thread runs, rather than on one that the library runs.
     bool attached = false;
     bool confirm = false;
-    bool prepared = false;               // by a haigha_publisher
     std::int64_t outbox_high_water = 0;  // 0: the library's default
     bool tls = false;                    // believing any certificate
+    bool prepared = false;               // publishing by a haigha_publisher
 };
 
 class Client {

@@ -112,6 +112,14 @@ TEST_P(Counting, APublishAllocatesNothingAndCallsTheSystemSeldom) {  // rules 13
     EXPECT_LE(client.info("writes") - writes, static_cast<std::int64_t>(messages / 20));
 }
 
+TEST_P(Counting, APreparedPublishAllocatesNothing) {
+    LoopbackPeer peer;
+    bench::ClientOptions options{GetParam(), false, high_water};
+    options.prepared = true;
+    Client client(peer.amqp_port(), options);
+    EXPECT_LE(allocations_of(client, [&] { client.publish(messages, body_size); }), growth);
+}
+
 TEST_P(Counting, AConfirmAllocatesNothing) {
     LoopbackPeer peer;
     Client client(peer.amqp_port(), {GetParam(), true, 0});
