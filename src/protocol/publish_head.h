@@ -30,13 +30,10 @@ struct PublishRequest {
 class PublishHead {
   public:
     PublishHead(const PublishRequest& request, const wire::Properties& properties)
-        : properties_(properties), properties_size_(wire::properties_size(properties)) {
-        method_.exchange = {request.exchange};
-        method_.routing_key = {request.routing_key};
-        method_.mandatory = request.mandatory;
-        method_.immediate = request.immediate;
-        method_size_ = wire::method_frame_size(method_);
-    }
+        : method_(method_of(request)),
+          properties_(properties),
+          properties_size_(wire::properties_size(properties)),
+          method_size_(wire::method_frame_size(method_)) {}
     std::size_t size() const { return method_size_ + header_frame_size(); }
     std::size_t header_frame_size() const {
         return wire::content_header_frame_size(properties_size_);
@@ -50,7 +47,16 @@ class PublishHead {
     }
 
   private:
-    wire::basic::Publish method_{};
+    static wire::basic::Publish method_of(const PublishRequest& request) {
+        wire::basic::Publish method{};
+        method.exchange = {request.exchange};
+        method.routing_key = {request.routing_key};
+        method.mandatory = request.mandatory;
+        method.immediate = request.immediate;
+        return method;
+    }
+
+    wire::basic::Publish method_;
     const wire::Properties& properties_;
     std::size_t properties_size_;
     std::size_t method_size_;
