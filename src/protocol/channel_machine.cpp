@@ -388,7 +388,9 @@ void ChannelMachine::expire(Instant now, EventList& events) {
 // ---- settling
 
 void ChannelMachine::write_ack(wire::basic::Ack ack) {
-    std::byte* const last = context_.outbox.last_frame(id_);
+    // What waits for its turn is not in the outbox yet, and comes before this.
+    const bool direct = calls_.idle();
+    std::byte* const last = direct ? context_.outbox.last_frame(id_) : nullptr;
     if (last != nullptr && !ack.multiple) {
         const std::uint64_t latest = std::max(last_ack_tag_, ack.delivery_tag);
         if (deliveries_.settled_up_to(latest)) {
@@ -399,7 +401,6 @@ void ChannelMachine::write_ack(wire::basic::Ack ack) {
             return;
         }
     }
-    const bool direct = calls_.idle();
     std::byte* const at = frame(wire::method_frame_size(ack));
     wire::write_method_frame(at, id_, ack);
     if (!direct) return;

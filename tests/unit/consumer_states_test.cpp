@@ -109,6 +109,24 @@ TEST_F(ConsumerStatesTest, SaysAcksThatFollowOneAnotherTogether) {
                                          "1 basic.ack delivery_tag=13 multiple=0"}));
 }
 
+// A call that waits for its turn is not in the outbox, and yet comes before the acks after it.
+TEST_F(ConsumerStatesTest, AnAckDoesNotJoinTheOneBeforeACallThatWaits) {
+    deliver(1);
+    deliver(2);
+    const auto flow = [this](std::uintptr_t subject) {
+        return call(CallKind::plain, subject, wire::channel::Flow{true}, wire::channel::FlowOk::id);
+    };
+    EXPECT_EQ(flow(20), Status::ok);
+    EXPECT_EQ(peer_.output(true), (Lines{"1 channel.flow active=1"}));
+    EXPECT_EQ(peer_.ack(1, 1), Status::ok);
+    EXPECT_EQ(flow(21), Status::ok);
+    EXPECT_EQ(peer_.ack(1, 2), Status::ok);
+    EXPECT_EQ(peer_.output(true), (Lines{"1 basic.ack delivery_tag=1 multiple=0"}));
+    peer_.send(1, wire::channel::FlowOk{true});
+    EXPECT_EQ(peer_.output(true),
+              (Lines{"1 channel.flow active=1", "1 basic.ack delivery_tag=2 multiple=0"}));
+}
+
 TEST_F(ConsumerStatesTest, DoesNotMixTheAcksOfTwoChannels) {
     ASSERT_EQ(peer_.open_channel(), 2);
     peer_.consuming(2, 11, "d");
