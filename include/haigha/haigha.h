@@ -361,7 +361,7 @@ HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_inbox_new(size_t capacity_eve
                                                              haigha_error** error);
 /* How many bytes the deliveries that wait may take together, at least 1; 64 MiB unless set. The
  * same happens beyond it as beyond capacity_events, so that a message of any size is still taken
- * when nothing waits. Since: 0.1. */
+ * when nothing waits. Errors: ARGUMENT. Since: 0.1. */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_inbox_set_capacity_bytes(
     haigha_inbox* inbox, uint64_t capacity_bytes, haigha_error** error);
 /* A descriptor that is readable while events wait (level, not edge). Owned by the inbox: wait for
@@ -489,21 +489,21 @@ typedef int32_t (*haigha_key_password_fn)(char* buffer, size_t capacity, void* u
 /* Has the password asked for when an encrypted key is read, in place of the option key_password:
  * within haigha_connection_open, on its thread. Connections that were made of these options share
  * it; `release` (may be NULL) runs when the last of them and the options are gone. fn NULL: nobody
- * is asked. Since: 0.1. */
+ * is asked. Errors: ARGUMENT, NO_MEMORY. Since: 0.1. */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_options_set_key_password_fn(
     haigha_options* options, haigha_key_password_fn fn, void* user_data, haigha_release_fn release,
     haigha_error** error);
 
-/* Sees OpenSSL's SSL_CTX, to set what no option sets. Returns 0, or anything else to refuse, with the
- * reason in OpenSSL's error queue if it likes. */
+/* Sees OpenSSL's SSL_CTX, to set what no option sets. Returns 0, or anything else to refuse, with
+ * the reason in OpenSSL's error queue if it likes: the opening is then refused with TLS. */
 typedef int32_t (*haigha_tls_fn)(void* ssl_ctx, void* user_data);
 
-/* Has `fn` called with the SSL_CTX of each connection with TLS, within haigha_connection_open, on its
- * thread, after everything that the options set: for lists of revoked certificates, keys in hardware,
- * other authorities. The context is the library's: use it within the call, with the OpenSSL that the
- * library is linked to, and leave its modes, its BIOs and its verify callback alone. Sessions of such
- * connections are not resumed. Sharing, `release` and fn NULL as in
- * haigha_options_set_key_password_fn. Since: 0.1. */
+/* Has `fn` called with the SSL_CTX of each connection with TLS, within haigha_connection_open, on
+ * its thread, after everything that the options set: for lists of revoked certificates, keys in
+ * hardware, other authorities. The context is the library's: use it within the call, with the
+ * OpenSSL that the library is linked to, and leave its modes, its BIOs and its verify callback
+ * alone. Sessions of such connections are not resumed. Sharing, `release` and fn NULL as in
+ * haigha_options_set_key_password_fn. Errors: ARGUMENT, NO_MEMORY. Since: 0.1. */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_options_set_tls_fn(haigha_options* options,
                                                                       haigha_tls_fn fn,
                                                                       void* user_data,
@@ -990,10 +990,10 @@ HAIGHA_API HAIGHA_BLOCKING haigha_status haigha_publish_wait(haigha_channel* cha
                                                              haigha_reply** reply,
                                                              haigha_error** error);
 
-/* A prepared publish: everything of `args` but user_data is read, checked and encoded once, for many
- * messages that differ in their bodies alone. The publisher, to be released by
- * haigha_publisher_unref, holds a reference to its channel. Errors: ARGUMENT, STRUCT_VERSION,
- * NO_MEMORY. Since: 0.1. */
+/* A prepared publish: everything of `args` but user_data is read, checked and encoded once, for
+ * many messages that differ in their bodies alone; nothing of it need live longer. The publisher,
+ * to be released by haigha_publisher_unref, holds a reference to its channel. Errors: ARGUMENT,
+ * STRUCT_VERSION, FORKED, NO_MEMORY. Since: 0.1. */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_publisher_new(haigha_channel* channel,
                                                                  const haigha_publish_args* args,
                                                                  haigha_publisher** publisher,
@@ -1003,10 +1003,11 @@ HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_publisher_new(haigha_channel*
 HAIGHA_API HAIGHA_NONBLOCKING haigha_status
 haigha_publisher_publish(haigha_publisher* publisher, haigha_str body, void* user_data,
                          uint64_t* sequence, haigha_error** error);
-/* The channel that it publishes on, lent for as long as the publisher is; NULL for NULL. Since: 0.1.
- */
+/* The channel that it publishes on, lent for as long as the publisher is; NULL for NULL.
+ * Since: 0.1. */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_channel* haigha_publisher_channel(
     const haigha_publisher* publisher);
+/* References may be taken and dropped by any thread. */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_publisher* haigha_publisher_ref(haigha_publisher* publisher);
 HAIGHA_API HAIGHA_NONBLOCKING void haigha_publisher_unref(haigha_publisher* publisher);
 

@@ -402,7 +402,9 @@ std::vector<StreamFact> TlsStream::facts() const {
     const TlsSettings& settings = context_->settings();
     facts.push_back({"tls_version", SSL_get_version(ssl_.get())});
     facts.push_back({"tls_cipher", SSL_get_cipher_name(ssl_.get())});
-    facts.push_back({"tls_verified", !settings.verify_peer   ? "nothing"
+    // The program's own function may have turned it off.
+    const bool chain = (SSL_get_verify_mode(ssl_.get()) & SSL_VERIFY_PEER) != 0;
+    facts.push_back({"tls_verified", !chain                  ? "nothing"
                                      : !settings.verify_host ? "chain"
                                                              : "chain and name"});
     facts.push_back({"tls_server_name", peer_name_});

@@ -504,6 +504,16 @@ TEST_F(Tls, TheProgramSetsWhatNoOptionSets) {
                   haigha_options_set_tls_fn(options.get(), nullptr, nullptr, nullptr, error_));
         EXPECT_EQ(HAIGHA_OK, open(options)) << error_;
         EXPECT_EQ(program.calls, 2);
+        // Who turns the verification off is told so.
+        const auto turn_off = [](void* ssl_ctx, void*) -> std::int32_t {
+            SSL_CTX_set_verify(static_cast<SSL_CTX*>(ssl_ctx), SSL_VERIFY_NONE, nullptr);
+            return 0;
+        };
+        ASSERT_EQ(HAIGHA_OK,
+                  haigha_options_set_tls_fn(options.get(), turn_off, nullptr, nullptr, error_));
+        ConnectionHandle connection;
+        ASSERT_EQ(HAIGHA_OK, open(options, &connection)) << error_;
+        EXPECT_EQ(peer_info(connection.get()).at("tls_verified"), "nothing");
     }
     close_loop(loop_.get());
     EXPECT_EQ(program.released, 1);

@@ -149,10 +149,8 @@ TEST_F(Confirms, ReturnsAreMatchedToTheirPublishes) {
     channel_args.events = events.then();
     channel_args.confirm = 1;
     channel_args.correlate_returns = 1;
-    ChannelHandle channel;
-    ASSERT_EQ(HAIGHA_OK,
-              haigha_channel_open_wait(connection_.get(), &channel_args, -1, out(channel), error_))
-        << error_;
+    const ChannelHandle channel = open_channel(connection_.get(), channel_args);
+    ASSERT_TRUE(channel);
     const std::string full = full_queue();
     TableHandle headers;
     ASSERT_EQ(HAIGHA_OK, haigha_table_new(out(headers), error_)) << error_;

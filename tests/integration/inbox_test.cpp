@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstring>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "support/api_fixture.h"
@@ -285,9 +284,12 @@ TEST_F(Inbox, TheBytesThatWaitAreBounded) {
     const std::string queue = declare_queue(channel.get());
     const std::string body(100'000, 'x');
     constexpr int count = 200;
+    haigha_publish_args args = HAIGHA_PUBLISH_ARGS_INIT;
+    args.routing_key = str(queue);
     for (int i = 0; i < count; ++i) {
-        while (publish(channel.get(), queue, body) == HAIGHA_ERR_WOULD_BLOCK)
-            std::this_thread::yield();
+        ASSERT_EQ(HAIGHA_OK,
+                  haigha_publish_wait(channel.get(), &args, str(body), -1, nullptr, error_))
+            << error_;
     }
     ASSERT_TRUE(wait_messages(channel.get(), queue, count));
     const std::int64_t before = info(connection.get(), "bytes_received");

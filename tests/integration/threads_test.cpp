@@ -110,10 +110,8 @@ TEST_F(Threads, EachPublishHasTheOutcomeOfItsOwnMessage) {
     channel_args.events = log.then();
     channel_args.confirm = 1;
     channel_args.correlate_returns = 1;
-    ChannelHandle channel;
-    ASSERT_EQ(HAIGHA_OK,
-              haigha_channel_open_wait(connection.get(), &channel_args, -1, out(channel), error_))
-        << error_;
+    const ChannelHandle channel = open_channel(connection.get(), channel_args);
+    ASSERT_TRUE(channel);
     const std::string queue = declare_queue(channel.get());
     constexpr std::size_t per_thread = 500;
     constexpr std::size_t thread_count = 8;

@@ -59,16 +59,20 @@ inline ConnectionHandle new_connection(haigha_loop* loop, const haigha_options* 
     return connection;
 }
 
-inline ChannelHandle open_channel(haigha_connection* connection,
-                                  const haigha_then* events = nullptr, bool confirm = false) {
+inline ChannelHandle open_channel(haigha_connection* connection, const haigha_channel_args& args) {
     Err error;
-    haigha_channel_args args = HAIGHA_CHANNEL_ARGS_INIT;
-    if (events != nullptr) args.events = *events;
-    args.confirm = confirm ? 1 : 0;
     ChannelHandle channel;
     EXPECT_EQ(HAIGHA_OK, haigha_channel_open_wait(connection, &args, -1, out(channel), error))
         << error;
     return channel;
+}
+
+inline ChannelHandle open_channel(haigha_connection* connection,
+                                  const haigha_then* events = nullptr, bool confirm = false) {
+    haigha_channel_args args = HAIGHA_CHANNEL_ARGS_INIT;
+    if (events != nullptr) args.events = *events;
+    args.confirm = confirm ? 1 : 0;
+    return open_channel(connection, args);
 }
 
 // A name that no other test and no other run uses.
