@@ -23,6 +23,9 @@ struct ClientOptions {
     std::int64_t outbox_high_water = 0;  // 0: the library's default
     bool tls = false;                    // believing any certificate
     bool prepared = false;               // publishing by a haigha_publisher
+    std::string uri = {};                // of another peer than that on a port of the loopback
+    // What is published to and consumed from; empty: what the loopback peer understands.
+    std::string queue = {};
 };
 
 class Client {
