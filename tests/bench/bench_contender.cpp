@@ -1,13 +1,16 @@
 #include "bench_contender.h"
 
+#include <algorithm>
 #include <cstdio>
 
 namespace bench {
 
 namespace {
 
-// Half as many messages again go before those that are measured.
+// At least half as many messages again go before those that are measured, and so many by the
+// divisor: of large messages there are few.
 constexpr std::uint64_t warm_divisor = 2;
+constexpr std::uint64_t least_warm = 100'000;
 // What hangs must not hang the benchmark.
 constexpr int longest_run_s = 120;
 
@@ -44,7 +47,8 @@ std::optional<Figures> run_program(const PeerProgram& program, const Task& task)
     const int read =
         out == nullptr ? 0 : std::fscanf(out, "%lf %lf", &figures.cpu_us, &figures.rate);
     if (out == nullptr || pclose(out) != 0 || read != 2) {
-        std::printf("%s failed and is left out: %s\n", program.name.c_str(), command.c_str());
+        std::printf("%s failed and is left out: %s, %s of %zu octets\n", program.name.c_str(),
+                    program.command.c_str(), name_of(task.work), task.size);
         return std::nullopt;
     }
     return figures;
@@ -54,7 +58,7 @@ std::optional<Figures> run_program(const PeerProgram& program, const Task& task)
 
 Task Contender::share_of(Task whole) const {
     whole.count /= divisor;
-    whole.warm = warms_up ? whole.count / warm_divisor : 0;
+    whole.warm = warms_up ? std::max(whole.count / warm_divisor, least_warm / divisor) : 0;
     return whole;
 }
 

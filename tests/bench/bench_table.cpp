@@ -28,7 +28,7 @@ void print_heading(const std::string& peer, int repetitions) {
         "libhaigha %s against %s, %d repetitions.\n"
         "CPU: of the client, user and system, in microseconds per message; ratio: least to the\n"
         "floor's least; rate and system calls: of the run with the least CPU.\n\n"
-        "%6s  %-15s  %-24s  %9s  %9s  %9s  %7s  %11s  %10s  %9s\n",
+        "%6s  %-15s  %-26s  %9s  %9s  %9s  %7s  %11s  %10s  %9s\n",
         haigha_version_string(), peer.c_str(), repetitions, "bytes", "work", "client", "messages",
         "CPU least", "median", "ratio", "messages/s", "writes/msg", "reads/msg");
     std::fflush(stdout);
@@ -36,7 +36,7 @@ void print_heading(const std::string& peer, int repetitions) {
 
 void print_row(const Series& series, const Series* floor) {
     const Figures& best = series.least();
-    std::printf("%6zu  %-15s  %-24s  %9llu  %9.4f  %9.4f", series.size, series.work.c_str(),
+    std::printf("%6zu  %-15s  %-26s  %9llu  %9.4f  %9.4f", series.size, series.work.c_str(),
                 series.client.c_str(), static_cast<unsigned long long>(series.count), best.cpu_us,
                 series.median_cpu_us());
     if (floor != nullptr) {
