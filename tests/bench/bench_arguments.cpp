@@ -59,8 +59,8 @@ bool parse_one(const std::string& option, Values& values, Arguments& into) {
 
 }  // namespace
 
-std::optional<Arguments> parse_arguments(int argc, char** argv, const std::string& usage) {
-    Arguments arguments;
+std::optional<Arguments> parse_arguments(int argc, char** argv, const std::string& usage,
+                                         Arguments arguments) {
     Values values(argc, argv);
     while (values.more()) {
         const std::string option = values.next();

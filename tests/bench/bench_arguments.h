@@ -27,7 +27,8 @@ struct Arguments {
     std::vector<PeerProgram> peers;
 };
 
-// Takes the options that the usage names; nothing when they are wrong.
-std::optional<Arguments> parse_arguments(int argc, char** argv, const std::string& usage);
+// Takes the options that the usage names, over those that are given; nothing when they are wrong.
+std::optional<Arguments> parse_arguments(int argc, char** argv, const std::string& usage,
+                                         Arguments arguments = {});
 
 }  // namespace bench

@@ -155,11 +155,18 @@ void Client::publish(std::uint64_t count, std::size_t size) {
     if (options_.confirm) {
         wait_until([&] { return settled_ == end; });
     } else {
-        haigha_error* error = nullptr;
-        const haigha_then flushed = done();
-        check(haigha_connection_flush(connection_, &flushed, &error), error, "flush");
-        wait_done();
+        round_trip();
     }
+}
+
+// What was called before it is then written, and read by the other end.
+void Client::round_trip() {
+    haigha_error* error = nullptr;
+    haigha_qos_args qos = HAIGHA_QOS_ARGS_INIT;
+    qos.prefetch_count = prefetch;
+    const haigha_then answered = done();
+    check(haigha_qos(channel_, &qos, &answered, &error), error, "qos");
+    wait_done();
 }
 
 void Client::on_channel(const haigha_event* event, void* user_data) {
@@ -181,10 +188,8 @@ void Client::consume(std::uint64_t count, std::size_t size, bool ack) {
     ack_ = ack;
     size_ = size;
     expected_ = count;
+    round_trip();
     haigha_error* error = nullptr;
-    haigha_qos_args qos = HAIGHA_QOS_ARGS_INIT;
-    qos.prefetch_count = prefetch;
-    check(haigha_qos(channel_, &qos, nullptr, &error), error, "qos");
     haigha_consume_args args = HAIGHA_CONSUME_ARGS_INIT;
     const std::string queue = !options_.queue.empty()
                                   ? options_.queue
@@ -195,6 +200,7 @@ void Client::consume(std::uint64_t count, std::size_t size, bool ack) {
     args.deliveries.user_data = this;
     check(haigha_consume(channel_, &args, nullptr, &error), error, "consume");
     wait_until([&] { return all_received_; });
+    round_trip();
     if (wrong_ > 0) give_up(std::to_string(wrong_) + " deliveries are not what was sent");
 }
 

@@ -7,8 +7,7 @@ namespace bench {
 
 namespace {
 
-// At least half as many messages again go before those that are measured, and so many by the
-// divisor: of large messages there are few.
+// Of large messages there are few: a hundred thousand go first, by the divisor.
 constexpr std::uint64_t warm_divisor = 2;
 constexpr std::uint64_t least_warm = 100'000;
 // What hangs must not hang the benchmark.
@@ -58,7 +57,7 @@ std::optional<Figures> run_program(const PeerProgram& program, const Task& task)
 
 Task Contender::share_of(Task whole) const {
     whole.count /= divisor;
-    whole.warm = warms_up ? std::max(whole.count / warm_divisor, least_warm / divisor) : 0;
+    if (warm_divisor > 0) whole.warm = std::max(whole.count / warm_divisor, least_warm);
     return whole;
 }
 
@@ -86,7 +85,8 @@ Contender peer_contender(const PeerProgram& program) {
     contender.name = program.name;
     contender.divisor = program.divisor;
     contender.run = [program](const Task& task) { return run_program(program, task); };
-    contender.warms_up = true;
+    contender.warm_divisor = warm_divisor;
+    contender.least_warm = least_warm / program.divisor;
     return contender;
 }
 

@@ -16,8 +16,10 @@ namespace bench {
 struct Contender {
     std::string name;
     std::uint64_t divisor = 1;  // slow ones get fewer messages
-    // Compilers that work at run time get to see some messages before they are measured.
-    bool warms_up = false;
+    // How many messages go before those that are measured, for compilers that work at run time: the
+    // number of those divided by this (0: none), and at least so many.
+    std::uint64_t warm_divisor = 0;
+    std::uint64_t least_warm = 0;
     bool only_publishes = false;  // it has no way of its own to consume
     // Nothing when it failed, which it has said.
     std::function<std::optional<Figures>(const Task&)> run;

@@ -112,6 +112,7 @@ int main(int argc, char** argv) {
     const size_t size = (size_t)atoll(argv[3]);
     const uint64_t count = (uint64_t)atoll(argv[4]);
     const uint64_t window = (uint64_t)atoll(argv[6]);
+    const uint16_t prefetch = (uint16_t)atoi(argv[7]);
     const amqp_bytes_t queue = amqp_cstring_bytes(argv[8]);
     const int confirm = strcmp(work, "publish+confirm") == 0;
     const int ack = strcmp(work, "consume+ack") == 0;
@@ -134,7 +135,7 @@ int main(int argc, char** argv) {
         amqp_confirm_select(connection, 1);
         check(connection, "confirm");
     }
-    amqp_basic_qos(connection, 1, 0, (uint16_t)atoi(argv[7]), 0);
+    amqp_basic_qos(connection, 1, 0, prefetch, 0);
     check(connection, "qos");
 
     if (strcmp(work, "publish") == 0 || confirm) {
@@ -142,6 +143,9 @@ int main(int argc, char** argv) {
     } else {
         consume(connection, queue, size, count, ack);
     }
+    /* A round trip: what was written is then read. */
+    amqp_basic_qos(connection, 1, 0, prefetch, 0);
+    check(connection, "qos");
     const double measured = (double)(count - warm);
     printf("%.6f %.0f\n", (cpu_seconds() - cpu_before) / measured * 1e6,
            measured / (wall_seconds() - wall_before));

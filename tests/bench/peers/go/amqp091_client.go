@@ -124,7 +124,8 @@ func main() {
 	check(err)
 	channel, err := connection.Channel()
 	check(err)
-	check(channel.Qos(int(number(os.Args[7])), 0, false))
+	prefetch := int(number(os.Args[7]))
+	check(channel.Qos(prefetch, 0, false))
 	switch work {
 	case "publish":
 		publish(channel, queue, size, m, 0)
@@ -133,6 +134,8 @@ func main() {
 	default:
 		consume(channel, queue, size, m, work == "consume+ack")
 	}
+	// A round trip: what was written is then read.
+	check(channel.Qos(prefetch, 0, false))
 	m.report()
 	check(connection.Close())
 }

@@ -158,12 +158,15 @@ final class AmqpClientPeer {
     AmqpClientPeer peer = new AmqpClientPeer(arguments);
     try (Connection connection = factory.newConnection()) {
       Channel channel = connection.createChannel();
-      channel.basicQos(Integer.parseInt(arguments[6]));
+      int prefetch = Integer.parseInt(arguments[6]);
+      channel.basicQos(prefetch);
       if (peer.work.startsWith("publish")) {
         peer.publish(channel, peer.work.equals("publish+confirm"));
       } else {
         peer.consume(channel, peer.work.equals("consume+ack"));
       }
+      // A round trip: what was written is then read.
+      channel.basicQos(prefetch);
       peer.report();
     }
   }

@@ -57,7 +57,7 @@ const channel = await (task.confirms
   : connection.createChannel());
 await channel.prefetch(task.prefetch);
 await (task.publishes ? publish(channel, task) : consume(channel, task));
-// A round trip: what it has buffered is then written.
+// A round trip: what was written is then read.
 await channel.prefetch(task.prefetch);
 task.report();
 await connection.close();

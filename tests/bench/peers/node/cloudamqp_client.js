@@ -52,7 +52,7 @@ const channel = await connection.channel();
 await channel.basicQos(task.prefetch);
 if (task.confirms) await channel.confirmSelect();
 await (task.publishes ? publish(channel, task) : consume(channel, task));
-// A round trip: what it has buffered is then written.
+// A round trip: what was written is then read.
 await channel.basicQos(task.prefetch);
 task.report();
 await connection.close();

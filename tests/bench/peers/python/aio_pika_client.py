@@ -10,7 +10,6 @@ import asyncio
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
-
 from peer_task import Task, give_up, parse_task
 
 
@@ -65,7 +64,7 @@ async def run(task: Task) -> None:
             await publish(channel, task)
         else:
             await consume(channel, task)
-        # A round trip: what it has buffered is then written.
+        # A round trip: what was written is then read.
         await channel.set_qos(prefetch_count=task.prefetch)
         task.report()
 

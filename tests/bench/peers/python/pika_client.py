@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 import pika
-
 from peer_task import Task, give_up, parse_task
 
 # What is published before the loop writes it.
@@ -82,7 +81,7 @@ class Client:
             self.finish()
 
     def finish(self) -> None:
-        """By a round trip: what it has buffered is then written."""
+        """By a round trip: what was written is then read."""
         self.channel.basic_qos(prefetch_count=self.task.prefetch, callback=self.on_finished)
 
     def on_finished(self, _frame: object) -> None:

@@ -113,7 +113,7 @@ async fn run(mut task: Task) -> Result<()> {
     } else {
         consume(&channel, &mut task).await?;
     }
-    // A round trip: what it has buffered is then written.
+    // A round trip: what was written is then read.
     channel.basic_qos(qos).await?;
     task.report();
     connection.close().await

@@ -92,7 +92,7 @@ async fn run(mut task: Task) -> Result<()> {
     } else {
         _consumer = Some(consume(&channel, &mut task).await?);
     }
-    // A round trip: what it has buffered is then written.
+    // A round trip: what was written is then read.
     qos().await?;
     task.report();
     connection.close(200, "".into()).await
