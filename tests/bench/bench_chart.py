@@ -14,7 +14,7 @@ TITLES = {
     "consume": "consume, no ack",
     "consume+ack": "consume, one ack each",
 }
-LABELS, PANEL, GAP, MARGIN = 162, 314, 24, 16
+LABELS, PANEL, GAP, MARGIN = 162, 308, 36, 16
 TOP, ROW, AXIS = 74, 19, 58
 
 STYLE = """

@@ -41,6 +41,10 @@ def microseconds(value: float) -> str:
     return f"{value:.3f}" if value < 1 else f"{value:.3g}" if value < 100 else f"{value:.0f}"
 
 
+def times(value: float) -> str:
+    return f"{value:.3g}×" if value < 1000 else f"{value:.0f}×"
+
+
 def rate(value: float) -> str:
     if value >= 1e6:
         return f"{value / 1e6:.3g} M/s"
@@ -87,7 +91,7 @@ def figures_table(rows: list[Row], size: int, versions: dict[str, str]) -> str:
             row = found[0]
             cell = f"{microseconds(cpu(row))} µs · {rate(row['messages_per_s'])}"
             if "ratio_to_floor" in row and client != FLOOR:
-                cell += f" · {row['ratio_to_floor']:.3g}×"
+                cell += f" · {times(row['ratio_to_floor'])}"
             cells.append(cell)
         return cells
 
@@ -125,7 +129,7 @@ def goal_lines(rows: list[Row]) -> Iterable[list[str]]:
                     f"≤ {limit:.2f} µs" if size == 16 else f"≤ {limit:.2f}×",
                     "met" if met else "not met",
                     f"{peer['client']} {microseconds(cpu(peer))} µs" if peer else "",
-                    f"{cpu(peer) / cpu(best):.3g}×" if peer else "",
+                    times(cpu(peer) / cpu(best)) if peer else "",
                 ]
 
 
@@ -144,15 +148,15 @@ def broker_lines(rows: list[Row]) -> Iterable[list[str]]:
                 line += [f"≤ {BROKER_CPU_US} µs", "met" if met else "not met"]
                 line += [
                     f"{cheap['client']} {microseconds(cpu(cheap))} µs" if cheap else "",
-                    f"{cpu(cheap) / cpu(ours):.3g}×" if cheap else "",
+                    times(cpu(cheap) / cpu(ours)) if cheap else "",
                     rate(ours["messages_per_s"]),
                 ]
                 if fast:
-                    times = ours["messages_per_s"] / fast["messages_per_s"]
-                    line += [f"{fast['client']} {rate(fast['messages_per_s'])}", f"{times:.2f}×"]
+                    faster = ours["messages_per_s"] / fast["messages_per_s"]
+                    line += [f"{fast['client']} {rate(fast['messages_per_s'])}", f"{faster:.2f}×"]
                     has_goal = work in BROKER_RATE_WORKS
                     line += [f"≥ {BROKER_RATE}×" if has_goal else ""]
-                    line += [("met" if times >= BROKER_RATE else "not met") if has_goal else ""]
+                    line += [("met" if faster >= BROKER_RATE else "not met") if has_goal else ""]
                 else:
                     line += ["", "", "", ""]
                 yield line
@@ -162,6 +166,8 @@ def plain_table(rows: list[Row]) -> str:
     keys = list(dict.fromkeys(key for row in rows for key in row if key != "table"))
 
     def text(value: object) -> str:
+        if value is None:
+            return ""
         return f"{value:.4g}" if isinstance(value, float) else str(value)
 
     return markdown(keys, ([text(row.get(key, "")) for key in keys] for row in rows))
@@ -178,7 +184,7 @@ def report(rows: list[Row], versions: dict[str, str]) -> str:
     if goals:
         parts.append(
             markdown(
-                ["size", "goal", "loop", "haigha", "floor", "ratio", "limit", "", "best peer", ""],
+                ["size", "goal", "haigha", "CPU", "floor", "ratio", "limit", "", "best peer", ""],
                 goals,
             )
         )

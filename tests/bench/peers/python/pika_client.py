@@ -6,10 +6,11 @@ prints "CPU-US-PER-MESSAGE MESSAGES-PER-SECOND"
 
 from __future__ import annotations
 
-from typing import Any
-
 import pika
 from peer_task import Task, give_up, parse_task
+from pika.channel import Channel
+from pika.frame import Method
+from pika.spec import Basic, BasicProperties
 
 # What is published before the loop writes it.
 PER_TURN = 100
@@ -28,10 +29,10 @@ class Client:
             on_open_error_callback=lambda _connection, error: give_up(f"open: {error}"),
             on_close_callback=lambda connection, _reason: connection.ioloop.stop(),
         )
-        self.channel: Any = None
+        self.channel: Channel
         self.done = False
 
-    def on_channel(self, channel: Any) -> None:
+    def on_channel(self, channel: Channel) -> None:
         self.channel = channel
         channel.basic_qos(prefetch_count=self.task.prefetch, callback=self.on_qos)
 
@@ -61,8 +62,8 @@ class Client:
         else:
             self.finish()
 
-    def on_confirm(self, frame: Any) -> None:
-        if not isinstance(frame.method, pika.spec.Basic.Ack):
+    def on_confirm(self, frame: Method) -> None:
+        if not isinstance(frame.method, Basic.Ack):
             give_up("no confirm")
         tag = frame.method.delivery_tag
         self.confirmed = tag if frame.method.multiple else self.confirmed + 1
@@ -71,7 +72,9 @@ class Client:
         else:
             self.publish()
 
-    def on_delivery(self, channel: Any, method: Any, _properties: Any, body: bytes) -> None:
+    def on_delivery(
+        self, channel: Channel, method: Basic.Deliver, _properties: BasicProperties, body: bytes
+    ) -> None:
         self.number += 1
         self.task.before(self.number)
         self.task.check(body, method.delivery_tag, self.number)
