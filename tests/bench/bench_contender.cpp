@@ -84,6 +84,7 @@ Contender peer_contender(const PeerProgram& program) {
     Contender contender;
     contender.name = program.name;
     contender.divisor = program.divisor;
+    contender.is_peer = true;
     contender.run = [program](const Task& task) { return run_program(program, task); };
     contender.warm_divisor = warm_divisor;
     contender.least_warm = least_warm / program.divisor;

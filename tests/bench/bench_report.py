@@ -178,8 +178,9 @@ def report(rows: list[Row], versions: dict[str, str]) -> str:
     parts: list[str] = []
     loopback = [row for row in rows if row["table"] == "loopback"]
     broker = [row for row in rows if row["table"] == "broker"]
-    for size in distinct(loopback, "bytes"):
-        parts.append(figures_table(loopback, size, versions))
+    tls = [row for row in rows if row["table"] == "tls"]
+    for table in (loopback, tls):
+        parts += [figures_table(table, size, versions) for size in distinct(table, "bytes")]
     goals = list(goal_lines(loopback))
     if goals:
         parts.append(
@@ -198,7 +199,7 @@ def report(rows: list[Row], versions: dict[str, str]) -> str:
                 broker_lines(broker),
             )
         )
-    others = [row for row in rows if row["table"] not in ("loopback", "broker")]
+    others = [row for row in rows if row["table"] not in ("loopback", "tls", "broker")]
     for table in distinct(others, "table"):
         parts.append(
             f"{table}:\n\n" + plain_table([row for row in others if row["table"] == table])

@@ -27,6 +27,7 @@ struct Series {
 
     const Figures& least() const;  // the run with the least CPU time: noise only adds
     double median_cpu_us() const;
+    double most_rate() const;
 };
 
 // `peer` is what the clients work against.

@@ -74,6 +74,8 @@ def prepare_peers(arguments: argparse.Namespace) -> tuple[list[str], dict[str, s
 def run(program: Path, arguments: argparse.Namespace, peers: list[str]) -> list[Row] | None:
     """One program's rows, or nothing when it failed. It gets the options that its usage names."""
     usage = subprocess.run([program, "--help"], capture_output=True, text=True, check=False)
+    if arguments.tls and "--tls " not in usage.stdout:
+        return []
     file = OUTPUT / f"{program.name}.json"
     file.unlink(missing_ok=True)
     wanted = [("--json", [str(file)])]
