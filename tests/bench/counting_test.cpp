@@ -102,6 +102,11 @@ class Counting : public testing::TestWithParam<bool> {
         work();
         return client.measured();
     }
+    // Of `messages` publishes at full load. How many an owned loop finds when it is woken is
+    // chance.
+    static std::int64_t most_writes() {
+        return static_cast<std::int64_t>(GetParam() ? messages / 100 : messages / 20);
+    }
 };
 
 TEST_P(Counting, APublishAllocatesNothingAndCallsTheSystemSeldom) {  // rules 138, 142
@@ -109,7 +114,7 @@ TEST_P(Counting, APublishAllocatesNothingAndCallsTheSystemSeldom) {  // rules 13
     Client client(peer.amqp_port(), {GetParam(), false, high_water});
     const std::int64_t writes = client.info("writes");
     EXPECT_LE(allocations_of(client, [&] { client.publish(messages, body_size); }), growth);
-    EXPECT_LE(client.info("writes") - writes, static_cast<std::int64_t>(messages / 20));
+    EXPECT_LE(client.info("writes") - writes, most_writes());
 }
 
 TEST_P(Counting, APreparedPublishAllocatesNothing) {
@@ -117,7 +122,9 @@ TEST_P(Counting, APreparedPublishAllocatesNothing) {
     bench::ClientOptions options{GetParam(), false, high_water};
     options.prepared = true;
     Client client(peer.amqp_port(), options);
+    const std::int64_t writes = client.info("writes");
     EXPECT_LE(allocations_of(client, [&] { client.publish(messages, body_size); }), growth);
+    EXPECT_LE(client.info("writes") - writes, most_writes());
 }
 
 TEST_P(Counting, AConfirmAllocatesNothing) {
@@ -126,10 +133,15 @@ TEST_P(Counting, AConfirmAllocatesNothing) {
     EXPECT_LE(allocations_of(client, [&] { client.publish(messages, body_size); }), growth);
 }
 
-TEST_P(Counting, ADeliveryAllocatesNothing) {
+TEST_P(Counting, ADeliveryAllocatesNothingAndCallsTheSystemSeldom) {
     LoopbackPeer peer;
     Client client(peer.amqp_port(), {GetParam(), false, 0});
+    const std::int64_t reads = client.info("reads");
+    const std::int64_t writes = client.info("writes");
     EXPECT_LE(allocations_of(client, [&] { client.consume(messages, body_size, false); }), growth);
+    EXPECT_LE(client.info("reads") - reads, static_cast<std::int64_t>(messages / 100));
+    // basic.qos and basic.consume.
+    EXPECT_LE(client.info("writes") - writes, 2);
 }
 
 TEST_P(Counting, ADeliveryWithItsAckAllocatesNothing) {

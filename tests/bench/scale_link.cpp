@@ -48,12 +48,14 @@ void ScaleLoop::on_done(const haigha_event* event, void* user_data) {
 // ---- the link
 
 ScaleLink::~ScaleLink() {
-    for (const Channel& channel : channels_)
+    for (const Channel& channel : channels_) {
+        haigha_publisher_unref(channel.publisher);
         haigha_channel_unref(channel.handle);
+    }
     haigha_connection_unref(connection_);
 }
 
-void ScaleLink::open(const LinkOptions& options) {
+haigha_options* ScaleLink::make_options(const LinkOptions& options) const {
     haigha_error* error = nullptr;
     haigha_options* values = nullptr;
     check(haigha_options_new(&values, &error), error, "options");
@@ -67,11 +69,27 @@ void ScaleLink::open(const LinkOptions& options) {
         uri += "&outbox_high_water_bytes=" + std::to_string(options.outbox_high_water);
     }
     check(haigha_options_set_uri(values, str(uri), &error), error, "uri");
+    return values;
+}
+
+void ScaleLink::open(const LinkOptions& options) {
+    haigha_error* error = nullptr;
+    haigha_options* const values = make_options(options);
     check(haigha_connection_new(loop_.handle(), values, nullptr, &connection_, &error), error,
           "new");
     haigha_options_free(values);
     const haigha_then opened = loop_.then();
     check(haigha_connection_open(connection_, &opened, &error), error, "open");
+}
+
+void ScaleLink::open_fd(int fd) {
+    haigha_error* error = nullptr;
+    haigha_options* const values = make_options({});
+    check(haigha_connection_new(loop_.handle(), values, nullptr, &connection_, &error), error,
+          "new");
+    haigha_options_free(values);
+    const haigha_then opened = loop_.then();
+    check(haigha_connection_open_fd(connection_, fd, &opened, &error), error, "open");
 }
 
 void ScaleLink::open_channel(bool confirm) {
@@ -83,7 +101,7 @@ void ScaleLink::open_channel(bool confirm) {
     const haigha_then opened = loop_.then();
     haigha_channel* handle = nullptr;
     check(haigha_channel_open(connection_, &args, &opened, &handle, &error), error, "channel");
-    channels_.push_back({handle});
+    channels_.emplace_back().handle = handle;
 }
 
 void ScaleLink::flush() {
@@ -120,7 +138,10 @@ bool ScaleLink::publish(std::size_t channel, std::string& body) {
     bench_stamp(body.data(), body.size(), on.published + 1);
     haigha_publish_args args = HAIGHA_PUBLISH_ARGS_INIT;
     args.routing_key = str("bench");
-    const haigha_status status = haigha_publish(on.handle, &args, str(body), nullptr, nullptr);
+    const haigha_status status =
+        on.publisher != nullptr
+            ? haigha_publisher_publish(on.publisher, str(body), nullptr, nullptr, nullptr)
+            : haigha_publish(on.handle, &args, str(body), nullptr, nullptr);
     if (status == HAIGHA_ERR_WOULD_BLOCK) return false;
     check(status, nullptr, "a publish");
     ++on.published;
@@ -130,6 +151,18 @@ bool ScaleLink::publish(std::size_t channel, std::string& body) {
 
 void ScaleLink::publish_surely(std::size_t channel, std::string& body) {
     loop_.until([&] { return publish(channel, body); });
+}
+
+void ScaleLink::prepare(std::size_t channel) {
+    haigha_error* error = nullptr;
+    haigha_publish_args args = HAIGHA_PUBLISH_ARGS_INIT;
+    args.routing_key = str("bench");
+    Channel& on = channels_[channel];
+    check(haigha_publisher_new(on.handle, &args, &on.publisher, &error), error, "publisher");
+}
+
+void ScaleLink::ack(std::size_t channel, std::uint64_t delivery_tag) {
+    check(haigha_ack(channels_[channel].handle, delivery_tag, 0, nullptr), nullptr, "an ack");
 }
 
 void ScaleLink::on_channel(const haigha_event* event, void* user_data) {
@@ -163,11 +196,11 @@ void ScaleLink::consume(std::size_t size, std::uint64_t count_each, bool ack,
     }
 }
 
-void ScaleLink::consume_echo() {
+void ScaleLink::consume_echo(bool no_ack) {
     haigha_error* error = nullptr;
     haigha_consume_args args = HAIGHA_CONSUME_ARGS_INIT;
     args.queue = str("echo");
-    args.no_ack = 1;
+    args.no_ack = no_ack ? 1 : 0;
     args.deliveries.fn = &ScaleLink::on_delivery;
     args.deliveries.user_data = this;
     const haigha_then consuming = loop_.then();

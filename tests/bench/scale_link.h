@@ -35,6 +35,7 @@ class ScaleLoop {
         for (int i = 0; i < 8; ++i)
             turn();
     }
+    bool settled() const { return pending_ == 0; }
     // Until at most `left` operations are under way.
     void settle(std::size_t left = 0) {
         until([&] { return pending_ <= left; });
@@ -64,13 +65,18 @@ class ScaleLink {
 
     // Each begins something that loop.settle() waits for.
     void open(const LinkOptions& options = {});
+    void open_fd(int fd);  // over a socket that is connected
     void open_channel(bool confirm = false);
     void flush();
     void close();
     void declare(std::size_t channel, std::string_view queue);
     // Messages of `size` for each channel, by a consumer of its own.
     void consume(std::size_t size, std::uint64_t count_each, bool ack, std::uint16_t prefetch = 0);
-    void consume_echo();
+    void consume_echo(bool no_ack = true);
+    // Has a channel publish by a haigha_publisher from now on.
+    void prepare(std::size_t channel);
+    // Acknowledges what the channel has received.
+    void ack(std::size_t channel, std::uint64_t delivery_tag);
 
     // Publishes the next message on a channel, stamped within `body`; false: not now.
     bool publish(std::size_t channel, std::string& body);
@@ -84,8 +90,11 @@ class ScaleLink {
     std::uint64_t received() const { return received_; }  // each checked
 
   private:
+    haigha_options* make_options(const LinkOptions& options) const;
+
     struct Channel {
         haigha_channel* handle = nullptr;
+        haigha_publisher* publisher = nullptr;
         std::uint64_t published = 0;
         std::uint64_t received = 0;
     };
