@@ -230,7 +230,8 @@ ErrorRef Connection::open(Completion completion, std::int64_t timeout_ms, int gi
                            "there is no name to check the broker's certificate for: set the option "
                            "server_name_indication");
         }
-        tls_context = transport::TlsContext::create(tls_settings(options_), &unusable);
+        tls_context =
+            transport::TlsContext::create(tls_settings(options_), loop_->tls_trust(), &unusable);
         if (!tls_context) {
             completion.disarm();
             return unusable;

@@ -12,6 +12,7 @@
 #include "client/handle_count.h"
 #include "transport/loop.h"
 #include "transport/tls_sessions.h"
+#include "transport/tls_trust.h"
 
 namespace haigha::client {
 
@@ -44,6 +45,7 @@ class EventLoop : public Counted<EventLoop> {
 
     transport::Loop& transport() { return *loop_; }
     transport::TlsSessions& tls_sessions() { return tls_sessions_; }
+    transport::TlsTrust& tls_trust() { return tls_trust_; }
     HandleCount& handles() { return handles_; }
     // The user has dropped the last handle: what lives on it keeps it going.
     void abandon() { loop_->drop_user(); }
@@ -73,6 +75,7 @@ class EventLoop : public Counted<EventLoop> {
 
     Ref<transport::Loop> loop_;
     transport::TlsSessions tls_sessions_;
+    transport::TlsTrust tls_trust_;
     HandleCount handles_;
     std::atomic<std::int32_t> log_level_;
     std::atomic<std::uint32_t> connection_ids_{0};
