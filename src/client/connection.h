@@ -258,7 +258,8 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     State state_before_end_ = State::closed;
     bool called_back_ = false;  // user code ran since it was last reset
     ErrorRef hard_close_;       // what a graceful close that took too long is answered with
-    protocol::EventList machine_events_;
+    // The loop's, empty whenever another connection has its turn.
+    protocol::EventList& machine_events_;
     std::vector<Ref<Inbox>> full_inboxes_;
 };
 

@@ -10,6 +10,7 @@
 #include "base/ref.h"
 #include "client/completion.h"
 #include "client/handle_count.h"
+#include "protocol/machine_event.h"
 #include "transport/loop.h"
 #include "transport/tls_sessions.h"
 #include "transport/tls_trust.h"
@@ -62,6 +63,10 @@ class EventLoop : public Counted<EventLoop> {
     void log(LogLevel level, std::uint32_t connection_id, std::string_view subject,
              std::string_view message);
 
+    // Of the loop's thread. What a machine reports, until it is told: one for all connections,
+    // since one that was busy would keep some fifty kilobytes for the next time. Nothing is
+    // reported while user code runs.
+    protocol::EventList& machine_events() { return machine_events_; }
     // Of the loop's thread.
     void add(Connection* connection) { connections_.push_back(connection); }
     void remove(Connection* connection) { std::erase(connections_, connection); }
@@ -81,6 +86,7 @@ class EventLoop : public Counted<EventLoop> {
     std::atomic<std::uint32_t> connection_ids_{0};
     LogHook log_hook_;
     std::vector<Connection*> connections_;
+    protocol::EventList machine_events_;
 };
 
 }  // namespace haigha::client

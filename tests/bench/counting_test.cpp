@@ -12,6 +12,7 @@
 
 #include "bench_client.h"
 #include "bench_peer.h"
+#include "scale_link.h"
 
 extern "C" {
 void* __libc_malloc(std::size_t size);
@@ -165,6 +166,26 @@ TEST_P(Counting, SeesAnAllocationPerMessage) {
     client.on_message = allocate;
     EXPECT_GE(allocations_of(client, [&] { client.consume(messages, body_size, true); }),
               last_counted - first_counted);
+}
+
+// What its machine reports is kept by the loop, for all of them.
+TEST(MemoryOf, AConnectionThatHasConsumedIsAsBefore) {
+    LoopbackPeer peer;
+    bench::ScaleLoop loop;
+    bench::ScaleLink first(loop, peer.amqp_port());
+    bench::ScaleLink second(loop, peer.amqp_port());
+    std::size_t before = 0;
+    for (bench::ScaleLink* link : {&first, &second}) {
+        link->open();
+        loop.settle();
+        link->open_channel();
+        loop.settle();
+        before = ::mallinfo2().uordblks;
+        link->consume(body_size, messages, false);
+        loop.until([&] { return link->received() == messages; });
+    }
+    // The consumer itself is some hundred bytes.
+    EXPECT_LE(::mallinfo2().uordblks, before + 4096);
 }
 
 INSTANTIATE_TEST_SUITE_P(Loops, Counting, testing::Bool(), [](const auto& info) {
