@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/busy_mutex.h"
 #include "base/counted.h"
 #include "base/error.h"
 #include "base/ref.h"
@@ -216,7 +217,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     std::atomic<bool> paused_{false};  // an inbox has enough
     std::atomic<int> waiting_threads_{0};
 
-    mutable std::mutex mutex_;
+    mutable BusyMutex mutex_;
     // ---- guarded by mutex_
     protocol::ConnectionMachine machine_;
     bool flush_scheduled_ = false;
