@@ -70,7 +70,8 @@ Connection::Connection(Ref<EventLoop> loop, Options options, Then events)
       machine_(machine_parameters(), loop_->transport().slabs()),
       events_(std::move(events)),
       tracer_([this](std::string_view line) { loop_->log(LogLevel::trace, id_, "frame", line); }),
-      messages_(Ref<MessagePool>::adopt(new MessagePool)) {
+      messages_(Ref<MessagePool>::adopt(new MessagePool)),
+      input_(loop_->transport().slabs()) {
     loop_->transport().add_user();
 }
 
