@@ -358,6 +358,7 @@ ErrorRef Connection::open_channel(Then events, ChannelModes modes, Completion co
             if (modes.correlate_returns) {
                 machine_.correlate_returns({opened->number_, opened.get()});
             }
+            machine_.limit_in_flight({opened->number_, opened.get()}, modes.in_flight);
             if (modes.confirm) {
                 protocol::Call select;
                 select.token = operation.get();

@@ -33,7 +33,8 @@ struct Operation;
 
 struct ChannelModes {
     bool confirm = false;
-    bool correlate_returns = false;  // with confirm
+    bool correlate_returns = false;       // with confirm
+    protocol::InFlightLimit in_flight{};  // with confirm
 };
 
 // One mutex guards the machine, so that any thread may publish or call; it is never held while user
