@@ -71,7 +71,8 @@ Connection::Connection(Ref<EventLoop> loop, Options options, Then events)
       events_(std::move(events)),
       tracer_([this](std::string_view line) { loop_->log(LogLevel::trace, id_, "frame", line); }),
       messages_(Ref<MessagePool>::adopt(new MessagePool)),
-      input_(loop_->transport().slabs()) {
+      input_(loop_->transport().slabs()),
+      machine_events_(loop_->machine_events()) {
     loop_->transport().add_user();
 }
 
@@ -231,7 +232,8 @@ ErrorRef Connection::open(Completion completion, std::int64_t timeout_ms, int gi
                            "there is no name to check the broker's certificate for: set the option "
                            "server_name_indication");
         }
-        tls_context = transport::TlsContext::create(tls_settings(options_), &unusable);
+        tls_context =
+            transport::TlsContext::create(tls_settings(options_), loop_->tls_trust(), &unusable);
         if (!tls_context) {
             completion.disarm();
             return unusable;

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/busy_mutex.h"
 #include "base/counted.h"
 #include "base/error.h"
 #include "base/ref.h"
@@ -216,7 +217,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     std::atomic<bool> paused_{false};  // an inbox has enough
     std::atomic<int> waiting_threads_{0};
 
-    mutable std::mutex mutex_;
+    mutable BusyMutex mutex_;
     // ---- guarded by mutex_
     protocol::ConnectionMachine machine_;
     bool flush_scheduled_ = false;
@@ -255,7 +256,8 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     State state_before_end_ = State::closed;
     bool called_back_ = false;  // user code ran since it was last reset
     ErrorRef hard_close_;       // what a graceful close that took too long is answered with
-    protocol::EventList machine_events_;
+    // The loop's, empty whenever another connection has its turn.
+    protocol::EventList& machine_events_;
     std::vector<Ref<Inbox>> full_inboxes_;
 };
 
