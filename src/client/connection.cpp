@@ -71,6 +71,7 @@ Connection::Connection(Ref<EventLoop> loop, Options options, Then events)
       events_(std::move(events)),
       tracer_([this](std::string_view line) { loop_->log(LogLevel::trace, id_, "frame", line); }),
       messages_(Ref<MessagePool>::adopt(new MessagePool)),
+      input_(loop_->transport().slabs()),
       machine_events_(loop_->machine_events()) {
     loop_->transport().add_user();
 }
@@ -359,6 +360,7 @@ ErrorRef Connection::open_channel(Then events, ChannelModes modes, Completion co
             if (modes.correlate_returns) {
                 machine_.correlate_returns({opened->number_, opened.get()});
             }
+            machine_.limit_in_flight({opened->number_, opened.get()}, modes.in_flight);
             if (modes.confirm) {
                 protocol::Call select;
                 select.token = operation.get();
