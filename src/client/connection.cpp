@@ -67,7 +67,7 @@ Connection::Connection(Ref<EventLoop> loop, Options options, Then events)
       options_(std::move(options)),
       endpoints_(endpoints_of(options_)),
       id_(loop_->next_connection_id()),
-      machine_(machine_parameters(), loop_->transport().slabs()),
+      machine_(machine_parameters(), loop_->transport().slabs(), loop_->chunks()),
       events_(std::move(events)),
       tracer_([this](std::string_view line) { loop_->log(LogLevel::trace, id_, "frame", line); }),
       messages_(Ref<MessagePool>::adopt(new MessagePool)),

@@ -118,7 +118,35 @@ class Crowd {
     PeerCounts seen_;
 };
 
+// The same writes by bare system calls, over so many sockets in turn.
+double publish_bare(std::size_t count, std::uint64_t rounds) {
+    LoopbackPeer peer;
+    const std::string one = encoded_publish(body_size);
+    std::string turn;
+    for (std::uint64_t i = 0; i < publishes_per_turn; ++i)
+        turn += one;
+    std::vector<std::unique_ptr<Wire>> wires;
+    for (std::size_t i = 0; i < count; ++i)
+        wires.push_back(peer.connect_raw("publish\n"));
+    const double before = cpu_time();
+    for (std::uint64_t round = 0; round < rounds; ++round) {
+        for (const auto& wire : wires) {
+            if (!wire->send_all(turn.data(), turn.size())) give_up("the peer went away");
+        }
+    }
+    const double used = cpu_time() - before;
+    const auto messages = static_cast<double>(rounds * publishes_per_turn * count);
+    for (auto& wire : wires) {
+        wire = nullptr;
+        if (peer.counts().published != rounds * publishes_per_turn) {
+            give_up("the peer counted otherwise");
+        }
+    }
+    return used / messages * 1e6;
+}
+
 struct Cost {
+    double bare = 1e9;
     double publish = 1e9;
     double publish_together = 1e9;
     double consume = 1e9;
@@ -163,6 +191,7 @@ Cost run_crowd(const ScaleSettings& settings, std::size_t count) {
     (void)crowd.publish(1, true);  // what is kept for re-use has its size then
     Cost least;
     for (int i = 0; i < settings.repetitions; ++i) {
+        least.bare = std::min(least.bare, publish_bare(count, rounds));
         least.publish = std::min(least.publish, crowd.publish(rounds, false));
         least.publish_together = std::min(least.publish_together, crowd.publish(rounds, true));
         least.consume = std::min(least.consume, crowd.consume(deliveries));
@@ -199,6 +228,8 @@ void run_connections(const ScaleSettings& settings) {
     const Cost one = run_crowd(settings, 1);
     for (const std::size_t count : counts) {
         const Cost cost = run_crowd(settings, count);
+        settings.report->add({"scale", "bare writes of the same, " + named(count), cost.bare,
+                              "us CPU", "", cost.bare / one.bare});
         settings.report->add({"scale", "publish 16 B, " + named(count), cost.publish, "us CPU",
                               "<= 1.2 x one", cost.publish / one.publish});
         settings.report->add(
