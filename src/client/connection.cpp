@@ -67,10 +67,12 @@ Connection::Connection(Ref<EventLoop> loop, Options options, Then events)
       options_(std::move(options)),
       endpoints_(endpoints_of(options_)),
       id_(loop_->next_connection_id()),
-      machine_(machine_parameters(), loop_->transport().slabs()),
+      machine_(machine_parameters(), loop_->transport().slabs(), loop_->chunks()),
       events_(std::move(events)),
       tracer_([this](std::string_view line) { loop_->log(LogLevel::trace, id_, "frame", line); }),
-      messages_(Ref<MessagePool>::adopt(new MessagePool)) {
+      messages_(Ref<MessagePool>::adopt(new MessagePool)),
+      input_(loop_->transport().slabs()),
+      machine_events_(loop_->machine_events()) {
     loop_->transport().add_user();
 }
 
@@ -230,7 +232,8 @@ ErrorRef Connection::open(Completion completion, std::int64_t timeout_ms, int gi
                            "there is no name to check the broker's certificate for: set the option "
                            "server_name_indication");
         }
-        tls_context = transport::TlsContext::create(tls_settings(options_), &unusable);
+        tls_context =
+            transport::TlsContext::create(tls_settings(options_), loop_->tls_trust(), &unusable);
         if (!tls_context) {
             completion.disarm();
             return unusable;
@@ -357,6 +360,7 @@ ErrorRef Connection::open_channel(Then events, ChannelModes modes, Completion co
             if (modes.correlate_returns) {
                 machine_.correlate_returns({opened->number_, opened.get()});
             }
+            machine_.limit_in_flight({opened->number_, opened.get()}, modes.in_flight);
             if (modes.confirm) {
                 protocol::Call select;
                 select.token = operation.get();

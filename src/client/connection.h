@@ -9,10 +9,10 @@
 #include <string_view>
 #include <vector>
 
+#include "base/busy_mutex.h"
 #include "base/counted.h"
 #include "base/error.h"
 #include "base/ref.h"
-#include "base/slab.h"
 #include "client/completion.h"
 #include "client/event.h"
 #include "client/event_loop.h"
@@ -20,6 +20,7 @@
 #include "client/handle_count.h"
 #include "client/message.h"
 #include "client/option_table.h"
+#include "client/read_buffer.h"
 #include "client/then.h"
 #include "protocol/connection_machine.h"
 #include "transport/connector.h"
@@ -33,7 +34,8 @@ struct Operation;
 
 struct ChannelModes {
     bool confirm = false;
-    bool correlate_returns = false;  // with confirm
+    bool correlate_returns = false;       // with confirm
+    protocol::InFlightLimit in_flight{};  // with confirm
 };
 
 // One mutex guards the machine, so that any thread may publish or call; it is never held while user
@@ -166,7 +168,6 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     void secure();
     void begin_protocol();
     void read();
-    bool make_room();
     void process();
     bool stream_more() const { return stream_ != nullptr && stream_->more(); }
     void write();
@@ -216,7 +217,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     std::atomic<bool> paused_{false};  // an inbox has enough
     std::atomic<int> waiting_threads_{0};
 
-    mutable std::mutex mutex_;
+    mutable BusyMutex mutex_;
     // ---- guarded by mutex_
     protocol::ConnectionMachine machine_;
     bool flush_scheduled_ = false;
@@ -247,10 +248,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     bool securing_ = false;  // the TLS handshake is under way
     FrameTracer tracer_;
     Ref<MessagePool> messages_;
-    Ref<Slab> slab_;  // read into [end_, capacity), parsed from [begin_, end_)
-    std::size_t begin_ = 0;
-    std::size_t end_ = 0;
-    std::size_t wanted_ = 0;
+    ReadBuffer input_;
     std::vector<Ref<Inbox>> pausers_;  // inboxes that will say when they are half empty
     bool socket_full_ = false;
     bool ended_ = false;  // connection_closed was dispatched
@@ -258,7 +256,8 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     State state_before_end_ = State::closed;
     bool called_back_ = false;  // user code ran since it was last reset
     ErrorRef hard_close_;       // what a graceful close that took too long is answered with
-    protocol::EventList machine_events_;
+    // The loop's, empty whenever another connection has its turn.
+    protocol::EventList& machine_events_;
     std::vector<Ref<Inbox>> full_inboxes_;
 };
 

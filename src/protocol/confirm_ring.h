@@ -35,10 +35,13 @@ struct Settled {
 // covers.
 class ConfirmRing : public Counted<ConfirmRing> {
   public:
-    // Adds a publish; returns its number, from 1.
-    std::uint64_t add(void* data, bool waiter);
+    // Adds a publish of that many octets; returns its number, from 1.
+    std::uint64_t add(void* data, bool waiter, std::size_t bytes = 0);
     std::uint64_t last() const { return next_ - 1; }
     std::size_t outstanding() const { return outstanding_; }
+    std::uint64_t outstanding_bytes() const { return outstanding_bytes_; }
+    // Whether the broker has yet to say what became of it.
+    bool is_open(std::uint64_t sequence) const;
 
     // The broker settled `tag`, or with `multiple` every open one up to it; tag 0 with multiple
     // means all. False when it names nothing that was published.
@@ -59,6 +62,7 @@ class ConfirmRing : public Counted<ConfirmRing> {
   private:
     struct Entry {
         void* data;
+        std::uint32_t bytes;  // at most what fits
         bool waiter;
         bool open;
         bool returned;
@@ -69,6 +73,9 @@ class ConfirmRing : public Counted<ConfirmRing> {
         Outcome outcome;
     };
     Entry& at(std::uint64_t sequence) { return entries_[sequence & (entries_.size() - 1)]; }
+    const Entry& at(std::uint64_t sequence) const {
+        return entries_[sequence & (entries_.size() - 1)];
+    }
     void grow();
 
     std::vector<Entry> entries_;  // a power of two, or empty
@@ -77,6 +84,7 @@ class ConfirmRing : public Counted<ConfirmRing> {
     std::uint64_t oldest_ = 1;  // everything before it is settled
     std::uint64_t next_ = 1;
     std::size_t outstanding_ = 0;
+    std::uint64_t outstanding_bytes_ = 0;
 };
 
 }  // namespace haigha::protocol

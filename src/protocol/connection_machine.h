@@ -72,7 +72,8 @@ class ConnectionMachine {
     static constexpr std::uint32_t largest_frame_max = 16 * 1024 * 1024;
     static constexpr std::uint32_t default_frame_max = 131072;
 
-    ConnectionMachine(ConnectionParameters parameters, Ref<SlabPool> slabs);
+    ConnectionMachine(ConnectionParameters parameters, Ref<SlabPool> slabs,
+                      Ref<ChunkPool> chunks = Ref<ChunkPool>::adopt(new ChunkPool));
 
     // ---- input
 
@@ -97,6 +98,9 @@ class ConnectionMachine {
     // ---- output
 
     Outbox& outbox() { return context_.outbox; }
+    // Lent bodies of which nothing is needed any more, to be given back without a lock held. To be
+    // asked for after whatever may have written or dropped what was to be written.
+    ReturnedBodies take_returned() { return std::move(context_.returned); }
     // Moves what waits its turn to the outbox, as long as that holds less than `limit` bytes.
     void pump(std::size_t limit);
     // `size` bytes at the head of the outbox were handed to the operating system.
@@ -187,6 +191,14 @@ class ConnectionMachine {
             machine->correlate_returns();
         }
     }
+    // Before its first publish.
+    void limit_in_flight(ChannelId channel, const InFlightLimit& limit) {
+        if (ChannelMachine* machine = find(channel); machine != nullptr) {
+            machine->limit_in_flight(limit);
+        }
+    }
+    // After outcomes were taken out of its ring: whoever was refused may go on.
+    void outcomes_taken(ChannelId channel, EventList& events);
     // Whether basic.qos has been called on it; marks it.
     bool mark_qos(ChannelId channel);
     std::size_t consumer_count(ChannelId channel) const;
@@ -198,8 +210,8 @@ class ConnectionMachine {
     std::uint32_t frame_limit() const;
 
     bool check_greeting(std::span<const std::byte> in, EventList& events);
-    std::size_t feed_delivery(const wire::Frame& frame, std::span<const std::byte> after,
-                              EventList& events);
+    std::size_t feed_delivery(std::span<const std::byte> in, EventList& events);
+    std::size_t missing_delivery(const wire::Frame& frame, std::span<const std::byte> after) const;
     void on_frame(const wire::Frame& frame, Instant now, EventList& events);
     void on_connection_method(wire::MethodId id, std::span<const std::byte> arguments, Instant now,
                               EventList& events);

@@ -39,9 +39,10 @@ class LoopbackPeer {
     // Reads what `count` deliveries of `size` are; returns how many octets that was. Has none.
     std::uint64_t read_floor(std::uint64_t size, std::uint64_t count) const;
 
-  private:
+    // A connection to the raw port, begun by that line.
     std::unique_ptr<Wire> connect_raw(const std::string& command) const;
 
+  private:
     pid_t pid_ = -1;
     int to_child_ = -1;
     std::FILE* from_child_ = nullptr;
@@ -49,6 +50,10 @@ class LoopbackPeer {
     std::uint16_t raw_port_ = 0;
     TlsContext tls_;  // null: plain
 };
+
+// basic.publish to the default exchange with the routing key "bench", without properties: what the
+// benchmark has its clients send.
+std::string encoded_publish(std::size_t size);
 
 // The program of this name beside the running one, or "" when there is none.
 std::string beside(std::string_view name);
