@@ -1,4 +1,5 @@
 // haigha_channel: open, close, flow and state.
+#include <string>
 #include <utility>
 
 #include "boundary.h"
@@ -32,11 +33,16 @@ haigha_channel_args read_args(Arguments& arguments, haigha_connection* connectio
     if (given.correlate_returns != 0 && given.confirm == 0) {
         arguments.fault(Status::argument, "args->correlate_returns needs args->confirm");
     }
+    if (given.recovery_policy > HAIGHA_CHANNEL_RESUBSCRIBE) {
+        arguments.fault(Status::argument,
+                        "args->recovery_policy is " + std::to_string(given.recovery_policy));
+    }
     return given;
 }
 
 haigha::client::ChannelModes modes_of(const haigha_channel_args& args) {
-    return {args.confirm != 0, args.correlate_returns != 0};
+    return {args.confirm != 0, args.correlate_returns != 0,
+            static_cast<haigha::client::ChannelPolicy>(args.recovery_policy)};
 }
 
 auto flow(int32_t active) {

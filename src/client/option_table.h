@@ -67,6 +67,15 @@ struct Options {
     std::string tls_ciphers;
     std::string tls_ciphersuites;
     std::string tls_groups;
+    std::string host_order = "ordered";
+    std::int64_t recovery = 0;
+    std::int64_t recovery_topology = 1;
+    std::int64_t recovery_attempts = 0;
+    std::int64_t recovery_delay_ms = 1000;
+    std::int64_t recovery_max_delay_ms = 30000;
+    std::int64_t recovery_deadline_ms = 0;
+    std::int64_t recovery_stable_ms = 10000;
+    std::string recovery_permanent = "stop";
 
     // Not in the table: asks the program for key_password. False: it has none.
     std::function<bool(std::string* password)> ask_key_password;

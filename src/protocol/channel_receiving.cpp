@@ -32,6 +32,7 @@ void ChannelMachine::on_delivery(const wire::basic::Deliver& method,
 void ChannelMachine::deliver(Consumer* consumer, const wire::basic::Deliver& method,
                              std::span<const std::byte> properties, std::span<const std::byte> body,
                              Ref<Slab> slab, EventList& events) {
+    last_delivery_ = std::max(last_delivery_, method.delivery_tag);
     if (close_requested_) return;  // it could not be settled any more; the broker requeues it
     const bool wanted = consumer != nullptr && consumer->token != nullptr;
     const bool to_settle = wanted && !consumer->no_ack && recovering_ == 0;
@@ -49,7 +50,7 @@ void ChannelMachine::deliver(Consumer* consumer, const wire::basic::Deliver& met
     consumer->note_position(properties);
     MachineEvent& event = add_event(events, EventKind::delivery);
     event.subject = consumer->token;
-    event.number = method.delivery_tag;
+    event.number = bases_.deliveries + method.delivery_tag;
     event.redelivered = method.redelivered;
     event.exchange = method.exchange.text;
     event.routing_key = method.routing_key.text;
@@ -126,6 +127,7 @@ std::optional<Violation> ChannelMachine::content_complete(EventList& events) {
     if (!wire::decode_method(arguments_of(payload), method)) return undecodable(id);
     // Our close went past the get: the broker takes the message back with the channel.
     if (close_in_flight()) return std::nullopt;
+    last_delivery_ = std::max(last_delivery_, method.delivery_tag);
     const Call done = calls_.finish(context_.outbox);
     const bool to_settle = done.token != nullptr && !done.no_ack && recovering_ == 0;
     deliveries_.add(method.delivery_tag,
@@ -142,7 +144,7 @@ std::optional<Violation> ChannelMachine::content_complete(EventList& events) {
     MachineEvent& event = add_event(events, EventKind::call_done);
     event.subject = done.token;
     event.has_message = true;
-    event.number = method.delivery_tag;
+    event.number = bases_.deliveries + method.delivery_tag;
     event.redelivered = method.redelivered;
     event.message_count = method.message_count;
     event.exchange = method.exchange.text;
@@ -349,6 +351,7 @@ std::optional<Violation> ChannelMachine::on_reply(MethodId id, std::span<const s
             break;
         case CallKind::consume:
         case CallKind::resume:
+        case CallKind::restore:
             if (Consumer* consumer = consumers_.find(done.name); consumer == nullptr) {
                 break;
             } else if (consumer->token == nullptr) {

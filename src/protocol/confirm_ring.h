@@ -35,12 +35,15 @@ struct Settled {
 // covers.
 class ConfirmRing : public Counted<ConfirmRing> {
   public:
-    // Adds a publish; returns its number, from 1.
+    // The numbers follow `base`; the broker's tags begin with 1 all the same.
+    explicit ConfirmRing(std::uint64_t base = 0) : base_(base) {}
+
+    // Adds a publish; returns its number, from base + 1.
     std::uint64_t add(void* data, bool waiter);
     std::uint64_t last() const { return next_ - 1; }
     std::size_t outstanding() const { return outstanding_; }
 
-    // The broker settled `tag`, or with `multiple` every open one up to it; tag 0 with multiple
+    // The broker settled its `tag`, or with `multiple` every open one up to it; tag 0 with multiple
     // means all. False when it names nothing that was published.
     bool settle(std::uint64_t tag, bool multiple, Outcome outcome);
     // The broker returned the message of an open publish: it ends as returned, unless the broker
@@ -74,8 +77,9 @@ class ConfirmRing : public Counted<ConfirmRing> {
     std::vector<Entry> entries_;  // a power of two, or empty
     Queue<Range> ranges_;
     std::unordered_map<std::uint64_t, ErrorRef> returns_;
-    std::uint64_t oldest_ = 1;  // everything before it is settled
-    std::uint64_t next_ = 1;
+    const std::uint64_t base_;
+    std::uint64_t oldest_ = base_ + 1;  // everything before it is settled
+    std::uint64_t next_ = base_ + 1;
     std::size_t outstanding_ = 0;
 };
 

@@ -48,7 +48,8 @@ MEMBER(haigha_event, channel_id, 136);
 MEMBER(haigha_event, outcome, 140);
 MEMBER(haigha_event, state, 144);
 MEMBER(haigha_event, previous_state, 148);
-MEMBER(haigha_event, reserved, 152);
+MEMBER(haigha_event, delay_ms, 152);
+MEMBER(haigha_event, name, 160);
 
 SIZE(haigha_then, 40);
 MEMBER(haigha_then, fn, 0);
@@ -81,7 +82,8 @@ MEMBER(haigha_channel_args, size, 0);
 MEMBER(haigha_channel_args, events, 8);
 MEMBER(haigha_channel_args, confirm, 48);
 MEMBER(haigha_channel_args, correlate_returns, 49);
-MEMBER(haigha_channel_args, reserved, 50);
+MEMBER(haigha_channel_args, recovery_policy, 50);
+MEMBER(haigha_channel_args, reserved, 51);
 
 SIZE(haigha_exchange_declare_args, 56);
 MEMBER(haigha_exchange_declare_args, size, 0);
