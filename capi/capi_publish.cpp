@@ -14,6 +14,7 @@ using haigha::capi::Arguments;
 using haigha::capi::guard;
 using haigha::capi::usable;
 using haigha::client::Reply;
+using haigha::protocol::ChannelMachine;
 using haigha::protocol::PublishRequest;
 using haigha::wire::Properties;
 
@@ -73,6 +74,16 @@ void read_body(Arguments& arguments, haigha_str body, PublishRequest& request) {
     request.body = haigha::wire::as_bytes(arguments.text(body, "body", max_body_size));
 }
 
+// A body that is lent is written from where it is when that is worth it. Otherwise it is copied,
+// and its owner told at once.
+void lend(Arguments& arguments, haigha_release_fn release, void* release_data,
+          PublishRequest& request) {
+    arguments.required(reinterpret_cast<const void*>(release), "release");
+    if (request.body.size() < ChannelMachine::least_held_body) return;
+    request.release = release;
+    request.release_data = release_data;
+}
+
 // What a publish that was tried is answered with.
 haigha_status answer_publish(haigha::client::Channel& channel, Status status,
                              std::uint64_t number_given, uint64_t* sequence, haigha_error** error) {
@@ -100,20 +111,72 @@ struct haigha_publisher {
     std::atomic<std::uint32_t> references{1};
 };
 
+namespace {
+
+// `complete`: completes the request, once it was read.
+template <class Complete>
+haigha_status publish(haigha_channel* channel, const haigha_publish_args* args, haigha_str body,
+                      uint64_t* sequence, haigha_error** error, Complete complete) {
+    Arguments arguments;
+    auto* const object = usable(arguments, channel);
+    std::optional<Properties> properties;
+    PublishRequest request;
+    read_request(arguments, args, properties, request);
+    read_body(arguments, body, request);
+    complete(arguments, request);
+    if (arguments.bad()) [[unlikely]]
+        return arguments.refuse(error);
+    std::uint64_t number = 0;
+    const Status status = object->publish(request, &number);
+    return answer_publish(*object, status, number, sequence, error);
+}
+
+template <class Complete>
+haigha_status publish(haigha_publisher* publisher, haigha_str body, void* user_data,
+                      uint64_t* sequence, haigha_error** error, Complete complete) {
+    Arguments arguments;
+    arguments.required(publisher, "publisher");
+    if (arguments.bad()) return arguments.refuse(error);
+    auto* const object = usable(arguments, publisher->channel);
+    PublishRequest request;
+    request.data = user_data;
+    read_body(arguments, body, request);
+    complete(arguments, request);
+    if (arguments.bad()) [[unlikely]]
+        return arguments.refuse(error);
+    std::uint64_t number = 0;
+    const Status status = object->publish(publisher->head, request, &number);
+    return answer_publish(*object, status, number, sequence, error);
+}
+
+// `publish(complete)`: one of the two.
+template <class Publish>
+haigha_status publish_lent(haigha_release_fn release, void* release_data, Publish publish) {
+    bool held = false;
+    const haigha_status status = publish([&](Arguments& arguments, PublishRequest& request) {
+        lend(arguments, release, release_data, request);
+        held = request.release != nullptr;
+    });
+    if (status == HAIGHA_OK && !held) release(release_data);
+    return status;
+}
+
+constexpr auto as_it_is = [](Arguments&, PublishRequest&) {};
+
+}  // namespace
+
 haigha_status haigha_publish(haigha_channel* channel, const haigha_publish_args* args,
                              haigha_str body, uint64_t* sequence, haigha_error** error) {
-    return guard(error, [&]() -> haigha_status {
-        Arguments arguments;
-        auto* const object = usable(arguments, channel);
-        std::optional<Properties> properties;
-        PublishRequest request;
-        read_request(arguments, args, properties, request);
-        read_body(arguments, body, request);
-        if (arguments.bad()) [[unlikely]]
-            return arguments.refuse(error);
-        std::uint64_t number = 0;
-        const Status status = object->publish(request, &number);
-        return answer_publish(*object, status, number, sequence, error);
+    return guard(error, [&] { return publish(channel, args, body, sequence, error, as_it_is); });
+}
+
+haigha_status haigha_publish_lent(haigha_channel* channel, const haigha_publish_args* args,
+                                  haigha_str body, haigha_release_fn release, void* release_data,
+                                  uint64_t* sequence, haigha_error** error) {
+    return guard(error, [&] {
+        return publish_lent(release, release_data, [&](auto complete) {
+            return publish(channel, args, body, sequence, error, complete);
+        });
     });
 }
 
@@ -154,19 +217,18 @@ haigha_status haigha_publisher_new(haigha_channel* channel, const haigha_publish
 
 haigha_status haigha_publisher_publish(haigha_publisher* publisher, haigha_str body,
                                        void* user_data, uint64_t* sequence, haigha_error** error) {
-    return guard(error, [&]() -> haigha_status {
-        Arguments arguments;
-        arguments.required(publisher, "publisher");
-        if (arguments.bad()) return arguments.refuse(error);
-        auto* const object = usable(arguments, publisher->channel);
-        PublishRequest request;
-        request.data = user_data;
-        read_body(arguments, body, request);
-        if (arguments.bad()) [[unlikely]]
-            return arguments.refuse(error);
-        std::uint64_t number = 0;
-        const Status status = object->publish(publisher->head, request, &number);
-        return answer_publish(*object, status, number, sequence, error);
+    return guard(error,
+                 [&] { return publish(publisher, body, user_data, sequence, error, as_it_is); });
+}
+
+haigha_status haigha_publisher_publish_lent(haigha_publisher* publisher, haigha_str body,
+                                            haigha_release_fn release, void* release_data,
+                                            void* user_data, uint64_t* sequence,
+                                            haigha_error** error) {
+    return guard(error, [&] {
+        return publish_lent(release, release_data, [&](auto complete) {
+            return publish(publisher, body, user_data, sequence, error, complete);
+        });
     });
 }
 

@@ -314,7 +314,7 @@ enum { HAIGHA_FLAG_REDELIVERED = 1 /* DELIVERY, and a reply of get */ };
 enum {
     HAIGHA_OUTCOME_CONFIRMED = 1, /* basic.ack */
     HAIGHA_OUTCOME_NACKED = 2,    /* basic.nack */
-    HAIGHA_OUTCOME_RETURNED = 3,  /* no queue took it: told apart by correlate_returns only */
+    HAIGHA_OUTCOME_RETURNED = 3,  /* mandatory, and no queue took it */
     HAIGHA_OUTCOME_NOT_SENT = 4,  /* never left this process whole: safe to send again */
     HAIGHA_OUTCOME_UNKNOWN = 5    /* was on the wire when its channel ended: may have arrived */
 };
@@ -338,7 +338,7 @@ typedef struct haigha_event {
     uint32_t flags;     /* HAIGHA_FLAG_* */
     uint64_t tag;       /* the haigha_then.tag of whoever asked */
     uint64_t number;    /* DELIVERY: the delivery tag; OUTCOME: the publish's sequence number;
-                         * RETURN: the same, where returns are correlated, otherwise 0 */
+                         * RETURN: the same; 0 when no publish of a confirm channel is like it */
     void* user_data;    /* the haigha_then.user_data; OUTCOME: haigha_publish_args.user_data */
     const haigha_error* error;
     const haigha_reply* reply; /* haigha_reply_ref to keep it */
@@ -679,8 +679,10 @@ typedef struct haigha_channel_args {
     /* receives CHANNEL_STATE, OUTCOME, RETURN, FLOW and WRITABLE */
     haigha_then events;
     uint8_t confirm; /* open it in confirm mode: confirm.select follows the open */
-    /* Mandatory publishes end in RETURNED when they were returned. Each gets a header,
-     * x-haigha-sequence, which is taken off what comes back; consumers see it. With confirm. */
+    /* A return is matched to its publish by exchange, routing key, message id, correlation id, body
+     * and order. With this mandatory publishes get a header for it, x-haigha-sequence, which is
+     * taken off what comes back; consumers see it. For messages that are alike in all of that while
+     * bindings change. With confirm. */
     uint8_t correlate_returns;
     uint8_t recovery_policy; /* HAIGHA_CHANNEL_*; also without the option recovery */
     uint8_t reserved[5];
@@ -972,7 +974,8 @@ typedef struct haigha_properties {
 
 /* A received message: a reference keeps all of it. Accessors take NULL; what they give is borrowed
  * from the message. May be used and dropped on any thread. A kept message keeps the block of memory
- * that it was read into (up to 256 KiB, shared with its neighbours). */
+ * that it was read into, shared with its neighbours: 16 KiB where little comes, else 256 KiB, but
+ * 16 KiB again once the blocks of a loop that are kept take 64 MiB. */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_message* haigha_message_ref(haigha_message* message);
 HAIGHA_API HAIGHA_NONBLOCKING void haigha_message_unref(haigha_message* message);
 HAIGHA_API HAIGHA_NONBLOCKING haigha_str haigha_message_body(const haigha_message* message);
@@ -1015,6 +1018,15 @@ HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_publish(haigha_channel* chann
                                                            const haigha_publish_args* args,
                                                            haigha_str body, uint64_t* sequence,
                                                            haigha_error** error);
+/* The same of a body that stays the caller's: from 16 KiB on it is not copied but written from where
+ * it is. It must neither change nor go before `release` (not NULL) has been called with
+ * `release_data`: once, by any thread, when nothing of it is needed any more, which is when it was
+ * handed to the operating system, or dropped with its channel or connection; for a smaller body
+ * before this call returns. A body that was refused is not released. Since: 0.1. */
+HAIGHA_API HAIGHA_NONBLOCKING haigha_status
+haigha_publish_lent(haigha_channel* channel, const haigha_publish_args* args, haigha_str body,
+                    haigha_release_fn release, void* release_data, uint64_t* sequence,
+                    haigha_error** error);
 /* Waits until the message is taken, and on a confirm channel until its outcome is known: OK with
  * haigha_reply_outcome, whatever it is; no OUTCOME event follows. On TIMEOUT a message that was
  * taken is still under way. */
@@ -1037,6 +1049,10 @@ HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_publisher_new(haigha_channel*
 HAIGHA_API HAIGHA_NONBLOCKING haigha_status
 haigha_publisher_publish(haigha_publisher* publisher, haigha_str body, void* user_data,
                          uint64_t* sequence, haigha_error** error);
+/* The same of a body that is lent, as haigha_publish_lent has it. Since: 0.1. */
+HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_publisher_publish_lent(
+    haigha_publisher* publisher, haigha_str body, haigha_release_fn release, void* release_data,
+    void* user_data, uint64_t* sequence, haigha_error** error);
 /* The channel that it publishes on, lent for as long as the publisher is; NULL for NULL.
  * Since: 0.1. */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_channel* haigha_publisher_channel(

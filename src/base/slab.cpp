@@ -14,21 +14,30 @@ void Slab::release() const {
 
 // Room for all idle slabs is made at once, so that giving one back never allocates.
 SlabPool::SlabPool() {
-    idle_.reserve(max_idle);
+    idle_large_.reserve(max_idle);
+    idle_small_.reserve(max_idle);
 }
 
 SlabPool::~SlabPool() {
-    for (Slab* slab : idle_)
-        ::operator delete(slab);
+    for (const auto& idle : {idle_large_, idle_small_}) {
+        for (Slab* slab : idle)
+            ::operator delete(slab);
+    }
+}
+
+std::vector<Slab*>* SlabPool::idle(std::size_t capacity) {
+    if (capacity == slab_capacity) return &idle_large_;
+    return capacity == small_capacity ? &idle_small_ : nullptr;
 }
 
 Ref<Slab> SlabPool::take(std::size_t capacity) {
-    if (capacity < slab_capacity) capacity = slab_capacity;
-    if (capacity == slab_capacity) {
+    capacity = capacity_for(capacity);
+    if (auto* const kept = idle(capacity); kept != nullptr) {
+        if (capacity == slab_capacity) large_out_.fetch_add(1, std::memory_order_relaxed);
         const std::lock_guard lock(mutex_);
-        if (!idle_.empty()) {
-            Slab* slab = idle_.back();
-            idle_.pop_back();
+        if (!kept->empty()) {
+            Slab* slab = kept->back();
+            kept->pop_back();
             slab->refs_.store(1, std::memory_order_relaxed);
             add_ref();
             return Ref<Slab>::adopt(slab);
@@ -44,10 +53,11 @@ Ref<Slab> SlabPool::make(std::size_t capacity) {
 }
 
 void SlabPool::give_back(Slab* slab) {
-    if (slab->capacity_ == slab_capacity) {
+    if (auto* const kept = idle(slab->capacity_); kept != nullptr) {
+        if (slab->capacity_ == slab_capacity) large_out_.fetch_sub(1, std::memory_order_relaxed);
         const std::lock_guard lock(mutex_);
-        if (idle_.size() < max_idle) {
-            idle_.push_back(slab);
+        if (kept->size() < max_idle) {
+            kept->push_back(slab);
             return;
         }
     }

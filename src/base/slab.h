@@ -1,6 +1,7 @@
 // Reference-counted blocks of read memory, recycled through a pool.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -37,31 +38,49 @@ class Slab {
     std::size_t capacity_;
 };
 
-// Slabs of one size are kept for re-use, up to a few; larger ones are made and freed on demand.
+// Slabs of two sizes are kept for re-use, up to a few of each; others are made and freed on demand.
 // May be used from any thread: a message can be dropped anywhere.
 class SlabPool : public Counted<SlabPool> {
   public:
-    // What a read asks the system for: large enough that a system call carries thousands of small
-    // messages, small enough to stay in the processor's cache and not to be a burden when a small
-    // message that was kept pins it.
+    // What is read into where much comes: a system call carries thousands of small messages, and
+    // it still fits the processor's cache.
     static constexpr std::size_t slab_capacity = 256 * 1024 - 64;
-    // Idle slabs kept for re-use; more are given back to the system.
+    // And where little does.
+    static constexpr std::size_t small_capacity = 16 * 1024 - 64;
+    // Idle slabs of each size kept for re-use; more are given back to the system.
     static constexpr std::size_t max_idle = 8;
+    // A message that is kept keeps its slab, however small it is. Once the large ones that are out
+    // take so much together, only small ones are given: beyond it a message keeps 16 KiB at most.
+    static constexpr std::size_t most_in_large = 64 * 1024 * 1024;
 
     SlabPool();
-    // A slab to read into, of at least `capacity` bytes.
+    // A slab to read into, of at least `capacity` octets.
     Ref<Slab> take(std::size_t capacity = slab_capacity);
+    // How many octets those have that take() gives.
+    static constexpr std::size_t capacity_for(std::size_t capacity) {
+        if (capacity <= small_capacity) return small_capacity;
+        return std::max(capacity, slab_capacity);
+    }
+    // Who would rather read into `capacity` than needs to should ask for this much.
+    std::size_t advised(std::size_t capacity) const {
+        return large_out_.load(std::memory_order_relaxed) < most_large ? capacity : small_capacity;
+    }
     // A slab of just that size, for one message; not kept for re-use.
     Ref<Slab> make(std::size_t capacity);
 
   private:
     friend class Counted<SlabPool>;
     friend class Slab;
+    static constexpr std::size_t most_large = most_in_large / slab_capacity;
     ~SlabPool();
     void give_back(Slab* slab);
+    // Where the idle ones of that capacity are, or null.
+    std::vector<Slab*>* idle(std::size_t capacity);
 
+    std::atomic<std::size_t> large_out_{0};
     std::mutex mutex_;
-    std::vector<Slab*> idle_;
+    std::vector<Slab*> idle_large_;
+    std::vector<Slab*> idle_small_;
 };
 
 }  // namespace haigha

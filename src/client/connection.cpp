@@ -75,7 +75,8 @@ Connection::Connection(Ref<EventLoop> loop, Options options, Then events)
       machine_(new_machine()),
       events_(std::move(events)),
       tracer_([this](std::string_view line) { loop_->log(LogLevel::trace, id_, "frame", line); }),
-      messages_(Ref<MessagePool>::adopt(new MessagePool)) {
+      messages_(Ref<MessagePool>::adopt(new MessagePool)),
+      input_(loop_->transport().slabs()) {
     if (recovers()) {
         std::random_device seed;
         strategy_.emplace(endpoints_.size(), strategy_settings(),

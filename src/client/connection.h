@@ -14,7 +14,6 @@
 #include "base/counted.h"
 #include "base/error.h"
 #include "base/ref.h"
-#include "base/slab.h"
 #include "client/completion.h"
 #include "client/connection_strategy.h"
 #include "client/event.h"
@@ -24,6 +23,7 @@
 #include "client/message.h"
 #include "client/option_table.h"
 #include "client/recovery.h"
+#include "client/read_buffer.h"
 #include "client/then.h"
 #include "client/topology_records.h"
 #include "protocol/connection_machine.h"
@@ -194,7 +194,6 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     void secure();
     void begin_protocol();
     void read();
-    bool make_room();
     void process();
     bool stream_more() const { return stream_ != nullptr && stream_->more(); }
     void write();
@@ -321,10 +320,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     bool securing_ = false;  // the TLS handshake is under way
     FrameTracer tracer_;
     Ref<MessagePool> messages_;
-    Ref<Slab> slab_;  // read into [end_, capacity), parsed from [begin_, end_)
-    std::size_t begin_ = 0;
-    std::size_t end_ = 0;
-    std::size_t wanted_ = 0;
+    ReadBuffer input_;
     std::vector<Ref<Inbox>> pausers_;  // inboxes that will say when they are half empty
     bool socket_full_ = false;
     bool ended_ = false;  // connection_closed was dispatched

@@ -26,12 +26,9 @@ void Connection::tell(const Then& then, Event& event) {
     const bool quiet =
         muted_.load(std::memory_order_acquire) ||
         (event.channel != nullptr && event.channel->muted_.load(std::memory_order_acquire) &&
-         event.type != EventType::delivery && event.type != EventType::consumer_cancelled);
+         event.type != EventType::consumer_cancelled);
     if (quiet) return;
-    if (then.deliver(event) && event.type == EventType::delivery) {
-        // Stop reading once this batch is told; the inbox says when to go on.
-        full_inboxes_.emplace_back(then.inbox());
-    }
+    (void)then.deliver(event);
 }
 
 void Connection::dispatch() {
@@ -234,8 +231,12 @@ void Connection::dispatch_delivery(MachineEvent& event) {
     told.routing_key = message->routing_key;
     told.consumer_tag = message->consumer_tag;
     told.body = message->body;
-    tell(consumer->then, told);
-    messages_->settle(message, event.slab ? event.slab.get() : slab_.get());
+    // As tell(), but that a channel nobody holds keeps its consumers.
+    if (!muted_.load(std::memory_order_acquire) && consumer->then.deliver(told)) {
+        // Stop reading once this batch is told; the inbox says when to go on.
+        full_inboxes_.emplace_back(consumer->then.inbox());
+    }
+    messages_->settle(message, event.slab ? event.slab.get() : input_.slab());
 }
 
 void Connection::dispatch_return(MachineEvent& event) {
@@ -250,7 +251,7 @@ void Connection::dispatch_return(MachineEvent& event) {
     told.routing_key = message->routing_key;
     told.body = message->body;
     tell(channel->events_, told);
-    messages_->settle(message, event.slab ? event.slab.get() : slab_.get());
+    messages_->settle(message, event.slab ? event.slab.get() : input_.slab());
 }
 
 void Connection::dispatch_reply(MachineEvent& event) {
@@ -270,7 +271,7 @@ void Connection::dispatch_reply(MachineEvent& event) {
     reply->consumer_count = event.consumer_count;
     if (event.has_message) {
         Message* message = make_message(event);
-        messages_->keep(message, event.slab ? event.slab.get() : slab_.get());
+        messages_->keep(message, event.slab ? event.slab.get() : input_.slab());
         reply->message = Ref<Message>::adopt(message);
     }
     if (operation->note) operation->note(nullptr, reply.get());

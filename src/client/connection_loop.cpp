@@ -26,8 +26,6 @@ constexpr int reads_per_turn = 4;
 constexpr std::size_t pump_limit = 256 * 1024;
 // Of a peer that broke the protocol.
 constexpr std::size_t last_frames_logged = 16;
-// A read is not begun with less room than this, unless a partial frame leaves no choice.
-constexpr std::size_t least_read = 16 * 1024;
 
 }  // namespace
 
@@ -47,35 +45,9 @@ void Connection::on_ready(bool readable, bool writable) {
     }
 }
 
-// The slab has room after what is not yet parsed; it is not overwritten while a message keeps it.
-bool Connection::make_room() {
-    SlabPool& pool = *loop_->transport().slabs();
-    const std::size_t left = end_ - begin_;
-    const std::size_t needed = std::max(wanted_, left + 1);
-    if (!slab_) {
-        slab_ = pool.take(needed);
-        begin_ = end_ = 0;
-        return true;
-    }
-    const std::size_t room = slab_->capacity() - end_;
-    if (begin_ + needed <= slab_->capacity() && (room >= least_read || begin_ == 0)) return true;
-    if (slab_->sole() && needed <= slab_->capacity()) {
-        std::memmove(slab_->data(), slab_->data() + begin_, left);
-    } else {
-        const Ref<Slab> fresh = pool.take(needed);
-        std::memcpy(fresh->data(), slab_->data() + begin_, left);
-        slab_ = fresh;
-    }
-    begin_ = 0;
-    end_ = left;
-    return true;
-}
-
 void Connection::read() {
     for (int i = 0; i < reads_per_turn && stream_ != nullptr && !paused_; ++i) {
-        make_room();
-        const std::span<std::byte> room = slab_->memory().subspan(end_);
-        const transport::Stream::Result result = stream_->read(room);
+        const transport::Stream::Result result = stream_->read(input_.room());
         if (result.error == EAGAIN) break;
         if (result.eof) {
             io_failed("the broker closed the transport connection", 0);
@@ -87,40 +59,39 @@ void Connection::read() {
         }
         reads_.fetch_add(1, std::memory_order_relaxed);
         bytes_received_.fetch_add(result.size, std::memory_order_relaxed);
-        end_ += result.size;
+        const bool filled = input_.add(result.size);
         process();
-        if (result.size < room.size() && !stream_more()) break;
+        if (!filled && !stream_more()) break;
     }
     if (!paused_ && stream_more()) {
         // The descriptor will not tell of what is inside the stream.
         loop_->transport().post([self = Ref<Connection>(this)] { self->on_ready(true, false); });
     }
-    // An idle connection holds no read memory.
-    if (begin_ == end_) {
-        slab_ = nullptr;
-        begin_ = end_ = 0;
-    }
+    input_.rest();
 }
 
 void Connection::process() {
-    while (begin_ < end_ && !paused_) {
-        const std::span<const std::byte> in(slab_->data() + begin_, end_ - begin_);
+    while (!input_.unparsed().empty() && !paused_) {
+        const std::span<const std::byte> in = input_.unparsed();
         std::size_t taken = 0;
+        std::size_t wanted = 0;
         bool output = false;
         bool broke_protocol = false;
+        protocol::ReturnedBodies returned;
         {
             const std::lock_guard lock(mutex_);
             taken = machine_->feed(in, Loop::now(), machine_events_);
+            returned = machine_->take_returned();
             note_ends();
             broke_protocol = last_error_ && last_error_->status == Status::protocol;
-            wanted_ = machine_->wanted();
+            wanted = machine_->wanted();
             output = !flush_scheduled_ && !machine_->outbox().empty();
             if (output) flush_scheduled_ = true;
         }
         if (output) tell_loop();
         if (traces()) (void)tracer_.received(in.first(taken));
         if (broke_protocol) log_last_frames();
-        begin_ += taken;
+        input_.take(taken, wanted);
         if (!machine_events_.empty()) dispatch();
         if (taken == 0 || stream_ == nullptr) return;
     }
@@ -135,7 +106,7 @@ void Connection::log_last_frames() {
         lines.emplace_back(line);
         if (lines.size() > last_frames_logged) lines.pop_front();
     });
-    const wire::Bytes all(slab_->data(), end_);
+    const wire::Bytes all = input_.seen();
     const std::size_t shown = tracer.received(all);
     std::string rest = "<- " + std::to_string(all.size() - shown) + " bytes that are no frame:";
     for (const std::byte octet :
@@ -242,9 +213,11 @@ void Connection::write() {
             tracer_.sent_unseen();
         }
         bool flushed = false;
+        protocol::ReturnedBodies returned;
         {
             const std::lock_guard lock(mutex_);
             if (result.size > 0) machine_->sent(result.size, Loop::now(), machine_events_);
+            returned = machine_->take_returned();
             flushed = !flushes_.empty();
         }
         if (flushed) finish_flushes();
@@ -327,9 +300,11 @@ void Connection::on_timer() {
     Instant open_deadline;
     bool unanswered = false;
     bool renew = false;
+    protocol::ReturnedBodies returned;
     {
         const std::lock_guard lock(mutex_);
         machine_->expire(now, machine_events_);
+        returned = machine_->take_returned();
         note_ends();
         for (const Closing& closing : closings_)
             close_late |= closing.deadline <= now;
@@ -445,9 +420,11 @@ void Connection::fail(const ErrorRef& error) {
         tear_down();
         return;
     }
+    protocol::ReturnedBodies returned;
     {
         const std::lock_guard lock(mutex_);
         machine_->transport_failed(error, machine_events_);
+        returned = machine_->take_returned();
         note_ends();
     }
     dispatch();
@@ -470,8 +447,7 @@ void Connection::drop_transport() {
     pausers_.clear();
     connector_.reset();
     stream_.reset();
-    slab_ = nullptr;
-    begin_ = end_ = wanted_ = 0;
+    input_.clear();
     full_inboxes_.clear();
     paused_ = socket_full_ = securing_ = false;
     endpoint_deadline_ = Instant::never();

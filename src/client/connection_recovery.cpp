@@ -97,16 +97,18 @@ void Connection::next_incarnation() {
     ++generation_;
     ErrorRef cause;
     bool closing = false;
+    std::unique_ptr<protocol::ConnectionMachine> next_machine = new_machine();
     {
         const std::lock_guard lock(mutex_);
         sent_before_ += machine_->outbox().sent();
-        machine_ = new_machine();
+        machine_.swap(next_machine);
         if (asks_) machine_->ask_for_credentials();
         closing = !closings_.empty();
         cause = outage_error_;
         open_deadline_ = timer_due_ = Instant::never();
         flush_scheduled_ = false;
     }
+    next_machine.reset();  // the one before: bodies that were lent to it go back
     if (closing || muted_ || loop_->transport().closing()) {
         give_up(nullptr);
         return;

@@ -1,5 +1,6 @@
 #include "protocol/call_queue.h"
 
+#include <algorithm>
 #include <cstring>
 #include <span>
 #include <utility>
@@ -16,6 +17,13 @@ void append(Outbox& outbox, std::span<const std::byte> frames) {
         std::memcpy(outbox.append(parsed.size), frames.data(), parsed.size);
         frames = frames.subspan(parsed.size);
     }
+}
+
+// The next `size` octets of it.
+void append(Outbox& outbox, CallQueue::Body& body, std::size_t size) {
+    (void)outbox.append_held(0,
+                             HeldFrames(body.held, body.written, size, body.piece, body.channel));
+    body.written += size;
 }
 }  // namespace
 
@@ -38,16 +46,24 @@ void CallQueue::add(Call call, std::span<const std::byte> frames, Outbox& outbox
     waiting_.push(std::move(item));
 }
 
-std::byte* CallQueue::hold(std::size_t size, bool large) {
-    total_ += size;
-    if (!large && !waiting_.empty() && !waiting_.back().is_call && !waiting_.back().large) {
-        std::vector<std::byte>& frames = waiting_.back().frames;
-        frames.resize(frames.size() + size);
-        return frames.data() + frames.size() - size;
+std::byte* CallQueue::hold(std::size_t size) {
+    if (!waiting_.empty()) {
+        Waiting& last = waiting_.back();
+        if (!last.is_call && !last.body.held) {
+            total_ += size;
+            last.frames.resize(last.frames.size() + size);
+            return last.frames.data() + last.frames.size() - size;
+        }
     }
+    return hold(size, Body{}, false);
+}
+
+std::byte* CallQueue::hold(std::size_t size, Body body, bool large) {
     Waiting item;
     item.large = large;
+    item.body = std::move(body);
     item.frames.resize(size);
+    total_ += item.left();
     waiting_.push(std::move(item));
     return waiting_.back().frames.data();
 }
@@ -67,31 +83,35 @@ void CallQueue::advance(Outbox& outbox) {
         const bool never = next.is_call && next.call.failed;
         if (!never && (next.large || !may_go(next.is_call, next.call.kind))) return;
         Waiting item = waiting_.pop();
-        total_ -= item.frames.size();
+        total_ -= item.left();
         if (never) continue;
         if (item.is_call) {
             write(std::move(item.call), item.frames, outbox);
         } else {
             append(outbox, item.frames);
+            if (item.body.held) append(outbox, item.body, item.body.left());
         }
     }
 }
 
 bool CallQueue::write_large_frame(Outbox& outbox) {
     Waiting& item = waiting_.front();
-    const std::span<const std::byte> left = std::span(item.frames).subspan(item.written);
-    const auto parsed = wire::parse_frame(left, 0);
-    std::memcpy(outbox.append(parsed.size), left.data(), parsed.size);
-    item.written += parsed.size;
-    total_ -= parsed.size;
-    if (item.written < item.frames.size()) return true;
+    total_ -= item.left();
+    if (!item.begun()) {
+        append(outbox, item.frames);
+        item.written = item.frames.size();
+    } else {
+        append(outbox, item.body, std::min(item.body.piece, item.body.left()));
+    }
+    total_ += item.left();
+    if (item.left() > 0) return true;
     waiting_.pop();
     advance(outbox);
     return large_is_next();
 }
 
 void CallQueue::write_rest(Outbox& outbox) {
-    while (!waiting_.empty() && waiting_.front().written > 0)
+    while (!waiting_.empty() && waiting_.front().begun())
         write_large_frame(outbox);
 }
 
@@ -99,7 +119,7 @@ void CallQueue::clear() {
     in_flight_ = false;
     call_ = Call{};
     for (const Waiting& item : waiting_)
-        total_ -= item.frames.size() - item.written;
+        total_ -= item.left();
     waiting_.clear();
 }
 

@@ -8,7 +8,9 @@
 
 #include "base/clock.h"
 #include "base/queue.h"
+#include "base/ref.h"
 #include "protocol/delivery_window.h"
+#include "protocol/held_body.h"
 #include "protocol/machine_event.h"
 #include "protocol/outbox.h"
 #include "wire/method_declarations.h"
@@ -51,12 +53,25 @@ struct Call {
 // of the calls.
 class CallQueue {
   public:
+    // Body frames that are yet to be made of a body that is written from where it is.
+    struct Body {
+        Ref<HeldBody> held;
+        std::size_t piece = 0;  // of each frame but the last
+        std::uint16_t channel = 0;
+        std::size_t written = 0;
+
+        std::size_t left() const { return held ? held->octets().size() - written : 0; }
+    };
     struct Waiting {
         std::vector<std::byte> frames;
+        Body body;  // behind them
         bool is_call = false;
         bool large = false;       // content that shares the wire with other channels, by the frame
-        std::size_t written = 0;  // of a large one
+        std::size_t written = 0;  // of the frames of a large one
         Call call;
+
+        std::size_t left() const { return frames.size() - written + body.left(); }
+        bool begun() const { return written > 0; }
     };
 
     // `total` counts the bytes that wait in all of a connection's queues.
@@ -75,7 +90,9 @@ class CallQueue {
     // A call, in its turn: now, or after what waits.
     void add(Call call, std::span<const std::byte> frames, Outbox& outbox);
     // Frames that go after all that was added before them. Returns where to put `size` bytes.
-    std::byte* hold(std::size_t size, bool large);
+    std::byte* hold(std::size_t size);
+    // The same of a content whose body follows them.
+    std::byte* hold(std::size_t size, Body body, bool large);
     // The reply has come: gives the call, and goes on with what waits.
     Call finish(Outbox& outbox);
     // Moves what may go to the outbox.

@@ -135,6 +135,28 @@ Stamped stamp(const wire::Properties& given, std::uint64_t sequence) {
 
 }  // namespace
 
+// A large message waits its turn, even when nothing else does, and is copied once; one that is lent
+// is not copied.
+template <class Head>
+void ChannelMachine::hold_body(const Head& head, const PublishRequest& rest, std::size_t piece,
+                               bool large) {
+    const Ref<HeldBody> held =
+        rest.release != nullptr
+            ? HeldBody::lend(rest.body, rest.release, rest.release_data, context_.returned)
+            : HeldBody::copy(rest.body, context_.returned);
+    std::byte* at = nullptr;
+    try {
+        at = large || !calls_.idle()
+                 ? calls_.hold(head.size(), {held, piece, id_}, large)
+                 : context_.outbox.append_held(head.size(),
+                                               HeldFrames(held, 0, rest.body.size(), piece, id_));
+    } catch (...) {
+        held->disarm();
+        throw;
+    }
+    (void)head.write(at, id_, rest.body.size());
+}
+
 template <class Head>
 Status ChannelMachine::write_message(const Head& head, const PublishRequest& rest,
                                      std::uint64_t* sequence) {
@@ -142,25 +164,28 @@ Status ChannelMachine::write_message(const Head& head, const PublishRequest& res
         return Status::argument;
     const std::span<const std::byte> body = rest.body;
     const std::size_t piece = context_.frame_max - wire::frame_overhead;
-    const std::size_t pieces =
-        body.size() <= piece ? (body.empty() ? 0 : 1) : (body.size() + piece - 1) / piece;
-    const std::size_t total = head.size() + body.size() + pieces * wire::frame_overhead;
-
-    const bool large = total > large_content;
-    // One stretch for everything, or for one frame at a time where a chunk would be too large.
-    const bool direct = calls_.idle() && !large;
-    const bool together = !direct || total <= Outbox::chunk_capacity;
-    std::byte* at =
-        direct ? context_.outbox.append(together ? total : head.size()) : calls_.hold(total, large);
-    at = head.write(at, id_, body.size());
-    for (std::size_t done = 0; done < body.size();) {
-        const std::size_t size = std::min(piece, body.size() - done);
-        if (!together) at = context_.outbox.append(size + wire::frame_overhead);
-        at = wire::write_frame_header(at, wire::FrameType::body, id_,
-                                      static_cast<std::uint32_t>(size));
-        std::memcpy(at, body.data() + done, size);
-        at = wire::write_frame_end(at + size);
-        done += size;
+    const bool large = body.size() > large_content;
+    if (large || rest.release != nullptr) [[unlikely]] {
+        hold_body(head, rest, piece, large);
+    } else {
+        const std::size_t pieces =
+            body.size() <= piece ? (body.empty() ? 0 : 1) : (body.size() + piece - 1) / piece;
+        const std::size_t total = head.size() + body.size() + pieces * wire::frame_overhead;
+        // One stretch for everything, or for one frame at a time where a chunk would be too large.
+        const bool direct = calls_.idle();
+        const bool together = !direct || total <= Outbox::chunk_capacity;
+        std::byte* at =
+            direct ? context_.outbox.append(together ? total : head.size()) : calls_.hold(total);
+        at = head.write(at, id_, body.size());
+        for (std::size_t done = 0; done < body.size();) {
+            const std::size_t size = std::min(piece, body.size() - done);
+            if (!together) at = context_.outbox.append(size + wire::frame_overhead);
+            at = wire::write_frame_header(at, wire::FrameType::body, id_,
+                                          static_cast<std::uint32_t>(size));
+            std::memcpy(at, body.data() + done, size);
+            at = wire::write_frame_end(at + size);
+            done += size;
+        }
     }
     *sequence = ring_ ? ring_->add(rest.data, rest.waiter) : 0;
     return Status::ok;
@@ -174,12 +199,23 @@ Status ChannelMachine::publish(const PublishRequest& request, std::uint64_t* seq
         const Stamped stamped = stamp(given, ring_->last() + 1);
         return write_message(PublishHead(request, stamped.properties), request, sequence);
     }
-    return write_message(PublishHead(request, given), request, sequence);
+    const Status status = write_message(PublishHead(request, given), request, sequence);
+    if (request.mandatory && status == Status::ok && ring_) [[unlikely]] {
+        returns_.add(return_key(request.exchange, request.routing_key, request.properties),
+                     request.body, *ring_);
+    }
+    return status;
 }
 
 Status ChannelMachine::publish(const PreparedHead& head, const PublishRequest& rest,
                                std::uint64_t* sequence) {
-    if (!stamps(head.mandatory())) return write_message(head, rest, sequence);
+    if (!stamps(head.mandatory())) {
+        const Status status = write_message(head, rest, sequence);
+        if (head.mandatory() && status == Status::ok && ring_) [[unlikely]] {
+            returns_.add(head.return_key(), rest.body, *ring_);
+        }
+        return status;
+    }
     wire::Properties properties;
     PublishRequest whole = head.request(&properties);
     whole.body = rest.body;

@@ -17,9 +17,11 @@
 #include "protocol/consumer_table.h"
 #include "protocol/content_assembler.h"
 #include "protocol/delivery_window.h"
+#include "protocol/held_body.h"
 #include "protocol/machine_event.h"
 #include "protocol/outbox.h"
 #include "protocol/publish_head.h"
+#include "protocol/return_matcher.h"
 #include "protocol/violation.h"
 #include "wire/frame.h"
 #include "wire/method_declarations.h"
@@ -36,6 +38,7 @@ enum class ChannelState : std::uint8_t {
 
 // What the channels of a connection share.
 struct ChannelContext {
+    ReturnedBodies returned;
     Outbox outbox;
     Ref<SlabPool> slabs;
     std::size_t waiting_bytes = 0;  // in all call queues
@@ -52,6 +55,9 @@ class ChannelMachine {
   public:
     // A content beyond this waits its turn, so that other channels' frames go between its own.
     static constexpr std::size_t large_content = 256 * 1024;
+    // A body that is lent is written from where it is from this size on; below it a copy is
+    // cheaper.
+    static constexpr std::size_t least_held_body = 16 * 1024;
 
     ChannelMachine(std::uint16_t id, Token owner, ChannelContext& context, ChannelBases bases = {})
         : id_(id), owner_(owner), bases_(bases), context_(context), calls_(context.waiting_bytes) {}
@@ -78,7 +84,7 @@ class ChannelMachine {
     std::byte* frame(std::size_t size) {
         if (calls_.idle()) [[likely]]
             return context_.outbox.append(size);
-        return calls_.hold(size, false);
+        return calls_.hold(size);
     }
     bool has_consumer(std::string_view tag) const { return consumers_.contains(tag); }
     std::size_t consumer_count() const { return consumers_.size(); }
@@ -108,7 +114,8 @@ class ChannelMachine {
 
     // Tells of the consumers whose deliveries are all settled, with what settled them sent.
     void finish_drains(EventList& events);
-    // Mandatory publishes are stamped, so that a return is known to be theirs (rule 67).
+    // Mandatory publishes are stamped, so that a return is known to be theirs (rule 67) also where
+    // another like it was routed.
     void correlate_returns() { correlates_returns_ = true; }
     void set_qos_known() { qos_known_ = true; }
     bool qos_known() const { return qos_known_; }
@@ -119,9 +126,9 @@ class ChannelMachine {
                                        EventList& events);
     std::optional<Violation> on_header(std::span<const std::byte> payload, EventList& events);
     std::optional<Violation> on_body(std::span<const std::byte> payload, EventList& events);
-    // A whole basic.deliver of one body frame. Does nothing when it is not for now.
-    void on_delivery(const wire::basic::Deliver& method, const wire::ContentHeader& header,
-                     std::span<const std::byte> body, EventList& events);
+    // A whole delivery, whose memory is `slab` or, when that is null, what was fed.
+    void deliver(const wire::basic::Deliver& method, const std::span<const std::byte>& properties,
+                 const std::span<const std::byte>& body, Ref<Slab> slab, EventList& events);
     bool takes_whole_delivery() const {
         return state_ == ChannelState::open && assembler_.expects() == ContentAssembler::Part::none;
     }
@@ -154,6 +161,8 @@ class ChannelMachine {
     };
 
     template <class Head>
+    void hold_body(const Head& head, const PublishRequest& rest, std::size_t piece, bool large);
+    template <class Head>
     Status write_message(const Head& head, const PublishRequest& rest, std::uint64_t* sequence);
     bool is_being_cancelled(std::string_view tag) const;
     bool stamps(bool mandatory) const { return correlates_returns_ && mandatory && ring_; }
@@ -176,9 +185,6 @@ class ChannelMachine {
     // The reply to basic.cancel has come: for good, for a pause, or to drain.
     void on_cancelled(const Call& done, MachineEvent& reply, EventList& events);
     void tell_drained(const Drain& drain, EventList& events);
-    void deliver(Consumer* consumer, const wire::basic::Deliver& method,
-                 std::span<const std::byte> properties, std::span<const std::byte> body,
-                 Ref<Slab> slab, EventList& events);
     // We close it, because of what the peer sent.
     void fail(std::uint16_t reply_code, const ErrorRef& error, EventList& events);
     void write_close(std::uint16_t reply_code, std::string_view text);
@@ -209,6 +215,7 @@ class ChannelMachine {
     CallQueue calls_;
     ContentAssembler assembler_;
     Ref<ConfirmRing> ring_;
+    ReturnMatcher returns_;
     ConsumerTable consumers_;
     std::uint64_t last_ack_tag_ = 0;  // of the frame that the outbox has kept for this channel
     DeliveryWindow deliveries_;

@@ -22,18 +22,13 @@ std::span<const std::byte> arguments_of(std::span<const std::byte> payload) {
 
 // ---- content
 
-void ChannelMachine::on_delivery(const wire::basic::Deliver& method,
-                                 const wire::ContentHeader& header, std::span<const std::byte> body,
-                                 EventList& events) {
-    deliver(consumers_.find(method.consumer_tag.text), method, header.properties, body, nullptr,
-            events);
-}
-
-void ChannelMachine::deliver(Consumer* consumer, const wire::basic::Deliver& method,
-                             std::span<const std::byte> properties, std::span<const std::byte> body,
-                             Ref<Slab> slab, EventList& events) {
+void ChannelMachine::deliver(const wire::basic::Deliver& method,
+                             const std::span<const std::byte>& properties,
+                             const std::span<const std::byte>& body, Ref<Slab> slab,
+                             EventList& events) {
     last_delivery_ = std::max(last_delivery_, method.delivery_tag);
     if (close_requested_) return;  // it could not be settled any more; the broker requeues it
+    Consumer* const consumer = consumers_.find(method.consumer_tag.text);
     const bool wanted = consumer != nullptr && consumer->token != nullptr;
     const bool to_settle = wanted && !consumer->no_ack && recovering_ == 0;
     deliveries_.add(method.delivery_tag, to_settle ? consumer->holder : DeliveryWindow::nobody);
@@ -48,7 +43,10 @@ void ChannelMachine::deliver(Consumer* consumer, const wire::basic::Deliver& met
         return;
     }
     consumer->note_position(properties);
-    MachineEvent& event = add_event(events, EventKind::delivery);
+    MachineEvent& event = events.next();
+    event.kind = EventKind::delivery;
+    event.channel = id_;
+    event.owner = owner_;
     event.subject = consumer->token;
     event.number = bases_.deliveries + method.delivery_tag;
     event.redelivered = method.redelivered;
@@ -110,8 +108,7 @@ std::optional<Violation> ChannelMachine::content_complete(EventList& events) {
     if (id == wire::basic::Deliver::id) {
         wire::basic::Deliver method{};
         if (!wire::decode_method(arguments_of(payload), method)) return undecodable(id);
-        deliver(consumers_.find(method.consumer_tag.text), method, properties, body,
-                std::move(slab), events);
+        deliver(method, properties, body, std::move(slab), events);
         return std::nullopt;
     }
     if (id == wire::basic::Return::id) {
@@ -164,11 +161,21 @@ void ChannelMachine::returned(const wire::basic::Return& method, std::span<std::
     edited->reply_text = std::string(method.reply_text.text);
     const ErrorRef error(edited.get());
     std::uint64_t sequence = 0;
-    if (correlates_returns_ && ring_) {
-        if (const auto stamp = take_stamp(properties); stamp) {
-            properties = properties.first(stamp->size);
-            if (ring_->mark_returned(stamp->sequence, error)) sequence = stamp->sequence;
+    if (ring_) {
+        std::optional<std::uint64_t> found;
+        if (correlates_returns_) {
+            if (const auto stamp = take_stamp(properties); stamp) {
+                properties = properties.first(stamp->size);
+                found = stamp->sequence;
+            }
+        } else {
+            wire::Properties decoded;
+            const bool known = wire::parse_properties(properties, decoded);
+            const std::uint64_t key = return_key(method.exchange.text, method.routing_key.text,
+                                                 known ? &decoded : nullptr);
+            found = returns_.match(key, body, *ring_);
         }
+        if (found && ring_->mark_returned(*found, error)) sequence = *found;
     }
     MachineEvent& event = add_event(events, EventKind::returned);
     event.number = sequence;

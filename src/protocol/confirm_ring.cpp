@@ -29,6 +29,13 @@ bool ConfirmRing::settle(std::uint64_t tag, bool multiple, Outcome outcome) {
     return true;
 }
 
+bool ConfirmRing::is_open(std::uint64_t sequence) const {
+    if (sequence < oldest_ || sequence >= next_ || !at(sequence).open) return false;
+    return std::none_of(ranges_.begin(), ranges_.end(), [sequence](const Range& range) {
+        return sequence >= range.first && sequence <= range.last;
+    });
+}
+
 bool ConfirmRing::mark_returned(std::uint64_t sequence, ErrorRef why) {
     if (sequence < oldest_ || sequence >= next_ || !at(sequence).open) return false;
     at(sequence).returned = true;

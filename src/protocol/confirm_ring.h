@@ -42,6 +42,8 @@ class ConfirmRing : public Counted<ConfirmRing> {
     std::uint64_t add(void* data, bool waiter);
     std::uint64_t last() const { return next_ - 1; }
     std::size_t outstanding() const { return outstanding_; }
+    // Whether the broker has yet to say what became of it.
+    bool is_open(std::uint64_t sequence) const;
 
     // The broker settled its `tag`, or with `multiple` every open one up to it; tag 0 with multiple
     // means all. False when it names nothing that was published.
@@ -72,6 +74,9 @@ class ConfirmRing : public Counted<ConfirmRing> {
         Outcome outcome;
     };
     Entry& at(std::uint64_t sequence) { return entries_[sequence & (entries_.size() - 1)]; }
+    const Entry& at(std::uint64_t sequence) const {
+        return entries_[sequence & (entries_.size() - 1)];
+    }
     void grow();
 
     std::vector<Entry> entries_;  // a power of two, or empty

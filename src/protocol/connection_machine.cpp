@@ -6,6 +6,7 @@
 
 #include "protocol/reply_codes.h"
 #include "wire/method_table.h"
+#include "wire/whole_content.h"
 
 namespace haigha::protocol {
 
@@ -70,6 +71,10 @@ std::size_t ConnectionMachine::feed(std::span<const std::byte> in, Instant now, 
     const std::size_t enough = events.size() + events_per_feed;
     while (at < in.size() && events.size() < enough) {
         const std::span<const std::byte> rest = in.subspan(at);
+        if (const std::size_t taken = feed_delivery(rest, events); taken > 0) [[likely]] {
+            at += taken;
+            continue;
+        }
         const wire::FrameParse parsed = wire::parse_frame(rest, frame_limit());
         if (parsed.status != wire::FrameParse::Status::complete) {
             if (parsed.status == wire::FrameParse::Status::need_more) {
@@ -79,18 +84,10 @@ std::size_t ConnectionMachine::feed(std::span<const std::byte> in, Instant now, 
             bad_frame(parsed.status, rest, events);
             return in.size();
         }
-        if (parsed.frame.type == wire::FrameType::method && state_ == ConnectionState::open &&
-            wire::read_method_id(parsed.frame.payload) == wire::basic::Deliver::id) [[likely]] {
-            const std::size_t content =
-                feed_delivery(parsed.frame, rest.subspan(parsed.size), events);
-            if (content > 0 || wanted_ > 0) {
-                if (wanted_ > 0) {
-                    wanted_ += parsed.size;
-                    break;
-                }
-                at += parsed.size + content;
-                continue;
-            }
+        wanted_ = missing_delivery(parsed.frame, rest.subspan(parsed.size));
+        if (wanted_ > 0) {
+            wanted_ += parsed.size;
+            break;
         }
         on_frame(parsed.frame, now, events);
         if (state_ == ConnectionState::closed) return in.size();
@@ -102,50 +99,51 @@ std::size_t ConnectionMachine::feed(std::span<const std::byte> in, Instant now, 
     return at;
 }
 
-// A delivery whose content header and single body frame follow at once is taken in one step, in
-// place. Returns the size of those frames; 0 when the message has to be assembled; 0 with wanted_
-// set when the rest of it has yet to arrive.
-std::size_t ConnectionMachine::feed_delivery(const wire::Frame& frame,
-                                             std::span<const std::byte> after, EventList& events) {
-    const std::uint16_t number = frame.channel;
-    if (number >= channels_.size() || channels_[number] == nullptr) return 0;
-    ChannelMachine& channel = *channels_[number];
-    if (!channel.takes_whole_delivery()) return 0;
-
-    const wire::FrameParse second = wire::parse_frame(after, context_.frame_max);
-    if (second.status == wire::FrameParse::Status::need_more) {
-        wanted_ = second.size;
+// A delivery that is there whole is taken in one step, in place. Returns how much that was; 0 when
+// there is none, or when it is not to be taken like that.
+std::size_t ConnectionMachine::feed_delivery(std::span<const std::byte> in, EventList& events) {
+    if (state_ != ConnectionState::open) return 0;
+    wire::WholeContent content;
+    if (!wire::parse_whole_content(in, wire::basic::Deliver::id, context_.frame_max, content) ||
+        content.header.body_size > context_.max_message_size) {
         return 0;
     }
+    const std::uint16_t number = content.channel;
+    if (number >= channels_.size() || channels_[number] == nullptr) return 0;
+    ChannelMachine& channel = *channels_[number];
+    wire::basic::Deliver method{};
+    if (!channel.takes_whole_delivery() || !wire::decode_method(content.arguments, method)) {
+        return 0;
+    }
+    channel.deliver(method, content.header.properties, content.body, nullptr, events);
+    return content.size;
+}
+
+// What follows the method of a delivery is waited for, when all of it fits one frame, so that the
+// message need not be assembled: how many octets of it that takes. 0 when it is not like that.
+std::size_t ConnectionMachine::missing_delivery(const wire::Frame& frame,
+                                                std::span<const std::byte> after) const {
+    if (state_ != ConnectionState::open || frame.type != wire::FrameType::method ||
+        wire::read_method_id(frame.payload) != wire::basic::Deliver::id ||
+        frame.channel >= channels_.size() || channels_[frame.channel] == nullptr ||
+        !channels_[frame.channel]->takes_whole_delivery()) {
+        return 0;
+    }
+    using Status = wire::FrameParse::Status;
+    const wire::FrameParse second = wire::parse_frame(after, context_.frame_max);
+    if (second.status == Status::need_more) return second.size;
     wire::ContentHeader header;
-    if (second.status != wire::FrameParse::Status::complete ||
-        second.frame.type != wire::FrameType::header || second.frame.channel != number ||
+    if (second.status != Status::complete || second.frame.type != wire::FrameType::header ||
+        second.frame.channel != frame.channel ||
         !wire::parse_content_header(second.frame.payload, header) ||
-        header.class_id != wire::basic::Deliver::id.class_id ||
+        header.class_id != wire::basic::Deliver::id.class_id || header.body_size == 0 ||
         header.body_size > context_.frame_max - wire::frame_overhead ||
         header.body_size > context_.max_message_size) {
         return 0;
     }
-    std::size_t size = second.size;
-    std::span<const std::byte> body;
-    if (header.body_size > 0) {
-        const wire::FrameParse third = wire::parse_frame(after.subspan(size), context_.frame_max);
-        if (third.status == wire::FrameParse::Status::need_more) {
-            wanted_ = size + third.size;
-            return 0;
-        }
-        if (third.status != wire::FrameParse::Status::complete ||
-            third.frame.type != wire::FrameType::body || third.frame.channel != number ||
-            third.frame.payload.size() != header.body_size) {
-            return 0;
-        }
-        body = third.frame.payload;
-        size += third.size;
-    }
-    wire::basic::Deliver method{};
-    if (!wire::decode_method(frame.payload.subspan(4), method)) return 0;
-    channel.on_delivery(method, header, body, events);
-    return size;
+    const wire::FrameParse third =
+        wire::parse_frame(after.subspan(second.size), context_.frame_max);
+    return third.status == Status::need_more ? second.size + third.size : 0;
 }
 
 void ConnectionMachine::bad_frame(wire::FrameParse::Status status, std::span<const std::byte> at,

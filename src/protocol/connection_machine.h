@@ -100,6 +100,9 @@ class ConnectionMachine {
     // ---- output
 
     Outbox& outbox() { return context_.outbox; }
+    // Lent bodies of which nothing is needed any more, to be given back without a lock held. To be
+    // asked for after whatever may have written or dropped what was to be written.
+    ReturnedBodies take_returned() { return std::move(context_.returned); }
     // Moves what waits its turn to the outbox, as long as that holds less than `limit` bytes.
     void pump(std::size_t limit);
     // `size` bytes at the head of the outbox were handed to the operating system.
@@ -227,8 +230,8 @@ class ConnectionMachine {
     std::uint32_t frame_limit() const;
 
     bool check_greeting(std::span<const std::byte> in, EventList& events);
-    std::size_t feed_delivery(const wire::Frame& frame, std::span<const std::byte> after,
-                              EventList& events);
+    std::size_t feed_delivery(std::span<const std::byte> in, EventList& events);
+    std::size_t missing_delivery(const wire::Frame& frame, std::span<const std::byte> after) const;
     void on_frame(const wire::Frame& frame, Instant now, EventList& events);
     void on_connection_method(wire::MethodId id, std::span<const std::byte> arguments, Instant now,
                               EventList& events);

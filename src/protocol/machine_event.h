@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -64,6 +65,48 @@ struct MachineEvent {
     Ref<ConfirmRing> ring;
 };
 
-using EventList = std::vector<MachineEvent>;
+// Events in their order. Their memory is used again: clear() drops what they hold, and they cost
+// nothing to make once there have been as many.
+class EventList {
+  public:
+    EventList() = default;
+
+    MachineEvent& emplace_back() { return next() = MachineEvent(); }
+    void push_back(MachineEvent event) { next() = std::move(event); }
+    // Holds nothing, but its other members are those of some event before.
+    MachineEvent& next() {
+        if (size_ == events_.size()) [[unlikely]]
+            events_.emplace_back();
+        return events_[size_++];
+    }
+    void pop_back() { drop(events_[--size_]); }
+    void clear() {
+        for (MachineEvent& event : *this)
+            drop(event);
+        size_ = 0;
+    }
+
+    bool empty() const { return size_ == 0; }
+    std::size_t size() const { return size_; }
+    MachineEvent& back() { return events_[size_ - 1]; }
+    MachineEvent& operator[](std::size_t index) { return events_[index]; }
+    const MachineEvent& operator[](std::size_t index) const { return events_[index]; }
+    MachineEvent* begin() { return events_.data(); }
+    MachineEvent* end() { return events_.data() + size_; }
+    const MachineEvent* begin() const { return events_.data(); }
+    const MachineEvent* end() const { return events_.data() + size_; }
+
+  private:
+    static void drop(MachineEvent& event) {
+        event.slab = nullptr;
+        if (event.kind == EventKind::delivery) [[likely]]
+            return;
+        event.error = nullptr;
+        event.ring = nullptr;
+    }
+
+    std::vector<MachineEvent> events_;
+    std::size_t size_ = 0;
+};
 
 }  // namespace haigha::protocol

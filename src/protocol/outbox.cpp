@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <new>
+#include <utility>
 
 #include "wire/frame.h"
 #include "wire/method_codec.h"
@@ -24,26 +26,47 @@ Outbox::Chunk* Outbox::new_chunk(std::size_t size) {
         Chunk* chunk = spare_;
         spare_ = chunk->next;
         --spare_count_;
-        *chunk = Chunk{nullptr, chunk->capacity, 0, 0};
+        *chunk = Chunk{nullptr, chunk->capacity, 0, 0, false};
         return chunk;
     }
-    const bool first = head_ == nullptr && size <= first_chunk_capacity;
-    const std::size_t capacity = first ? first_chunk_capacity : std::max(size, chunk_capacity);
+    const bool alone = head_ == nullptr || (tail_ != nullptr && tail_->held);
+    const bool small = alone && size <= small_chunk_capacity;
+    const std::size_t capacity = small ? small_chunk_capacity : std::max(size, chunk_capacity);
     void* memory = ::operator new(sizeof(Chunk) + capacity);
-    return new (memory) Chunk{nullptr, capacity, 0, 0};
+    return new (memory) Chunk{nullptr, capacity, 0, 0, false};
 }
 
-std::byte* Outbox::append_chunk(std::size_t size) {
-    Chunk* chunk = new_chunk(size);
+void Outbox::link(Chunk* chunk) {
     if (tail_ != nullptr) {
         tail_->next = chunk;
     } else {
         head_ = chunk;
     }
     tail_ = chunk;
+    size_ += chunk->end;
+}
+
+std::byte* Outbox::append_chunk(std::size_t size) {
+    Chunk* chunk = new_chunk(size);
     chunk->end = size;
-    size_ += size;
+    link(chunk);
     return chunk->bytes();
+}
+
+std::byte* Outbox::append_held(std::size_t size, HeldFrames frames) {
+    const std::size_t octets = frames.size();
+    void* memory = ::operator new(sizeof(HeldChunk) + frames.edges_size());
+    std::unique_ptr<HeldChunk, FreeChunk> chunk(
+        new (memory) HeldChunk{{nullptr, octets, 0, octets, true}, std::move(frames)});
+    chunk->frames.write_edges(chunk->edges());
+    std::byte* const before = size > 0 ? append(size) : nullptr;
+    link(chunk.release());
+    return before;
+}
+
+void Outbox::FreeChunk::operator()(HeldChunk* chunk) const {
+    std::destroy_at(chunk);
+    ::operator delete(static_cast<void*>(chunk));
 }
 
 std::size_t Outbox::gather(std::span<Segment> segments, std::size_t limit) {
@@ -51,10 +74,13 @@ std::size_t Outbox::gather(std::span<Segment> segments, std::size_t limit) {
     last_frame_ = nullptr;  // it may be among them
     for (const Chunk* chunk = head_; chunk != nullptr && count < segments.size() && limit > 0;
          chunk = chunk->next) {
-        const std::size_t size = chunk->end - chunk->begin;
-        if (size == 0) continue;
-        segments[count++] = {chunk->bytes() + chunk->begin, size};
-        limit -= std::min(limit, size);
+        for (std::size_t at = chunk->begin;
+             at < chunk->end && count < segments.size() && limit > 0;) {
+            const Segment segment = stretch_at(*chunk, at);
+            segments[count++] = segment;
+            at += segment.size;
+            limit -= std::min(limit, segment.size);
+        }
     }
     return count;
 }
@@ -70,7 +96,7 @@ void Outbox::consume(std::size_t size) {
         if (head_->begin < head_->end) return;
         if (head_ == tail_) {
             // The last chunk stays: the next frames go there.
-            if (head_->capacity <= chunk_capacity) {
+            if (!head_->held && head_->capacity <= chunk_capacity) {
                 head_->begin = head_->end = 0;
             } else {
                 drop(head_);
@@ -85,6 +111,10 @@ void Outbox::consume(std::size_t size) {
 }
 
 void Outbox::drop(Chunk* chunk) {
+    if (chunk->held) {
+        FreeChunk()(static_cast<HeldChunk*>(chunk));
+        return;
+    }
     if (chunk->capacity == chunk_capacity && spare_count_ < max_spare) {
         chunk->next = spare_;
         spare_ = chunk;
@@ -105,22 +135,29 @@ void Outbox::clear() {
     size_ = 0;
 }
 
-namespace {
-
-struct Item {
-    wire::Frame frame;
-    std::size_t size;
-};
+Outbox::Segment Outbox::stretch_at(const Chunk& chunk, std::size_t at) {
+    if (!chunk.held) return {chunk.bytes() + at, chunk.end - at};
+    const auto& held = static_cast<const HeldChunk&>(chunk);
+    const std::span<const std::byte> octets = held.frames.stretch_at(at, held.edges());
+    return {octets.data(), std::min(octets.size(), chunk.end - at)};
+}
 
 // The only thing in an outbox that is not a frame is the protocol header at its beginning; it
 // passes for a frame of no type on channel 0.
-Item item_at(std::span<const std::byte> bytes) {
+Outbox::Item Outbox::item_at(const Chunk& chunk, std::size_t at) {
+    if (chunk.held) {
+        const wire::Frame frame = static_cast<const HeldChunk&>(chunk).frames.frame_at(at);
+        return {frame, frame.payload.size() + wire::frame_overhead};
+    }
+    const std::span<const std::byte> bytes(chunk.bytes() + at, chunk.end - at);
     const auto parsed = wire::parse_frame(bytes, 0);
     if (parsed.status == wire::FrameParse::Status::complete) [[likely]] {
         return {parsed.frame, parsed.size};
     }
     return {wire::Frame{}, std::min(bytes.size(), wire::protocol_header.size())};
 }
+
+namespace {
 
 // What is known of a channel's content on a walk over its frames. A content whose beginning has
 // left the outbox is recognised by its remaining frames.
@@ -154,11 +191,41 @@ class ContentWalk {
         }
         return false;
     }
+    // A frame of what was walked over goes. True when a run that was counted is therefore not
+    // whole.
+    bool cut(const wire::Frame& frame) {
+        const bool was_counted = counted_;
+        if (frame.type == wire::FrameType::method) {
+            *this = {};
+            return false;
+        }
+        counted_ = false;
+        return was_counted;
+    }
 
   private:
     bool has_header_ = false;
     bool counted_ = false;
     std::uint64_t left_ = 0;
+};
+
+// How many messages of a channel go, from its frames before and after.
+class PurgeWalk {
+  public:
+    // What the frame adds to that number.
+    int step(const wire::Frame& frame, bool unsent, bool keep) {
+        int messages = before_.step(frame, unsent) ? 1 : 0;
+        if (keep) {
+            messages -= after_.step(frame, unsent) ? 1 : 0;
+        } else {
+            messages += after_.cut(frame) ? 1 : 0;
+        }
+        return messages;
+    }
+
+  private:
+    ContentWalk before_;
+    ContentWalk after_;
 };
 
 }  // namespace
@@ -168,23 +235,24 @@ template <class Visit>
 void Outbox::walk(Visit visit) const {
     for (const Chunk* chunk = head_; chunk != nullptr; chunk = chunk->next) {
         for (std::size_t at = 0; at < chunk->end;) {
-            const Item item = item_at({chunk->bytes() + at, chunk->end - at});
+            const Item item = item_at(*chunk, at);
             at += item.size;
             visit(item.frame, at > chunk->begin);
         }
     }
 }
 
-// Keeps the frames for which keep(frame, begun, unsent) is true. One that was begun must be kept.
+// Keeps the frames for which keep(frame, begun, unsent) is true. One that was begun must be kept;
+// of a held body those are kept that come before the first that is not.
 template <class Keep>
 void Outbox::filter(Keep keep) {
     last_frame_ = nullptr;  // it may move
     for (Chunk* chunk = head_; chunk != nullptr; chunk = chunk->next) {
         std::size_t kept = 0;
         for (std::size_t at = 0; at < chunk->end;) {
-            const Item item = item_at({chunk->bytes() + at, chunk->end - at});
+            const Item item = item_at(*chunk, at);
             if (keep(item.frame, at<chunk->begin, at + item.size> chunk->begin)) {
-                if (kept != at) {
+                if (kept != at && !chunk->held) {
                     std::memmove(chunk->bytes() + kept, chunk->bytes() + at, item.size);
                 }
                 kept += item.size;
@@ -195,12 +263,28 @@ void Outbox::filter(Keep keep) {
         }
         chunk->end = kept;
     }
+    drop_empty();
+}
+
+// Held chunks of which nothing is left: their bodies are given back.
+void Outbox::drop_empty() {
+    Chunk* before = nullptr;
+    for (Chunk* chunk = head_; chunk != nullptr;) {
+        Chunk* const next = chunk->next;
+        if (chunk->held && chunk->begin == chunk->end) {
+            (before != nullptr ? before->next : head_) = next;
+            if (tail_ == chunk) tail_ = before;
+            drop(chunk);
+        } else {
+            before = chunk;
+        }
+        chunk = next;
+    }
 }
 
 Outbox::Purged Outbox::purge(std::uint16_t channel, bool keep_begun) {
     Purged purged;
-    ContentWalk before;
-    ContentWalk after;
+    PurgeWalk walk;
     // Header and body frames that come before any method belong to a message that was begun.
     bool keep_content = keep_begun;
     filter([&](const wire::Frame& frame, bool begun, bool unsent) {
@@ -208,8 +292,7 @@ Outbox::Purged Outbox::purge(std::uint16_t channel, bool keep_begun) {
         const bool is_method = frame.type == wire::FrameType::method;
         if (is_method) keep_content = keep_begun && begun;
         const bool keep = begun || (!is_method && keep_content);
-        if (before.step(frame, unsent)) ++purged.messages;
-        if (keep && after.step(frame, unsent)) --purged.messages;
+        purged.messages += static_cast<std::uint64_t>(walk.step(frame, unsent, keep));
         if (!keep && is_method && wire::read_method_id(frame.payload) == wire::channel::Close::id) {
             purged.channel_close = true;
         }
@@ -219,17 +302,12 @@ Outbox::Purged Outbox::purge(std::uint16_t channel, bool keep_begun) {
 }
 
 void Outbox::purge_channels(std::span<std::uint64_t> messages) {
-    struct Walks {
-        ContentWalk before;
-        ContentWalk after;
-    };
-    std::vector<Walks> walks(messages.size());
+    std::vector<PurgeWalk> walks(messages.size());
     filter([&](const wire::Frame& frame, bool begun, bool unsent) {
         const bool keep = begun || frame.channel == 0;
         if (frame.channel >= walks.size()) return keep;
-        Walks& walk = walks[frame.channel];
-        if (walk.before.step(frame, unsent)) ++messages[frame.channel];
-        if (keep && walk.after.step(frame, unsent)) --messages[frame.channel];
+        messages[frame.channel] +=
+            static_cast<std::uint64_t>(walks[frame.channel].step(frame, unsent, keep));
         return keep;
     });
 }

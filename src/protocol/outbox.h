@@ -7,6 +7,10 @@
 #include <span>
 #include <vector>
 
+#include "base/ref.h"
+#include "protocol/held_body.h"
+#include "wire/frame.h"
+
 namespace haigha::protocol {
 
 // Whole frames go in; any number of bytes is taken out at the other end. A frame never straddles
@@ -15,8 +19,8 @@ class Outbox {
   public:
     // Small messages share a chunk of this size, and one send takes several.
     static constexpr std::size_t chunk_capacity = 64 * 1024;
-    // The first chunk of a connection that has little to say.
-    static constexpr std::size_t first_chunk_capacity = 4 * 1024;
+    // The first chunk of a connection that has little to say, and one between two held bodies.
+    static constexpr std::size_t small_chunk_capacity = 4 * 1024;
     // Empty chunks kept for re-use, so that a busy connection does not allocate.
     static constexpr std::size_t max_spare = 8;
 
@@ -41,6 +45,10 @@ class Outbox {
         }
         return append_chunk(size);
     }
+
+    // The same, and behind it the body frames of a stretch of `body`, which is written from where
+    // it is. All of it or, when there is no memory, nothing.
+    std::byte* append_held(std::size_t size, HeldFrames frames);
 
     std::size_t size() const { return size_; }
     bool empty() const { return size_ == 0; }
@@ -83,22 +91,41 @@ class Outbox {
     void clear();
 
   private:
+    // Followed by its octets.
     struct Chunk {
         Chunk* next;
-        std::size_t capacity;
-        std::size_t begin;  // consumed up to here
-        std::size_t end;    // filled up to here
+        std::size_t capacity;  // of a held one: what it was made with
+        std::size_t begin;     // consumed up to here
+        std::size_t end;       // filled up to here
+        bool held;             // its octets are those of a HeldChunk
         std::byte* bytes() { return reinterpret_cast<std::byte*>(this + 1); }
         const std::byte* bytes() const { return reinterpret_cast<const std::byte*>(this + 1); }
+    };
+    // Followed by what HeldFrames calls its edges.
+    struct HeldChunk : Chunk {
+        HeldFrames frames;
+        std::byte* edges() { return reinterpret_cast<std::byte*>(this + 1); }
+        const std::byte* edges() const { return reinterpret_cast<const std::byte*>(this + 1); }
+    };
+    struct Item {
+        wire::Frame frame;
+        std::size_t size;
     };
 
     template <class Visit>
     void walk(Visit visit) const;
     template <class Keep>
     void filter(Keep keep);
+    static Item item_at(const Chunk& chunk, std::size_t at);
+    static Segment stretch_at(const Chunk& chunk, std::size_t at);
     std::byte* append_chunk(std::size_t size);
     Chunk* new_chunk(std::size_t size);
+    struct FreeChunk {
+        void operator()(HeldChunk* chunk) const;
+    };
+    void link(Chunk* chunk);
     void drop(Chunk* chunk);
+    void drop_empty();
 
     Chunk* head_ = nullptr;
     Chunk* tail_ = nullptr;

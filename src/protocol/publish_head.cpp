@@ -2,13 +2,17 @@
 
 #include <cstring>
 
+#include "protocol/return_matcher.h"
+
 namespace haigha::protocol {
 
 namespace {
 constexpr wire::Properties no_properties{};
 }  // namespace
 
-PreparedHead::PreparedHead(const PublishRequest& request) : mandatory_(request.mandatory) {
+PreparedHead::PreparedHead(const PublishRequest& request)
+    : mandatory_(request.mandatory),
+      return_key_(protocol::return_key(request.exchange, request.routing_key, request.properties)) {
     const PublishHead head(request,
                            request.properties != nullptr ? *request.properties : no_properties);
     octets_.resize(head.size());

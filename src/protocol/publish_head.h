@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "protocol/held_body.h"
 #include "wire/frame.h"
 #include "wire/method_codec.h"
 #include "wire/method_declarations.h"
@@ -23,6 +24,9 @@ struct PublishRequest {
     std::span<const std::byte> body;
     void* data = nullptr;  // comes back with the outcome
     bool waiter = false;
+    // The body is lent: of what is taken it runs once, when nothing of it is needed any more.
+    HeldBody::Release release = nullptr;
+    void* release_data = nullptr;
 };
 
 // basic.publish and the content header of one message, to be written once. Two kinds of head have
@@ -73,6 +77,8 @@ class PreparedHead {
     std::byte* write(std::byte* at, std::uint16_t channel, std::uint64_t body_size) const;
 
     bool mandatory() const { return mandatory_; }
+    // Of return_matcher.h.
+    std::uint64_t return_key() const { return return_key_; }
     // What it was made of; views into this and into *properties.
     PublishRequest request(wire::Properties* properties) const;
 
@@ -80,6 +86,7 @@ class PreparedHead {
     std::vector<std::byte> octets_;
     std::size_t method_size_;  // of the first of the two frames
     bool mandatory_;
+    std::uint64_t return_key_;
 };
 
 }  // namespace haigha::protocol

@@ -120,6 +120,7 @@ TEST(NullArguments, FallibleFunctionsNameTheArgument) {
     EXPECT_ARGUMENT(haigha_publish_wait);
     EXPECT_ARGUMENT(haigha_publisher_new);
     EXPECT_ARGUMENT(haigha_publisher_publish);
+    EXPECT_ARGUMENT(haigha_publisher_publish_lent);
     EXPECT_ARGUMENT(haigha_qos);
     EXPECT_ARGUMENT(haigha_qos_wait);
     EXPECT_ARGUMENT(haigha_queue_bind);

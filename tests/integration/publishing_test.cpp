@@ -10,6 +10,7 @@
 
 #include "support/api_fixture.h"
 #include "support/broker_release.h"
+#include "support/lent_bodies.h"
 
 namespace haigha::test {
 namespace {
@@ -231,6 +232,42 @@ TEST_F(Publishing, APreparedPublishIsLikeTheOthers) {
     ASSERT_EQ(HAIGHA_OK, haigha_channel_close_wait(ch_, -1, error_)) << error_;
     EXPECT_EQ(HAIGHA_ERR_CLOSED,
               haigha_publisher_publish(publisher.get(), str("x"), nullptr, nullptr, error_));
+}
+
+TEST_F(Publishing, LentBodiesOfEverySize) {
+    const auto frame_max = static_cast<std::size_t>(info(connection_.get(), "frame_max"));
+    const std::array<std::size_t, 7> sizes = {100,
+                                              16 * 1024,
+                                              frame_max - 8,
+                                              frame_max - 7,
+                                              2 * (frame_max - 8) + 1,
+                                              std::size_t{1} << 20,
+                                              std::size_t{10} << 20};
+    EventLog deliveries;
+    ASSERT_EQ(HAIGHA_OK, consume(ch_, queue_, deliveries.then(), true)) << error_;
+    const haigha_publish_args args = to_queue();
+    PublisherHandle publisher;
+    ASSERT_EQ(HAIGHA_OK, haigha_publisher_new(ch_, &args, out(publisher), error_)) << error_;
+    LentBodies bodies;
+    std::size_t count = 0;
+    for (const std::size_t size : sizes) {
+        std::string filled(size, '\0');
+        std::iota(filled.begin(), filled.end(), static_cast<char>(size));
+        LentBodies::Body& plain = bodies.add(filled);
+        ASSERT_EQ(HAIGHA_OK, haigha_publish_lent(ch_, &args, plain.str(), &LentBodies::release,
+                                                 &plain, nullptr, error_))
+            << error_;
+        LentBodies::Body& prepared = bodies.add(filled);
+        ASSERT_EQ(HAIGHA_OK, haigha_publisher_publish_lent(publisher.get(), prepared.str(),
+                                                           &LentBodies::release, &prepared, nullptr,
+                                                           nullptr, error_))
+            << error_;
+        for (int i = 0; i < 2; ++i) {
+            const Recorded delivery = deliveries.wait_for(HAIGHA_EVENT_DELIVERY, count++);
+            EXPECT_TRUE(delivery.body == filled) << size;
+        }
+    }
+    bodies.wait_released(count);
 }
 
 TEST_F(Publishing, AbsentPropertiesStayAbsent) {

@@ -1,6 +1,8 @@
 // Tests of what is left of channels, and of how they go on with it.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "protocol/connection_machine.h"
 #include "support/machine_peer.h"
 
@@ -45,6 +47,76 @@ TEST(ChannelRemains, AreLeftByAnEndThatNobodyHasAskedFor) {
         (Lines{"1 outcomes 1=unknown", "1 done #32: HAIGHA_ERR_IO", "1 done #40: HAIGHA_ERR_IO",
                "1 cancelled #31: HAIGHA_ERR_IO", "1 silently cancelled #41: HAIGHA_ERR_IO",
                "1 lost: HAIGHA_ERR_IO", "2 closed: HAIGHA_ERR_IO", "closed: HAIGHA_ERR_IO"}));
+    EXPECT_EQ(opening, 2);
+    const std::vector<ChannelRemains> remains = peer.machine.take_remains();
+    ASSERT_EQ(remains.size(), 1U);
+    EXPECT_EQ(remains[0].number, 1);
+    EXPECT_EQ(remains[0].owner, token(101));
+    EXPECT_EQ(remains[0].bases.deliveries, 2U);
+    EXPECT_EQ(remains[0].bases.publishes, 1U);
+    ASSERT_EQ(remains[0].consumers.size(), 2U);
+    for (const ConsumerRemains& consumer : remains[0].consumers) {
+        EXPECT_EQ(consumer.paused, consumer.tag == "paused");
+        EXPECT_EQ(consumer.token, token(consumer.paused ? 21 : 11));
+    }
+    EXPECT_TRUE(peer.machine.take_remains().empty());
+}
+
+TEST(ChannelRemains, AreNotLeftByACloseOrUnlessAsked) {
+    MachinePeer closed(keeping());
+    closed.handshake();
+    closed.open_channel();
+    closed.machine.close(200, "bye");
+    closed.transport_fails();
+    EXPECT_TRUE(closed.machine.take_remains().empty());
+    MachinePeer plain(test::without_heartbeats());
+    plain.handshake();
+    plain.open_channel();
+    plain.transport_fails();
+    EXPECT_EQ(plain.told().front(), "1 closed: HAIGHA_ERR_IO");
+    EXPECT_TRUE(plain.machine.take_remains().empty());
+}
+
+// rules 49, 50: numbers go on where they were.
+TEST(ChannelRemains, AChannelGoesOnBehindItsNumbers) {
+    MachinePeer peer(keeping());
+    peer.handshake();
+    std::uint16_t number = 0;
+    ASSERT_EQ(peer.machine.open_channel(token(7), Call(), &number, {10, 100}, 5), Status::ok);
+    ASSERT_EQ(number, 5);
+    peer.send(5, wire::channel::OpenOk{});
+    Call select;
+    select.kind = CallKind::confirm_select;
+    select.barrier = true;
+    select.reply = wire::confirm::SelectOk::id;
+    ASSERT_EQ(peer.machine.call({5, token(7)}, std::move(select), wire::confirm::Select{}),
+              Status::ok);
+    peer.send(5, wire::confirm::SelectOk{});
+    // Handed over: from now on it is another's.
+    peer.machine.give_channel({5, token(7)}, token(8));
+    const ChannelId id{5, token(8)};
+
+    wire::basic::Consume consume{};
+    consume.queue = {"q"};
+    consume.consumer_tag = {"t"};
+    ConsumerRemains consumer;
+    consumer.tag = "t";
+    consumer.token = token(9);
+    consumer.consume_frame = test::method_frame(1, consume);
+    Call call;
+    call.token = token(3);
+    ASSERT_EQ(peer.machine.restore_consumer(id, consumer, std::move(call)), Status::ok);
+    (void)peer.told();
+    EXPECT_EQ(peer.output().back(), "5 basic.consume");
+    peer.send(5, wire::basic::ConsumeOk{{"t"}});
+    peer.feed(content(5, deliver_method("t", 1), "m"));
+    Lines told = peer.told();
+    ASSERT_EQ(told.size(), 8U);
+    std::sort(told.begin() + 3, told.begin() + 5);  // a table's order is any
+    EXPECT_EQ(told, (Lines{"1 outcomes 1=unknown", "1 done #32: HAIGHA_ERR_IO",
+                           "1 done #40: HAIGHA_ERR_IO", "1 cancelled #31: HAIGHA_ERR_IO",
+                           "1 silently cancelled #41: HAIGHA_ERR_IO", "1 lost: HAIGHA_ERR_IO",
+                           "2 closed: HAIGHA_ERR_IO", "closed: HAIGHA_ERR_IO"}));
     EXPECT_EQ(opening, 2);
     const std::vector<ChannelRemains> remains = peer.machine.take_remains();
     ASSERT_EQ(remains.size(), 1U);

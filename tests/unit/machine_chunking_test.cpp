@@ -169,7 +169,9 @@ TEST(MachineChunking, StopsAfterAHandfulOfEvents) {
     Octets bytes;
     for (int i = 0; i < 600; ++i)
         bytes = joined(bytes, content(1, deliver_method("c", 1), "d"));
-    EventList events(10);
+    EventList events;
+    for (int i = 0; i < 10; ++i)
+        (void)events.emplace_back();
     std::size_t at = 0;
     std::size_t feeds = 0;
     while (at < bytes.size()) {

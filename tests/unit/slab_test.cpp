@@ -18,7 +18,8 @@ Ref<SlabPool> new_pool() {
 TEST(SlabPool, GivesAtLeastWhatWasAskedFor) {
     const auto pool = new_pool();
     EXPECT_EQ(pool->take()->capacity(), SlabPool::slab_capacity);
-    EXPECT_EQ(pool->take(1)->capacity(), SlabPool::slab_capacity);
+    EXPECT_EQ(pool->take(1)->capacity(), SlabPool::small_capacity);
+    EXPECT_EQ(pool->take(SlabPool::small_capacity + 1)->capacity(), SlabPool::slab_capacity);
     EXPECT_EQ(pool->take(1'000'000)->capacity(), 1'000'000U);
     const Ref<Slab> small = pool->make(10);
     EXPECT_EQ(small->capacity(), 10U);
@@ -29,7 +30,26 @@ TEST(SlabPool, GivesAtLeastWhatWasAskedFor) {
 TEST(SlabPool, UsesAnIdleSlabAgain) {
     const auto pool = new_pool();
     const Slab* first = pool->take().get();
+    const Slab* small = pool->take(1).get();
     EXPECT_EQ(pool->take().get(), first);
+    EXPECT_EQ(pool->take(1).get(), small);
+}
+
+// rule 77: what is kept keeps memory, and how much that is has a bound
+TEST(SlabPool, AdvisesSmallOnesOnceManyLargeOnesAreOut) {
+    const auto pool = new_pool();
+    std::vector<Ref<Slab>> kept;
+    std::size_t out = 0;
+    while (pool->advised(SlabPool::slab_capacity) == SlabPool::slab_capacity) {
+        kept.push_back(pool->take());
+        out += SlabPool::slab_capacity;
+        ASSERT_LE(out, SlabPool::most_in_large);
+    }
+    EXPECT_GT(out, SlabPool::most_in_large / 2);
+    EXPECT_EQ(pool->advised(SlabPool::slab_capacity), SlabPool::small_capacity);
+    EXPECT_EQ(pool->take(100'000)->capacity(), SlabPool::slab_capacity);  // who needs it gets it
+    kept.pop_back();
+    EXPECT_EQ(pool->advised(SlabPool::slab_capacity), SlabPool::slab_capacity);
 }
 
 TEST(SlabPool, KeepsOnlyAFewIdleSlabs) {
