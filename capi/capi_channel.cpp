@@ -1,4 +1,5 @@
 // haigha_channel: open, close, flow and state.
+#include <cstddef>
 #include <string>
 #include <utility>
 
@@ -28,10 +29,14 @@ haigha_channel_args read_args(Arguments& arguments, haigha_connection* connectio
         arguments.fault(Status::forked, "the process was forked after the connection was made");
     }
     if (args == nullptr) return HAIGHA_CHANNEL_ARGS_INIT;
-    const haigha_channel_args given = arguments.args(args, "args");
+    const haigha_channel_args given =
+        arguments.args(args, "args", offsetof(haigha_channel_args, max_in_flight));
     check_then(arguments, &given.events, "args->events");
     if (given.correlate_returns != 0 && given.confirm == 0) {
         arguments.fault(Status::argument, "args->correlate_returns needs args->confirm");
+    }
+    if ((given.max_in_flight != 0 || given.max_in_flight_bytes != 0) && given.confirm == 0) {
+        arguments.fault(Status::argument, "args->max_in_flight needs args->confirm");
     }
     if (given.recovery_policy > HAIGHA_CHANNEL_RESUBSCRIBE) {
         arguments.fault(Status::argument,
@@ -41,7 +46,9 @@ haigha_channel_args read_args(Arguments& arguments, haigha_connection* connectio
 }
 
 haigha::client::ChannelModes modes_of(const haigha_channel_args& args) {
-    return {args.confirm != 0, args.correlate_returns != 0,
+    return {args.confirm != 0,
+            args.correlate_returns != 0,
+            {args.max_in_flight, args.max_in_flight_bytes},
             static_cast<haigha::client::ChannelPolicy>(args.recovery_policy)};
 }
 

@@ -686,10 +686,15 @@ typedef struct haigha_channel_args {
     uint8_t correlate_returns;
     uint8_t recovery_policy; /* HAIGHA_CHANNEL_*; also without the option recovery */
     uint8_t reserved[5];
+    /* How many publishes, and bytes of their bodies, may be without an outcome; 0: any number. A
+     * publish beyond either is refused with WOULD_BLOCK; WRITABLE follows when a quarter of it is
+     * free. With confirm. */
+    uint64_t max_in_flight;
+    uint64_t max_in_flight_bytes;
 } haigha_channel_args;
 
 #define HAIGHA_CHANNEL_ARGS_INIT \
-    { sizeof(haigha_channel_args), {NULL, NULL, NULL, NULL, 0}, 0, 0, 0, {0, 0, 0, 0, 0} }
+    { sizeof(haigha_channel_args), {NULL, NULL, NULL, NULL, 0}, 0, 0, 0, {0, 0, 0, 0, 0}, 0, 0 }
 
 /* Opens a channel; `args` may be NULL. The handle may be used at once: what is called on it before
  * the broker has answered waits inside the library. Errors: CLOSED (the connection is not open),
@@ -1008,8 +1013,9 @@ typedef struct haigha_publish_args {
     { sizeof(haigha_publish_args), {NULL, 0}, {NULL, 0}, NULL, NULL, 0, 0, {0, 0, 0, 0, 0, 0} }
 
 /* Takes one message for sending, or refuses it. WOULD_BLOCK: it was not taken, because the outbox
- * is over its high-water mark (option outbox_high_water_bytes), the broker has said
- * connection.blocked or channel.flow has stopped the channel; a WRITABLE event follows. On a
+ * is over its high-water mark (option outbox_high_water_bytes), max_in_flight publishes have no
+ * outcome, the broker has said connection.blocked, or channel.flow has stopped the channel; a
+ * WRITABLE event follows. On a
  * confirm channel *sequence (may be NULL) numbers it from 1, and one OUTCOME event follows;
  * otherwise *sequence is 0. Taken means ordered and kept in memory, not delivered: use confirms to
  * know. Errors: ARGUMENT, STRUCT_VERSION, CLOSED, WOULD_BLOCK, NO_MEMORY. Since: 0.1.

@@ -41,6 +41,7 @@ class Channel : public Counted<Channel> {
         : connection_(std::move(connection)), policy_(modes.policy), events_(std::move(events)) {
         settings_.confirm = modes.confirm;
         settings_.correlate_returns = modes.correlate_returns;
+        settings_.in_flight = modes.in_flight;
     }
 
     Connection& connection() const { return *connection_; }

@@ -76,7 +76,8 @@ Connection::Connection(Ref<EventLoop> loop, Options options, Then events)
       events_(std::move(events)),
       tracer_([this](std::string_view line) { loop_->log(LogLevel::trace, id_, "frame", line); }),
       messages_(Ref<MessagePool>::adopt(new MessagePool)),
-      input_(loop_->transport().slabs()) {
+      input_(loop_->transport().slabs()),
+      machine_events_(loop_->machine_events()) {
     if (recovers()) {
         std::random_device seed;
         strategy_.emplace(endpoints_.size(), strategy_settings(),
@@ -257,7 +258,8 @@ ErrorRef Connection::open(Completion completion, std::int64_t timeout_ms, int gi
                            "there is no name to check the broker's certificate for: set the option "
                            "server_name_indication");
         }
-        tls_context = transport::TlsContext::create(tls_settings(options_), &unusable);
+        tls_context =
+            transport::TlsContext::create(tls_settings(options_), loop_->tls_trust(), &unusable);
         if (!tls_context) {
             completion.disarm();
             return unusable;
@@ -397,6 +399,7 @@ ErrorRef Connection::open_channel(Then events, ChannelModes modes, Completion co
             if (modes.correlate_returns) {
                 machine_->correlate_returns({opened->number_, opened.get()});
             }
+            machine_->limit_in_flight({opened->number_, opened.get()}, modes.in_flight);
             if (modes.confirm) {
                 protocol::Call select;
                 select.token = operation.get();

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/busy_mutex.h"
 #include "base/counted.h"
 #include "base/error.h"
 #include "base/ref.h"
@@ -22,8 +23,8 @@
 #include "client/handle_count.h"
 #include "client/message.h"
 #include "client/option_table.h"
-#include "client/recovery.h"
 #include "client/read_buffer.h"
+#include "client/recovery.h"
 #include "client/then.h"
 #include "client/topology_records.h"
 #include "protocol/connection_machine.h"
@@ -48,7 +49,8 @@ enum class ChannelPolicy : std::uint8_t {
 
 struct ChannelModes {
     bool confirm = false;
-    bool correlate_returns = false;  // with confirm
+    bool correlate_returns = false;       // with confirm
+    protocol::InFlightLimit in_flight{};  // with confirm
     ChannelPolicy policy = ChannelPolicy::report;
 };
 
@@ -286,7 +288,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     std::atomic<bool> paused_{false};  // an inbox has enough
     std::atomic<int> waiting_threads_{0};
 
-    mutable std::mutex mutex_;
+    mutable BusyMutex mutex_;
     // ---- guarded by mutex_
     std::unique_ptr<protocol::ConnectionMachine> machine_;  // never null
     ErrorRef outage_error_;          // why it is being recovered, and why the last attempt failed
@@ -328,7 +330,8 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     State state_before_end_ = State::closed;
     bool called_back_ = false;  // user code ran since it was last reset
     ErrorRef hard_close_;       // what a graceful close that took too long is answered with
-    protocol::EventList machine_events_;
+    // The loop's, empty whenever another connection has its turn.
+    protocol::EventList& machine_events_;
     std::vector<Ref<Inbox>> full_inboxes_;
 
     // ---- of recovery, of the loop's thread

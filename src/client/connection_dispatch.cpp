@@ -311,6 +311,14 @@ void Connection::dispatch_outcomes(MachineEvent& event) {
             tell(channel->events_, told);
         }
     }
+    if (channel == nullptr) return;
+    protocol::EventList writable;
+    {
+        const std::lock_guard lock(mutex_);
+        machine_->outcomes_taken({channel->number_, channel}, writable);
+    }
+    for (MachineEvent& one : writable)
+        dispatch_one(one);
 }
 
 // Has each publish_wait that waits for room try again.

@@ -10,8 +10,10 @@
 #include "base/ref.h"
 #include "client/completion.h"
 #include "client/handle_count.h"
+#include "protocol/machine_event.h"
 #include "transport/loop.h"
 #include "transport/tls_sessions.h"
+#include "transport/tls_trust.h"
 
 namespace haigha::client {
 
@@ -44,6 +46,7 @@ class EventLoop : public Counted<EventLoop> {
 
     transport::Loop& transport() { return *loop_; }
     transport::TlsSessions& tls_sessions() { return tls_sessions_; }
+    transport::TlsTrust& tls_trust() { return tls_trust_; }
     HandleCount& handles() { return handles_; }
     // The user has dropped the last handle: what lives on it keeps it going.
     void abandon() { loop_->drop_user(); }
@@ -60,6 +63,10 @@ class EventLoop : public Counted<EventLoop> {
     void log(LogLevel level, std::uint32_t connection_id, std::string_view subject,
              std::string_view message);
 
+    // Of the loop's thread. What a machine reports, until it is told: one for all connections,
+    // since one that was busy would keep some fifty kilobytes for the next time. Nothing is
+    // reported while user code runs.
+    protocol::EventList& machine_events() { return machine_events_; }
     // Of the loop's thread.
     void add(Connection* connection) { connections_.push_back(connection); }
     void remove(Connection* connection) { std::erase(connections_, connection); }
@@ -73,11 +80,13 @@ class EventLoop : public Counted<EventLoop> {
 
     Ref<transport::Loop> loop_;
     transport::TlsSessions tls_sessions_;
+    transport::TlsTrust tls_trust_;
     HandleCount handles_;
     std::atomic<std::int32_t> log_level_;
     std::atomic<std::uint32_t> connection_ids_{0};
     LogHook log_hook_;
     std::vector<Connection*> connections_;
+    protocol::EventList machine_events_;
 };
 
 }  // namespace haigha::client

@@ -60,6 +60,7 @@ void Recovery::open_channel(Plan& plan) {
     const protocol::ChannelId id{plan.number, token()};
     const ChannelSettings& settings = plan.settings;
     if (settings.correlate_returns) machine_.correlate_returns(id);
+    machine_.limit_in_flight(id, settings.in_flight);
     if (settings.confirm) call(plan, CallKind::confirm_select, wire::confirm::Select{});
     if (settings.tx) call(plan, CallKind::tx_select, wire::tx::Select{});
     if (settings.qos_each) call(plan, CallKind::plain, *settings.qos_each);

@@ -23,6 +23,7 @@ struct ChannelSettings {
     bool confirm = false;
     bool tx = false;
     bool correlate_returns = false;
+    protocol::InFlightLimit in_flight{};
     // Each form of basic.qos as it was said last: for each new consumer, and for the channel.
     std::optional<wire::basic::Qos> qos_each;
     std::optional<wire::basic::Qos> qos_all;

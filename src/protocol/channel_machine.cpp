@@ -187,7 +187,7 @@ Status ChannelMachine::write_message(const Head& head, const PublishRequest& res
             done += size;
         }
     }
-    *sequence = ring_ ? ring_->add(rest.data, rest.waiter) : 0;
+    *sequence = ring_ ? ring_->add(rest.data, rest.waiter, body.size()) : 0;
     return Status::ok;
 }
 

@@ -51,6 +51,12 @@ struct ChannelContext {
     std::vector<ChannelRemains> remains;  // of channels that were lost, see take_remains()
 };
 
+// How much of a confirm channel's publishes may be without an outcome; 0: any.
+struct InFlightLimit {
+    std::uint64_t messages = 0;
+    std::uint64_t bytes = 0;
+};
+
 class ChannelMachine {
   public:
     // A content beyond this waits its turn, so that other channels' frames go between its own.
@@ -117,6 +123,17 @@ class ChannelMachine {
     // Mandatory publishes are stamped, so that a return is known to be theirs (rule 67) also where
     // another like it was routed.
     void correlate_returns() { correlates_returns_ = true; }
+    void limit_in_flight(const InFlightLimit& limit) { in_flight_limit_ = limit; }
+    // Nothing more is taken before outcomes come (rule 73), or, once something was refused, before
+    // a quarter has got one.
+    bool in_flight_is_full() const {
+        if (!ring_) return false;
+        const auto over = [this](std::uint64_t limit, std::uint64_t now) {
+            return limit > 0 && now >= (refused ? limit - limit / 4 : limit);
+        };
+        return over(in_flight_limit_.messages, ring_->outstanding()) ||
+               over(in_flight_limit_.bytes, ring_->outstanding_bytes());
+    }
     void set_qos_known() { qos_known_ = true; }
     bool qos_known() const { return qos_known_; }
 
@@ -216,6 +233,7 @@ class ChannelMachine {
     ContentAssembler assembler_;
     Ref<ConfirmRing> ring_;
     ReturnMatcher returns_;
+    InFlightLimit in_flight_limit_;
     ConsumerTable consumers_;
     std::uint64_t last_ack_tag_ = 0;  // of the frame that the outbox has kept for this channel
     DeliveryWindow deliveries_;

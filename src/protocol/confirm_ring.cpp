@@ -1,14 +1,18 @@
 #include "protocol/confirm_ring.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace haigha::protocol {
 
-std::uint64_t ConfirmRing::add(void* data, bool waiter) {
+std::uint64_t ConfirmRing::add(void* data, bool waiter, std::size_t bytes) {
     if (next_ - oldest_ == entries_.size()) grow();
-    at(next_) = Entry{data, waiter, true, false};
+    const auto counted = static_cast<std::uint32_t>(
+        std::min<std::size_t>(bytes, std::numeric_limits<std::uint32_t>::max()));
+    at(next_) = Entry{data, counted, waiter, true, false};
     ++outstanding_;
+    outstanding_bytes_ += counted;
     return next_++;
 }
 
@@ -82,6 +86,7 @@ std::size_t ConfirmRing::take(std::span<Settled> out, bool* done) {
         }
         entry.open = false;
         --outstanding_;
+        outstanding_bytes_ -= entry.bytes;
         const bool returned = entry.returned && range.outcome != Outcome::nacked;
         out[count++] = Settled{sequence, entry.data, entry.waiter,
                                returned ? Outcome::returned : range.outcome};

@@ -38,10 +38,11 @@ class ConfirmRing : public Counted<ConfirmRing> {
     // The numbers follow `base`; the broker's tags begin with 1 all the same.
     explicit ConfirmRing(std::uint64_t base = 0) : base_(base) {}
 
-    // Adds a publish; returns its number, from base + 1.
-    std::uint64_t add(void* data, bool waiter);
+    // Adds a publish of that many octets; returns its number, from base + 1.
+    std::uint64_t add(void* data, bool waiter, std::size_t bytes = 0);
     std::uint64_t last() const { return next_ - 1; }
     std::size_t outstanding() const { return outstanding_; }
+    std::uint64_t outstanding_bytes() const { return outstanding_bytes_; }
     // Whether the broker has yet to say what became of it.
     bool is_open(std::uint64_t sequence) const;
 
@@ -64,6 +65,7 @@ class ConfirmRing : public Counted<ConfirmRing> {
   private:
     struct Entry {
         void* data;
+        std::uint32_t bytes;  // at most what fits
         bool waiter;
         bool open;
         bool returned;
@@ -86,6 +88,7 @@ class ConfirmRing : public Counted<ConfirmRing> {
     std::uint64_t oldest_ = base_ + 1;  // everything before it is settled
     std::uint64_t next_ = base_ + 1;
     std::size_t outstanding_ = 0;
+    std::uint64_t outstanding_bytes_ = 0;
 };
 
 }  // namespace haigha::protocol

@@ -495,7 +495,7 @@ void ConnectionMachine::gate_opened(EventList& events) {
     bool told = false;
     for (const auto& channel : channels_) {
         if (channel == nullptr || !channel->refused) continue;
-        if (!channel->flow_active) {
+        if (!channel->flow_active || channel->in_flight_is_full()) {
             any_refused_ = true;
             continue;
         }
@@ -647,7 +647,8 @@ Status ConnectionMachine::publish_on(ChannelId channel, Publish publish) {
     ChannelMachine* machine = nullptr;
     if (const Status status = find_open(channel, &machine); status != Status::ok) return status;
     if (bytes_waiting() >= parameters_.outbox_high_water) outbox_full_ = true;
-    if (blocked_ || outbox_full_ || !machine->flow_active) [[unlikely]] {
+    if (blocked_ || outbox_full_ || !machine->flow_active || machine->in_flight_is_full())
+        [[unlikely]] {
         refuse(*machine);
         return Status::would_block;
     }
@@ -666,6 +667,13 @@ Status ConnectionMachine::publish(ChannelId channel, const PreparedHead& head,
                                   const PublishRequest& rest, std::uint64_t* sequence) {
     return publish_on(
         channel, [&](ChannelMachine& machine) { return machine.publish(head, rest, sequence); });
+}
+
+void ConnectionMachine::outcomes_taken(ChannelId channel, EventList& events) {
+    const ChannelMachine* machine = find(channel);
+    if (machine != nullptr && machine->refused && !machine->in_flight_is_full()) {
+        gate_opened(events);
+    }
 }
 
 void ConnectionMachine::refuse(ChannelMachine& channel) {

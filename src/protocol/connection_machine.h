@@ -219,6 +219,14 @@ class ConnectionMachine {
             machine->correlate_returns();
         }
     }
+    // Before its first publish.
+    void limit_in_flight(ChannelId channel, const InFlightLimit& limit) {
+        if (ChannelMachine* machine = find(channel); machine != nullptr) {
+            machine->limit_in_flight(limit);
+        }
+    }
+    // After outcomes were taken out of its ring: whoever was refused may go on.
+    void outcomes_taken(ChannelId channel, EventList& events);
     // Whether basic.qos has been called on it; marks it.
     bool mark_qos(ChannelId channel);
     std::size_t consumer_count(ChannelId channel) const;

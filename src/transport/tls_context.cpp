@@ -96,9 +96,14 @@ bool at_the_end() {
     return end;
 }
 
-ErrorRef trust(SSL_CTX* context, const TlsSettings& settings) {
+ErrorRef use_trusted(SSL_CTX* context, const TlsSettings& settings, TlsTrust& shared) {
     if (settings.ca_file.empty() && settings.ca_pem.empty()) {
-        if (SSL_CTX_set_default_verify_paths(context) == 1) return nullptr;
+        // What the program's function may change is not shared.
+        const TlsTrust::Store store = settings.prepare ? TlsTrust::read_system() : shared.system();
+        if (store) {
+            SSL_CTX_set1_cert_store(context, store.get());
+            return nullptr;
+        }
         return tls_error("cannot use the system's trusted certificates: " + drain_tls_errors());
     }
     Source source;
@@ -236,7 +241,7 @@ void TlsContext::Free::operator()(SSL_CTX* context) const {
     SSL_CTX_free(context);
 }
 
-Ref<const TlsContext> TlsContext::create(TlsSettings settings, ErrorRef* error) {
+Ref<const TlsContext> TlsContext::create(TlsSettings settings, TlsTrust& trust, ErrorRef* error) {
     // The host program may use OpenSSL too: what it left there is not ours, and nothing of ours
     // stays (rule 96).
     ERR_clear_error();
@@ -276,7 +281,7 @@ Ref<const TlsContext> TlsContext::create(TlsSettings settings, ErrorRef* error) 
             SSL_CTX_set1_groups_list(context, wanted.groups.c_str()) != 1) {
             return refuse("tls_groups", wanted.groups);
         }
-        if (ErrorRef failed = trust(context, wanted)) return failed;
+        if (ErrorRef failed = use_trusted(context, wanted, trust)) return failed;
         const bool certificate = !wanted.cert_file.empty() || !wanted.cert_pem.empty();
         if (!certificate && (!wanted.key_file.empty() || !wanted.key_pem.empty())) {
             return make_error(Status::argument, "there is a private key without a certificate");

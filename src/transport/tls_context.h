@@ -10,6 +10,7 @@
 #include "base/counted.h"
 #include "base/error.h"
 #include "base/ref.h"
+#include "transport/tls_trust.h"
 
 namespace haigha::transport {
 
@@ -40,9 +41,10 @@ struct TlsSettings {
 // Immutable once made, so any thread may use it.
 class TlsContext : public Counted<TlsContext> {
   public:
-    // Reads the files. Null with *error set (status tls, or argument for a setting that OpenSSL
-    // does not take) when something is missing, does not decode or does not fit together.
-    static Ref<const TlsContext> create(TlsSettings settings, ErrorRef* error);
+    // Reads the files; the system's authorities, where they are trusted, from `trust`. Null with
+    // *error set (status tls, or argument for a setting that OpenSSL does not take) when something
+    // is missing, does not decode or does not fit together.
+    static Ref<const TlsContext> create(TlsSettings settings, TlsTrust& trust, ErrorRef* error);
 
     // Without the key and its password, which are not kept.
     const TlsSettings& settings() const { return settings_; }

@@ -77,13 +77,15 @@ MEMBER(haigha_option_info, maximum, 72);
 MEMBER(haigha_option_info, type, 80);
 MEMBER(haigha_option_info, secret, 84);
 
-SIZE(haigha_channel_args, 56);
+SIZE(haigha_channel_args, 72);
 MEMBER(haigha_channel_args, size, 0);
 MEMBER(haigha_channel_args, events, 8);
 MEMBER(haigha_channel_args, confirm, 48);
 MEMBER(haigha_channel_args, correlate_returns, 49);
 MEMBER(haigha_channel_args, recovery_policy, 50);
 MEMBER(haigha_channel_args, reserved, 51);
+MEMBER(haigha_channel_args, max_in_flight, 56);
+MEMBER(haigha_channel_args, max_in_flight_bytes, 64);
 
 SIZE(haigha_exchange_declare_args, 56);
 MEMBER(haigha_exchange_declare_args, size, 0);

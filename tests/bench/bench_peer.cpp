@@ -24,6 +24,8 @@ namespace {
 
 // What the floor hands to the system in one call: as much as gives the best figures.
 constexpr std::size_t floor_piece = 256 * 1024;
+// Of a frame of the size that the peer allows.
+constexpr std::size_t largest_body_frame = 131072 - 8;
 
 void append_big(std::string& out, std::uint64_t value, int size) {
     for (int shift = 8 * (size - 1); shift >= 0; shift -= 8)
@@ -56,7 +58,11 @@ std::string encoded_publish(std::size_t size) {
     std::string out;
     append_frame(out, 1, method);
     append_frame(out, 2, header);
-    append_frame(out, 3, std::string(size, BENCH_STAMP_FILLER));
+    for (std::size_t done = 0; done < size;) {
+        const std::size_t part = std::min(size - done, largest_body_frame);
+        append_frame(out, 3, std::string(part, BENCH_STAMP_FILLER));
+        done += part;
+    }
     return out;
 }
 

@@ -39,9 +39,10 @@ class LoopbackPeer {
     // Reads what `count` deliveries of `size` are; returns how many octets that was. Has none.
     std::uint64_t read_floor(std::uint64_t size, std::uint64_t count) const;
 
-  private:
+    // A connection to the raw port, begun by that line.
     std::unique_ptr<Wire> connect_raw(const std::string& command) const;
 
+  private:
     pid_t pid_ = -1;
     int to_child_ = -1;
     std::FILE* from_child_ = nullptr;

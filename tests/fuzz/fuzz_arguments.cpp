@@ -392,6 +392,8 @@ class Caller {
         args.events = events.then(input_);
         args.confirm = input_.u8();
         args.correlate_returns = input_.u8();
+        args.max_in_flight = input_.u8();
+        args.max_in_flight_bytes = input_.u8();
         fill(args.reserved);
         const haigha_channel_args* given = sized(args);
         haigha_channel* opened = nullptr;

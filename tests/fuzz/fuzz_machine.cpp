@@ -78,6 +78,8 @@ enum class Step : std::uint8_t {
     nack,               // channel, delivery tag, multiple
     reject,             // channel, delivery tag
     tx_select,          // channel, deadline
+    lend,               // channel, u16 size in octets of eight, mandatory
+    limit_in_flight,    // channel, messages, u16 octets
     count,
 };
 
@@ -185,6 +187,7 @@ class Session {
         for (std::size_t steps = 0; !input.empty() && steps < most_steps; ++steps) {
             step(static_cast<Step>(input.u8() % static_cast<unsigned>(Step::count)), input);
             (void)machine_.deadline();
+            (void)machine_.take_returned();
             check_memory();
         }
         machine_.transport_failed(make_error(Status::io, "gone"), events_);
@@ -192,6 +195,9 @@ class Session {
         take(machine_.outbox().size());
         tell();
         ledger_.require_all_ended();
+        (void)machine_.take_returned();
+        for (const Loan& loan : loans_)
+            require(loan.returned == (loan.taken ? 1 : 0), "what was lent is given back once");
         require(machine_.state() == ConnectionState::closed && machine_.bytes_waiting() == 0,
                 "nothing waits after the end");
         require(machine_.channel_count() == 0, "no channel is left after the end");
@@ -375,6 +381,16 @@ class Session {
                 call(channel, std::move(select), wire::tx::Select{});
                 return;
             }
+            case Step::lend: {
+                const std::size_t size = std::size_t{8} * input.u16() + 1;
+                publish(channel, size, nullptr, true, input.flag());
+                return;
+            }
+            case Step::limit_in_flight: {
+                const std::uint64_t messages = input.u8();
+                machine_.limit_in_flight(channel, {messages, input.u16()});
+                return;
+            }
             case Step::correlate_returns:
                 // To be asked for before the first publish.
                 if (ledger_.at(channel.owner).publishes == 0) machine_.correlate_returns(channel);
@@ -483,22 +499,40 @@ class Session {
         const std::string tag = stop.name;
         call(channel, std::move(stop), wire::basic::Cancel{{tag}, false});
     }
-    void publish(protocol::ChannelId channel, std::size_t size,
-                 const wire::Properties* properties) {
+    // What a caller has lent: gone at once when it is given back, for the address sanitizer to see.
+    struct Loan {
+        Octets octets;
+        bool taken = false;
+        int returned = 0;
+    };
+    static void give_back(void* data) {
+        Loan& loan = *static_cast<Loan*>(data);
+        ++loan.returned;
+        loan.octets = Octets();
+    }
+    void publish(protocol::ChannelId channel, std::size_t size, const wire::Properties* properties,
+                 bool lend = false, bool mandatory = false) {
         if (published_ + size > most_published) return;
         if (properties != nullptr && wire::oversized_property(*properties) != nullptr) return;
         const Token token = ledger_.add(Kind::publish, channel.owner);
         ledger_.at(token).size = size;
         const std::string key = std::to_string(ledger_.size());
-        const Octets body(size, std::byte{'b'});
+        Loan& loan = loans_.emplace_back(Loan{Octets(size, std::byte{'b'})});
         protocol::PublishRequest request;
         request.routing_key = key;
         request.properties = properties;
-        request.body = body;
+        request.body = loan.octets;
+        request.mandatory = mandatory;
+        if (lend) {
+            request.release = &give_back;
+            request.release_data = &loan;
+        }
         request.data = token;
         std::uint64_t sequence = 0;
         const Status status = machine_.publish(channel, request, &sequence);
         accepted(status, token);
+        loan.taken = lend && status == Status::ok;
+        if (!loan.taken) loan.octets = Octets();
         if (status != Status::ok) return;
         published_ += size;
         ledger_.published(token, channel.owner, sequence);
@@ -560,18 +594,25 @@ class Session {
         record_ += '\n';
     }
     void tell() {
+        protocol::EventList writable;
         for (const protocol::MachineEvent& event : events_) {
-            ledger_.on_event(event);
-            if (event.kind == protocol::EventKind::channel_open) {
-                watch_.channel_is_open(event.channel);
-            }
-            if (event.kind == protocol::EventKind::outcomes) {
-                note_outcomes();
-            } else {
-                note(text_of(event));
-            }
+            tell(event);
+            if (event.kind != protocol::EventKind::outcomes) continue;
+            note_outcomes();
+            machine_.outcomes_taken({event.channel, event.owner}, writable);
         }
         events_.clear();
+        for (const protocol::MachineEvent& event : writable)
+            tell(event);
+    }
+    void tell(const protocol::MachineEvent& event) {
+        ledger_.on_event(event);
+        if (event.kind == protocol::EventKind::channel_open) watch_.channel_is_open(event.channel);
+        const std::string text = text_of(event);
+        // When there is room for more depends on when outcomes are taken, and that on the pieces.
+        const bool any_time = event.kind == protocol::EventKind::outcomes ||
+                              event.kind == protocol::EventKind::writable;
+        if (!any_time) note(text);
     }
     // What was settled, and not by how many events: one that comes behind another may find that all
     // of its range is settled.
@@ -619,6 +660,7 @@ class Session {
 
     const bool whole_;
     std::size_t piece_ = 0;
+    std::deque<Loan> loans_;
     Instant now_{1'000'000'000};
     ConnectionMachine machine_{parameters(), Ref<SlabPool>::adopt(new SlabPool)};
     MachineLedger ledger_;

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <atomic>
 #include <set>
 #include <string>
 #include <vector>
@@ -269,13 +270,55 @@ TEST_F(Confirms, ReturnsAreMatchedToTheirPublishes) {
     EXPECT_EQ(haigha_reply_return_reason(reply.get()), nullptr);
 }
 
-TEST_F(Confirms, MatchingReturnsNeedsConfirms) {
+// rule 73
+TEST_F(Confirms, NoMoreIsInFlightThanMayBe) {
+    std::atomic<int> in_flight{0};
+    EventLog events([&](const haigha_event& event) {
+        if (event.type == HAIGHA_EVENT_OUTCOME) --in_flight;
+    });
+    haigha_channel_args channel_args = HAIGHA_CHANNEL_ARGS_INIT;
+    channel_args.events = events.then();
+    channel_args.confirm = 1;
+    channel_args.max_in_flight = 20;
+    const ChannelHandle channel = open_channel(connection_.get(), channel_args);
+    ASSERT_TRUE(channel);
+    haigha_publish_args args = HAIGHA_PUBLISH_ARGS_INIT;
+    args.routing_key = str(queue_);
+    std::size_t refused = 0;
+    for (std::size_t taken = 0; taken < 2000;) {
+        const haigha_status status =
+            haigha_publish(channel.get(), &args, str("x"), nullptr, nullptr);
+        if (status == HAIGHA_OK) {
+            ++taken;
+            EXPECT_LE(++in_flight, 20);
+        } else {
+            ASSERT_EQ(status, HAIGHA_ERR_WOULD_BLOCK);
+            events.wait_count(HAIGHA_EVENT_WRITABLE, ++refused);
+        }
+    }
+    EXPECT_GT(refused, 0U);
+    // A form that waits does it itself.
+    for (int i = 0; i < 50; ++i) {
+        ReplyHandle reply;
+        ASSERT_EQ(HAIGHA_OK,
+                  haigha_publish_wait(channel.get(), &args, str("x"), -1, out(reply), error_))
+            << error_;
+    }
+    events.wait_count(HAIGHA_EVENT_OUTCOME, 2000);
+}
+
+TEST_F(Confirms, WhatIsOfConfirmsNeedsThem) {
     haigha_channel_args args = HAIGHA_CHANNEL_ARGS_INIT;
     args.correlate_returns = 1;
     ChannelHandle channel;
     EXPECT_EQ(HAIGHA_ERR_ARGUMENT,
               haigha_channel_open_wait(connection_.get(), &args, -1, out(channel), error_));
     EXPECT_EQ(error_.message(), "args->correlate_returns needs args->confirm");
+    args.correlate_returns = 0;
+    args.max_in_flight_bytes = 1;
+    EXPECT_EQ(HAIGHA_ERR_ARGUMENT,
+              haigha_channel_open_wait(connection_.get(), &args, -1, out(channel), error_));
+    EXPECT_EQ(error_.message(), "args->max_in_flight needs args->confirm");
 }
 
 // rule 66

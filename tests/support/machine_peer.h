@@ -391,9 +391,16 @@ class MachinePeer {
     }
 
     void tell() {
-        for (protocol::MachineEvent& event : events_)
+        protocol::EventList writable;
+        for (protocol::MachineEvent& event : events_) {
             log.push_back(line(event));
+            if (event.kind == protocol::EventKind::outcomes) {
+                machine.outcomes_taken({event.channel, event.owner}, writable);
+            }
+        }
         events_.clear();
+        for (protocol::MachineEvent& event : writable)
+            log.push_back(line(event));
     }
     std::string line(protocol::MachineEvent& event) {
         using protocol::EventKind;

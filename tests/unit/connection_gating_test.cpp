@@ -69,6 +69,39 @@ TEST(Gating, RefusesAboveTheHighWaterMarkUntilBelowTheLowOne) {
     EXPECT_EQ(peer.publish(channel, body), Status::ok);
 }
 
+// rule 73: by number and by octets; a quarter has to be free before more is taken
+TEST(Gating, RefusesBeyondWhatMayBeInFlight) {
+    for (const InFlightLimit& limit : {InFlightLimit{8, 0}, InFlightLimit{0, 800}}) {
+        MachinePeer peer;
+        peer.handshake();
+        const auto channel = peer.open_channel();
+        const auto other = peer.open_channel();
+        peer.machine.limit_in_flight(peer.id(channel), limit);
+        peer.confirming(channel);
+        const std::string body(100, 'b');
+        for (int i = 0; i < 8; ++i)
+            ASSERT_EQ(peer.publish(channel, body), Status::ok);
+        EXPECT_EQ(peer.publish(channel, body), Status::would_block);
+        EXPECT_EQ(peer.publish(other, body), Status::ok);  // it is the channel's own
+        peer.send(channel, wire::basic::Ack{3, false});
+        EXPECT_EQ(peer.told(), (Lines{"1 outcomes 3=confirmed"}));
+        EXPECT_EQ(peer.publish(channel, body), Status::would_block);
+        peer.send(channel, wire::basic::Ack{1, false});
+        EXPECT_EQ(peer.told(), (Lines{"1 outcomes 1=confirmed"}));
+        peer.send(channel, wire::basic::Ack{2, false});
+        EXPECT_EQ(peer.told(), (Lines{"1 outcomes 2=confirmed", "1 writable", "writable"}));
+        for (int i = 0; i < 3; ++i)
+            EXPECT_EQ(peer.publish(channel, body), Status::ok);
+        EXPECT_EQ(peer.publish(channel, body), Status::would_block);
+        // Whoever is held back by something else is not told.
+        peer.send(0, wire::connection::Blocked{{"low"}});
+        peer.send(channel, wire::basic::Ack{11, true});
+        EXPECT_EQ(peer.told().back().find("writable"), std::string::npos);
+        peer.send(0, wire::connection::Unblocked{});
+        EXPECT_EQ(peer.told(), (Lines{"unblocked", "1 writable", "writable"}));
+    }
+}
+
 TEST(Gating, TellsNobodyWhoWasNotRefused) {
     MachinePeer peer(small_outbox());
     peer.handshake();
