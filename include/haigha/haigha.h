@@ -532,6 +532,24 @@ HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_options_set_tls_fn(haigha_opt
                                                                       haigha_release_fn release,
                                                                       haigha_error** error);
 
+/* What is known of one of the hosts of a connection that recovers. Frozen: an array's stride. */
+typedef struct haigha_host_state {
+    haigha_str host;   /* "host:port" */
+    uint32_t failures; /* since a connection to it was last stable */
+    uint32_t refused;  /* 1: for good (the option recovery_permanent is skip) */
+} haigha_host_state;
+
+/* Gives the index of the host that is to be tried next; any other number: as host_order says. */
+typedef int32_t (*haigha_choose_host_fn)(const haigha_host_state* hosts, size_t count,
+                                         void* user_data);
+
+/* Has `fn` choose the host of each attempt at recovery, on the loop's thread. The array is borrowed, and
+ * in the order of the option host. Sharing, `release` and fn NULL as in
+ * haigha_options_set_key_password_fn. Errors: ARGUMENT, NO_MEMORY. Since: 0.1. */
+HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_options_set_choose_host_fn(
+    haigha_options* options, haigha_choose_host_fn fn, void* user_data, haigha_release_fn release,
+    haigha_error** error);
+
 enum { HAIGHA_OPTION_STRING = 1, HAIGHA_OPTION_INT = 2 };
 
 /* A row of the table of options. All strings are static. Filled by the library up to `size`. */

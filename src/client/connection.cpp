@@ -81,7 +81,7 @@ Connection::Connection(Ref<EventLoop> loop, Options options, Then events)
     if (recovers()) {
         std::random_device seed;
         strategy_.emplace(endpoints_.size(), strategy_settings(),
-                          std::uint64_t{seed()} << 32 | seed());
+                          std::uint64_t{seed()} << 32 | seed(), host_chooser());
     }
     loop_->transport().add_user();
 }

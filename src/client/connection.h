@@ -236,10 +236,12 @@ class Connection final : public Counted<Connection>, public transport::Flushable
 
     std::unique_ptr<protocol::ConnectionMachine> new_machine() const;
     StrategySettings strategy_settings() const;
+    ConnectionStrategy::Choose host_chooser() const;
     bool will_recover(const ErrorRef& cause) const;  // with the mutex held
     void note_lost(bool goes_on);                    // likewise
     void begin_outage(const ErrorRef& cause);
     void stop_recoveries();
+    void note_suspect(const ErrorRef& cause);
     void next_incarnation();
     void start_attempt();
     void transport_up();
@@ -347,6 +349,8 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     std::vector<std::unique_ptr<Recovery>> recoveries_;  // at work
     std::size_t restoring_ = 0;                          // consumers whose consume-ok has not come
     bool recovered_is_due_ = false;
+    bool careful_ = false;  // the broker has ended a connection over its topology
+    std::vector<TopologyReplay::Failure> spared_;  // over which of it
 };
 
 }  // namespace haigha::client

@@ -12,7 +12,9 @@ using transport::Loop;
 
 StrategySettings Connection::strategy_settings() const {
     StrategySettings settings;
-    settings.order = options_.host_order == "shuffled" ? HostOrder::shuffled : HostOrder::ordered;
+    settings.order = options_.choose_host                ? HostOrder::chosen
+                     : options_.host_order == "shuffled" ? HostOrder::shuffled
+                                                         : HostOrder::ordered;
     settings.permanent = options_.recovery_permanent == "retry"  ? PermanentPolicy::retry
                          : options_.recovery_permanent == "skip" ? PermanentPolicy::skip
                                                                  : PermanentPolicy::stop;
@@ -23,6 +25,16 @@ StrategySettings Connection::strategy_settings() const {
     settings.deadline = milliseconds(options_.recovery_deadline_ms);
     settings.stable_after = milliseconds(options_.recovery_stable_ms);
     return settings;
+}
+
+ConnectionStrategy::Choose Connection::host_chooser() const {
+    if (!options_.choose_host) return {};
+    return [this](std::span<const HostState> states) {
+        std::vector<KnownHost> hosts;
+        for (std::size_t i = 0; i < states.size(); ++i)
+            hosts.push_back({endpoints_[i].display(), states[i].failures, states[i].refused});
+        return options_.choose_host(hosts);
+    };
 }
 
 std::unique_ptr<protocol::ConnectionMachine> Connection::new_machine() const {
@@ -79,8 +91,24 @@ void Connection::stop_recoveries() {
     recovered_is_due_ = false;
 }
 
+// A broker that ends the connection over something of the topology would do so each time: it is
+// found, and then left out (rule 54).
+void Connection::note_suspect(const ErrorRef& cause) {
+    if (cause->status != Status::connection_closed_by_broker) return;
+    for (const auto& recovery : recoveries_) {
+        TopologyReplay* const replay = recovery->replay();
+        if (replay == nullptr || replay->done()) continue;
+        careful_ = true;
+        if (auto suspect = replay->in_hand()) {
+            suspect->error = cause;
+            spared_.push_back(std::move(*suspect));
+        }
+    }
+}
+
 // The connection was lost, or an attempt to have it back has failed.
 void Connection::begin_outage(const ErrorRef& cause) {
+    note_suspect(cause);
     stop_recoveries();
     if (in_attempt_) {
         strategy_->failed(is_permanent(*cause));

@@ -86,6 +86,7 @@ void Connection::start_recovery(std::vector<Recovery::Plan> plans, bool topology
     auto made = std::make_unique<Recovery>(*machine_, topology ? &topology_ : nullptr,
                                            static_cast<OwnCalls&>(*this));
     Recovery& recovery = *made;
+    if (careful_) recovery.be_careful(spared_);
     recoveries_.push_back(std::move(made));
     Status status = Status::ok;
     {
@@ -110,14 +111,14 @@ void Connection::dispatch_to_recovery(MachineEvent& event) {
     if (event.kind != EventKind::channel_closed && event.kind != EventKind::channel_lost) return;
     const auto found = std::find_if(recoveries_.begin(), recoveries_.end(),
                                     [&](const auto& one) { return one->token() == event.owner; });
-    const bool ended = [&] {
+    {
         const std::lock_guard lock(mutex_);
+        // The connection's end tells the rest.
+        if (machine_->state() == protocol::ConnectionState::closed) return;
         (*found)->on_channel_end(event.channel, event.error);
         (void)note_work(Loop::now() + timeout(-1));
-        return machine_->state() == protocol::ConnectionState::closed;
-    }();
+    }
     tell_loop();
-    if (ended) return;  // the connection's end tells the rest
     if (event.error && !was_refused_by_broker(event.error)) attempt_fails_soon(event.error);
     check_recoveries();
 }
@@ -250,7 +251,8 @@ void Connection::on_consumer_restored(Channel& channel, const std::string& tag,
 
 void Connection::check_recovered() {
     if (restoring_ > 0 || !recoveries_.empty() || attempt_failed_ || state() != State::open) return;
-    recovered_is_due_ = false;
+    recovered_is_due_ = careful_ = false;
+    spared_.clear();
     recoveries_done_.fetch_add(1, std::memory_order_relaxed);
     loop_->log(LogLevel::info, id_, "recovery", "everything is back");
     tell_recovery(RecoveryStep::recovered, nullptr, strategy_->attempts());

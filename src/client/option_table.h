@@ -12,6 +12,13 @@
 
 namespace haigha::client {
 
+// What a program that chooses among hosts is told of each.
+struct KnownHost {
+    std::string name;
+    std::uint32_t failures = 0;
+    bool refused = false;
+};
+
 // The values. The table's rows name its members; defaults are here. Secrets are wiped.
 struct Options {
     Options() = default;
@@ -79,6 +86,8 @@ struct Options {
 
     // Not in the table: asks the program for key_password. False: it has none.
     std::function<bool(std::string* password)> ask_key_password;
+    // Likewise: has it choose the host of an attempt at recovery.
+    std::function<std::size_t(std::span<const KnownHost> hosts)> choose_host;
     // Likewise: shows it OpenSSL's SSL_CTX. False: it is not to be used.
     std::function<bool(void* ssl_ctx)> prepare_tls;
 };

@@ -56,6 +56,10 @@ class Recovery {
 
     // The channels are open, in their modes, and the topology is declared.
     bool ready() const;
+    // See TopologyReplay.
+    void be_careful(std::vector<TopologyReplay::Failure> spared) {
+        if (replay_) replay_->be_careful(std::move(spared));
+    }
     const Plan* find(const void* channel) const;
     std::vector<Plan> take_plans() { return std::exchange(plans_, {}); }
     TopologyReplay* replay() { return replay_ ? &*replay_ : nullptr; }

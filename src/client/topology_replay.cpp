@@ -99,7 +99,26 @@ std::vector<TopologyReplay::Step> TopologyReplay::steps() const {
         step.kind = Kind::binding;
         step.binding = binding;
     }
+    std::erase_if(all, [this](const Step& step) { return is_spared(step); });
     return all;
+}
+
+bool TopologyReplay::is_spared(const Step& step) const {
+    return std::any_of(spared_.begin(), spared_.end(), [&](const Failure& spared) {
+        const Failure of = failure_of(step, nullptr);
+        return of.kind == spared.kind && of.name == spared.name && of.source == spared.source &&
+               of.routing_key == spared.routing_key;
+    });
+}
+
+TopologyReplay::Failure TopologyReplay::failure_of(const Step& step, const ErrorRef& error) {
+    return {step.kind, step.kind == Kind::binding ? step.binding.destination : step.name,
+            step.binding.source, step.binding.routing_key, error};
+}
+
+std::optional<TopologyReplay::Failure> TopologyReplay::in_hand() const {
+    if (one_by_one_ == nullptr || one_by_one_->at >= one_by_one_->steps.size()) return {};
+    return failure_of(one_by_one_->steps[one_by_one_->at], nullptr);
 }
 
 Status TopologyReplay::start(bool fresh) {
@@ -119,12 +138,19 @@ Status TopologyReplay::start(bool fresh) {
         step.way = record.exclusive && fresh ? Step::Way::rename : Step::Way::probe;
         named_by_broker[next++ % named_by_broker.size()].push_back(std::move(step));
     }
-    if (const Status status = begin_flight(); status != Status::ok) return status;
+    if (!careful_) {
+        if (const Status status = begin_flight(); status != Status::ok) return status;
+    }
     naming_lanes_ = named_by_broker.size();
     for (std::vector<Step>& steps : named_by_broker) {
         if (const Status status = begin_lane(std::move(steps)); status != Status::ok) return status;
     }
-    if (naming_lanes_ == 0) end_flight();
+    if (naming_lanes_ > 0) return Status::ok;
+    if (careful_) {
+        begin_one_by_one(nullptr);
+    } else {
+        end_flight();
+    }
     return Status::ok;
 }
 
@@ -167,8 +193,8 @@ Status TopologyReplay::begin_lane(std::vector<Step> steps) {
     auto lane = std::make_unique<Lane>();
     lane->steps = std::move(steps);
     if (const Status status = open(&lane->channel); status != Status::ok) return status;
-    ask(*lane);
     lanes_.push_back(std::move(lane));
+    ask(*lanes_.back());
     return Status::ok;
 }
 
@@ -265,9 +291,7 @@ void TopologyReplay::refused(Lane& lane, const ErrorRef& error) {
                               std::make_move_iterator(before.begin()),
                               std::make_move_iterator(before.end()));
         } else {
-            const bool is_binding = step.kind == Kind::binding;
-            failures_.push_back({step.kind, is_binding ? step.binding.destination : step.name,
-                                 step.binding.source, step.binding.routing_key, error});
+            failures_.push_back(failure_of(step, error));
             ++lane.at;
         }
     }
@@ -276,14 +300,16 @@ void TopologyReplay::refused(Lane& lane, const ErrorRef& error) {
         return;
     }
     for (; lane.at < lane.steps.size(); ++lane.at) {
-        const Step& step = lane.steps[lane.at];
-        failures_.push_back({step.kind, step.name, {}, {}, error});
+        failures_.push_back(failure_of(lane.steps[lane.at], error));
     }
     lane.closing = true;
 }
 
 void TopologyReplay::begin_one_by_one(const ErrorRef& error) {
-    if (begin_lane(steps()) == Status::ok) return;
+    if (begin_lane(steps()) == Status::ok) {
+        one_by_one_ = lanes_.back().get();
+        return;
+    }
     failures_.push_back(
         {Kind::exchange, {}, {}, {}, error ? error : make_error(Status::channel_limit, {})});
 }

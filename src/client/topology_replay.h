@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -63,6 +64,15 @@ class TopologyReplay {
     TopologyReplay(const TopologyReplay&) = delete;
     TopologyReplay& operator=(const TopologyReplay&) = delete;
 
+    // What an earlier replay was ended over, with its connection: not said again, and told as a
+    // failure. And since it is not known what it is the first time: everything one by one.
+    void be_careful(std::vector<Failure> spared) {
+        careful_ = true;
+        failures_ = spared_ = std::move(spared);
+    }
+    // What a careful one has asked for last, if it is not answered yet.
+    std::optional<Failure> in_hand() const;
+
     // fresh: the connection is a new one, on which exclusive queues are gone. Not ok: no channel
     // could be opened.
     Status start(bool fresh);
@@ -104,6 +114,8 @@ class TopologyReplay {
     // Everything but the queues of which lanes take care.
     std::vector<Step> steps() const;
     bool is_renamed_later(std::string_view queue) const;
+    bool is_spared(const Step& step) const;
+    static Failure failure_of(const Step& step, const ErrorRef& error);
     template <class Run>
     Status with_method(const Step& step, bool no_wait, Run run);
     template <class Method>
@@ -114,6 +126,9 @@ class TopologyReplay {
     const protocol::Token owner_;
     OwnCalls& calls_;
     bool started_ = false;
+    bool careful_ = false;
+    std::vector<Failure> spared_;
+    Lane* one_by_one_ = nullptr;
     std::size_t open_channels_ = 0;
     std::uint16_t flight_ = 0;  // the channel on which everything is said at once
     bool flight_closing_ = false;

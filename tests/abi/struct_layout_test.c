@@ -77,6 +77,11 @@ MEMBER(haigha_option_info, maximum, 72);
 MEMBER(haigha_option_info, type, 80);
 MEMBER(haigha_option_info, secret, 84);
 
+SIZE(haigha_host_state, 24);
+MEMBER(haigha_host_state, host, 0);
+MEMBER(haigha_host_state, failures, 16);
+MEMBER(haigha_host_state, refused, 20);
+
 SIZE(haigha_channel_args, 72);
 MEMBER(haigha_channel_args, size, 0);
 MEMBER(haigha_channel_args, events, 8);

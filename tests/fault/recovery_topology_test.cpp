@@ -150,6 +150,32 @@ TEST_F(RecoveryTopology, OneThatIsRefusedDoesNotKeepTheOthersBack) {
         EXPECT_EQ(broker_->queue_size("q" + std::to_string(i)), 1U) << i;
 }
 
+// rule 54: one over which the broker ends the whole connection is found, told and left out.
+TEST_F(RecoveryTopology, OneThatEndsTheConnectionIsLeftOut) {
+    EventLog events;
+    const haigha_then then = events.then();
+    const ConnectionHandle connection = recovering(&then);
+    const ChannelHandle channel = open_channel(connection.get());
+    declare_exchange(channel.get(), "good");
+    declare_exchange(channel.get(), "plugin");
+    declare_exclusive(channel.get(), "q");
+    bind(channel.get(), "good", "q");
+    // The second in the flight, and again when it is asked for alone.
+    script("on exchange.declare#2 close-connection 503 COMMAND_INVALID - unknown exchange type");
+    script("on exchange.declare#4 close-connection 503 COMMAND_INVALID - unknown exchange type");
+    lose();
+    step(events, HAIGHA_RECOVERY_RECOVERED);
+    EXPECT_EQ(steps(events, HAIGHA_RECOVERY_ATTEMPT), 3U);
+    const Recorded failed = step(events, HAIGHA_RECOVERY_ENTITY);
+    EXPECT_EQ(failed.name, "plugin");
+    EXPECT_EQ(failed.number, 1U);
+    EXPECT_EQ(failed.reply_code, 503);
+    EXPECT_EQ(steps(events, HAIGHA_RECOVERY_ENTITY), 1U);
+    ASSERT_EQ(HAIGHA_OK, publish_to(channel.get(), "good", "x"));
+    ASSERT_EQ(HAIGHA_OK, declare_passively(channel.get(), "q")) << error_;
+    EXPECT_EQ(broker_->queue_size("q"), 1U);
+}
+
 // rule 55: the queue goes between declare-ok and bind.
 TEST_F(RecoveryTopology, AQueueThatVanishesInBetweenIsDeclaredAgain) {
     EventLog events;
