@@ -38,8 +38,8 @@ ConnectionStrategy::Choose Connection::host_chooser() const {
 }
 
 std::unique_ptr<protocol::ConnectionMachine> Connection::new_machine() const {
-    return std::make_unique<protocol::ConnectionMachine>(machine_parameters(),
-                                                         loop_->transport().slabs());
+    return std::make_unique<protocol::ConnectionMachine>(
+        machine_parameters(), loop_->transport().slabs(), loop_->chunks());
 }
 
 void Connection::tell_recovery(RecoveryStep step, const ErrorRef& error, std::uint64_t number,

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/chunk_pool.h"
 #include "base/counted.h"
 #include "base/ref.h"
 #include "client/completion.h"
@@ -47,6 +48,7 @@ class EventLoop : public Counted<EventLoop> {
     transport::Loop& transport() { return *loop_; }
     transport::TlsSessions& tls_sessions() { return tls_sessions_; }
     transport::TlsTrust& tls_trust() { return tls_trust_; }
+    const Ref<ChunkPool>& chunks() const { return chunks_; }
     HandleCount& handles() { return handles_; }
     // The user has dropped the last handle: what lives on it keeps it going.
     void abandon() { loop_->drop_user(); }
@@ -81,6 +83,7 @@ class EventLoop : public Counted<EventLoop> {
     Ref<transport::Loop> loop_;
     transport::TlsSessions tls_sessions_;
     transport::TlsTrust tls_trust_;
+    Ref<ChunkPool> chunks_ = Ref<ChunkPool>::adopt(new ChunkPool);
     HandleCount handles_;
     std::atomic<std::int32_t> log_level_;
     std::atomic<std::uint32_t> connection_ids_{0};

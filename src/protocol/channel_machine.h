@@ -38,6 +38,8 @@ enum class ChannelState : std::uint8_t {
 
 // What the channels of a connection share.
 struct ChannelContext {
+    explicit ChannelContext(Ref<ChunkPool> chunks) : outbox(std::move(chunks)) {}
+
     ReturnedBodies returned;
     Outbox outbox;
     Ref<SlabPool> slabs;

@@ -16,8 +16,9 @@ using wire::MethodId;
 
 }  // namespace
 
-ConnectionMachine::ConnectionMachine(ConnectionParameters parameters, Ref<SlabPool> slabs)
-    : parameters_(std::move(parameters)) {
+ConnectionMachine::ConnectionMachine(ConnectionParameters parameters, Ref<SlabPool> slabs,
+                                     Ref<ChunkPool> chunks)
+    : parameters_(std::move(parameters)), context_(std::move(chunks)) {
     context_.slabs = std::move(slabs);
     context_.host = parameters_.host;
     context_.max_message_size = parameters_.max_message_size;

@@ -75,7 +75,8 @@ class ConnectionMachine {
     static constexpr std::uint32_t largest_frame_max = 16 * 1024 * 1024;
     static constexpr std::uint32_t default_frame_max = 131072;
 
-    ConnectionMachine(ConnectionParameters parameters, Ref<SlabPool> slabs);
+    ConnectionMachine(ConnectionParameters parameters, Ref<SlabPool> slabs,
+                      Ref<ChunkPool> chunks = Ref<ChunkPool>::adopt(new ChunkPool));
 
     // ---- input
 

@@ -12,22 +12,11 @@
 
 namespace haigha::protocol {
 
-Outbox::~Outbox() {
-    clear();
-    while (spare_ != nullptr) {
-        Chunk* next = spare_->next;
-        ::operator delete(spare_);
-        spare_ = next;
-    }
-}
-
 Outbox::Chunk* Outbox::new_chunk(std::size_t size) {
-    if (size <= chunk_capacity && spare_ != nullptr) {
-        Chunk* chunk = spare_;
-        spare_ = chunk->next;
-        --spare_count_;
-        *chunk = Chunk{nullptr, chunk->capacity, 0, 0, false};
-        return chunk;
+    if (size <= chunk_capacity) {
+        if (void* const spare = chunks_->take(); spare != nullptr) {
+            return new (spare) Chunk{nullptr, chunk_capacity, 0, 0, false};
+        }
     }
     const bool alone = head_ == nullptr || (tail_ != nullptr && tail_->held);
     const bool small = alone && size <= small_chunk_capacity;
@@ -95,8 +84,8 @@ void Outbox::consume(std::size_t size) {
         size -= taken;
         if (head_->begin < head_->end) return;
         if (head_ == tail_) {
-            // The last chunk stays: the next frames go there.
-            if (!head_->held && head_->capacity <= chunk_capacity) {
+            // A small one stays: the next frames go there.
+            if (!head_->held && head_->capacity == small_chunk_capacity) {
                 head_->begin = head_->end = 0;
             } else {
                 drop(head_);
@@ -115,13 +104,11 @@ void Outbox::drop(Chunk* chunk) {
         FreeChunk()(static_cast<HeldChunk*>(chunk));
         return;
     }
-    if (chunk->capacity == chunk_capacity && spare_count_ < max_spare) {
-        chunk->next = spare_;
-        spare_ = chunk;
-        ++spare_count_;
-        return;
+    if (chunk->capacity == chunk_capacity) {
+        chunks_->give(chunk);
+    } else {
+        ::operator delete(chunk);
     }
-    ::operator delete(chunk);
 }
 
 void Outbox::clear() {

@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
+#include "base/chunk_pool.h"
 #include "base/ref.h"
 #include "protocol/held_body.h"
 #include "wire/frame.h"
@@ -21,16 +23,17 @@ class Outbox {
     static constexpr std::size_t chunk_capacity = 64 * 1024;
     // The first chunk of a connection that has little to say, and one between two held bodies.
     static constexpr std::size_t small_chunk_capacity = 4 * 1024;
-    // Empty chunks kept for re-use, so that a busy connection does not allocate.
-    static constexpr std::size_t max_spare = 8;
 
     struct Segment {
         const std::byte* data;
         std::size_t size;
     };
 
-    Outbox() = default;
-    ~Outbox();
+    // Chunks come from `chunks` and go back there as soon as they are empty, so that a busy
+    // connection does not allocate and an idle one holds a small one at most.
+    explicit Outbox(Ref<ChunkPool> chunks = Ref<ChunkPool>::adopt(new ChunkPool))
+        : chunks_(std::move(chunks)) {}
+    ~Outbox() { clear(); }
     Outbox(const Outbox&) = delete;
     Outbox& operator=(const Outbox&) = delete;
 
@@ -134,8 +137,7 @@ class Outbox {
     std::byte* last_frame_ = nullptr;
     std::uint64_t last_end_ = 0;
     std::uint16_t last_channel_ = 0;
-    Chunk* spare_ = nullptr;
-    std::size_t spare_count_ = 0;
+    Ref<ChunkPool> chunks_;
 };
 
 }  // namespace haigha::protocol

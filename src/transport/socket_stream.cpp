@@ -72,7 +72,10 @@ Stream::Result SocketStream::write(std::span<const iovec> from) {
     message.msg_iov = const_cast<iovec*>(from.data());
     message.msg_iovlen = from.size();
     while (true) {
-        const ssize_t size = ::sendmsg(fd_, &message, MSG_NOSIGNAL);
+        // One piece, as in a round trip, needs no list read by the kernel.
+        const ssize_t size = from.size() == 1
+                                 ? ::send(fd_, from[0].iov_base, from[0].iov_len, MSG_NOSIGNAL)
+                                 : ::sendmsg(fd_, &message, MSG_NOSIGNAL);
         if (size >= 0) return {.size = static_cast<std::size_t>(size)};
         if (errno == EINTR) continue;
         return {.error = errno == EWOULDBLOCK ? EAGAIN : errno};

@@ -40,13 +40,17 @@ Client::Client(std::uint16_t port, const ClientOptions& options) : options_(opti
     }
     haigha_options* values = nullptr;
     check(haigha_options_new(&values, &error), error, "options");
-    std::string uri = (options_.tls ? "amqps://127.0.0.1:" : "amqp://127.0.0.1:") +
-                      std::to_string(port) +
-                      "/%2F?verify=" + (options_.tls ? "verify_none" : "verify_peer");
-    if (options_.outbox_high_water > 0) {
-        uri += "&outbox_high_water_bytes=" + std::to_string(options_.outbox_high_water);
+    std::string uri = options_.uri;
+    if (uri.empty()) {
+        uri = (options_.tls ? "amqps://127.0.0.1:" : "amqp://127.0.0.1:") + std::to_string(port) +
+              "/%2F?verify=" + (options_.tls ? "verify_none" : "verify_peer");
     }
     check(haigha_options_set_uri(values, str(uri), &error), error, "uri");
+    if (options_.outbox_high_water > 0) {
+        const std::string name = "outbox_high_water_bytes";
+        check(haigha_options_set_int(values, str(name), options_.outbox_high_water, &error), error,
+              "outbox_high_water_bytes");
+    }
     check(haigha_connection_new(loop_, values, nullptr, &connection_, &error), error, "new");
     haigha_options_free(values);
     haigha_then opened = done();
@@ -108,7 +112,7 @@ void Client::prepare(const haigha_publish_args& args) {
 
 void Client::publish(std::uint64_t count, std::size_t size) {
     std::string body(size, BENCH_STAMP_FILLER);
-    const std::string key = "bench";
+    const std::string key = options_.queue.empty() ? "bench" : options_.queue;
     haigha_publish_args args = HAIGHA_PUBLISH_ARGS_INIT;
     args.routing_key = str(key);
     const std::uint64_t end = published_ + count;
@@ -151,11 +155,18 @@ void Client::publish(std::uint64_t count, std::size_t size) {
     if (options_.confirm) {
         wait_until([&] { return settled_ == end; });
     } else {
-        haigha_error* error = nullptr;
-        const haigha_then flushed = done();
-        check(haigha_connection_flush(connection_, &flushed, &error), error, "flush");
-        wait_done();
+        round_trip();
     }
+}
+
+// What was called before it is then written, and read by the other end.
+void Client::round_trip() {
+    haigha_error* error = nullptr;
+    haigha_qos_args qos = HAIGHA_QOS_ARGS_INIT;
+    qos.prefetch_count = prefetch;
+    const haigha_then answered = done();
+    check(haigha_qos(channel_, &qos, &answered, &error), error, "qos");
+    wait_done();
 }
 
 void Client::on_channel(const haigha_event* event, void* user_data) {
@@ -177,18 +188,19 @@ void Client::consume(std::uint64_t count, std::size_t size, bool ack) {
     ack_ = ack;
     size_ = size;
     expected_ = count;
+    round_trip();
     haigha_error* error = nullptr;
-    haigha_qos_args qos = HAIGHA_QOS_ARGS_INIT;
-    qos.prefetch_count = prefetch;
-    check(haigha_qos(channel_, &qos, nullptr, &error), error, "qos");
     haigha_consume_args args = HAIGHA_CONSUME_ARGS_INIT;
-    const std::string queue = "consume:" + std::to_string(size) + ":" + std::to_string(count);
+    const std::string queue = !options_.queue.empty()
+                                  ? options_.queue
+                                  : "consume:" + std::to_string(size) + ":" + std::to_string(count);
     args.queue = str(queue);
     args.no_ack = ack ? 0 : 1;
     args.deliveries.fn = &Client::on_delivery;
     args.deliveries.user_data = this;
     check(haigha_consume(channel_, &args, nullptr, &error), error, "consume");
     wait_until([&] { return all_received_; });
+    round_trip();
     if (wrong_ > 0) give_up(std::to_string(wrong_) + " deliveries are not what was sent");
 }
 

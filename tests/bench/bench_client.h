@@ -23,6 +23,9 @@ struct ClientOptions {
     std::int64_t outbox_high_water = 0;  // 0: the library's default
     bool tls = false;                    // believing any certificate
     bool prepared = false;               // publishing by a haigha_publisher
+    std::string uri = {};                // of another peer than that on a port of the loopback
+    // What is published to and consumed from; empty: what the loopback peer understands.
+    std::string queue = {};
 };
 
 class Client {
@@ -33,7 +36,7 @@ class Client {
     Client& operator=(const Client&) = delete;
 
     // Publishes `count` messages of `size` (BENCH_STAMP_SIZE or more) octets as fast as they are
-    // taken; returns when they are confirmed or, without confirms, handed to the operating system.
+    // taken; returns when they are confirmed or, without confirms, the other end has read them.
     void publish(std::uint64_t count, std::size_t size);
     // Consumes `count` messages of `size`. Once per client.
     void consume(std::uint64_t count, std::size_t size, bool ack);
@@ -64,6 +67,7 @@ class Client {
     }
     void take_reading(std::uint64_t number);
     void prepare(const haigha_publish_args& args);
+    void round_trip();
 
     static void on_done(const haigha_event* event, void* user_data);
     static void on_channel(const haigha_event* event, void* user_data);

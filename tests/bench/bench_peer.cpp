@@ -40,8 +40,9 @@ void append_frame(std::string& out, int type, const std::string& payload) {
     out += '\xCE';
 }
 
-// basic.publish to the default exchange with the routing key "bench", without properties: what the
-// benchmark has its clients send. By hand, so that the floor rests on nothing that it measures.
+}  // namespace
+
+// By hand, so that the floor rests on nothing that it measures.
 std::string encoded_publish(std::size_t size) {
     std::string method;
     append_big(method, 60, 2);
@@ -65,8 +66,6 @@ std::string encoded_publish(std::size_t size) {
     }
     return out;
 }
-
-}  // namespace
 
 void give_up(const std::string& why) {
     std::fprintf(stderr, "bench: %s\n", why.c_str());

@@ -51,6 +51,10 @@ class LoopbackPeer {
     TlsContext tls_;  // null: plain
 };
 
+// basic.publish to the default exchange with the routing key "bench", without properties: what the
+// benchmark has its clients send.
+std::string encoded_publish(std::size_t size);
+
 // The program of this name beside the running one, or "" when there is none.
 std::string beside(std::string_view name);
 

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace bench {
@@ -20,22 +22,27 @@ struct Series {
     std::size_t size = 0;
     std::string work;
     std::string client;
-    std::vector<Figures> runs;
+    std::vector<Figures> runs = {};
+    std::uint64_t count = 0;  // messages of each
 
     const Figures& least() const;  // the run with the least CPU time: noise only adds
     double median_cpu_us() const;
+    double most_rate() const;
 };
 
-void print_heading(int repetitions);
-// `floor` may be the series itself.
-void print_row(const Series& series, const Series& floor);
+// `peer` is what the clients work against.
+void print_heading(const std::string& peer, int repetitions);
+// `floor` may be the series itself; null: there is none.
+void print_row(const Series& series, const Series* floor);
 
 class JsonReport {
   public:
-    void add(const Series& series, const Series& floor);
+    explicit JsonReport(std::string table) : table_(std::move(table)) {}
+    void add(const Series& series, const Series* floor);
     void write(const std::string& file) const;
 
   private:
+    const std::string table_;
     std::string rows_;
 };
 

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdlib>
+#include <string>
 
 #include "bench_client.h"
 #include "bench_peer.h"
@@ -168,8 +169,8 @@ TEST_P(Counting, SeesAnAllocationPerMessage) {
               last_counted - first_counted);
 }
 
-// What its machine reports is kept by the loop, for all of them.
-TEST(MemoryOf, AConnectionThatHasConsumedIsAsBefore) {
+// What its machine reports, and what it writes into, is kept by the loop, for all of them.
+TEST(MemoryOf, AConnectionThatWasBusyIsAsBefore) {
     LoopbackPeer peer;
     bench::ScaleLoop loop;
     bench::ScaleLink first(loop, peer.amqp_port());
@@ -181,6 +182,11 @@ TEST(MemoryOf, AConnectionThatHasConsumedIsAsBefore) {
         link->open_channel();
         loop.settle();
         before = ::mallinfo2().uordblks;
+        std::string body(body_size, 'x');
+        for (std::uint64_t i = 0; i < messages / 10; ++i)
+            link->publish_surely(0, body);
+        link->flush();
+        loop.settle();
         link->consume(body_size, messages, false);
         loop.until([&] { return link->received() == messages; });
     }

@@ -63,16 +63,18 @@ class Crowd {
         loop_.settle();
     }
 
-    // CPU per message, in microseconds.
-    double publish(std::uint64_t rounds) {
+    // CPU per message, in microseconds. Each connection's turn is one of the loop's, as when it
+    // answers what has come on it; or all wait for the loop together.
+    double publish(std::uint64_t rounds, bool together) {
         std::string body(body_size, 'x');
         const double before = cpu_time();
         for (std::uint64_t round = 0; round < rounds; ++round) {
             for (const auto& link : links_) {
                 for (std::uint64_t i = 0; i < publishes_per_turn; ++i)
                     link->publish_surely(0, body);
+                if (!together) loop_.turn();
             }
-            loop_.turn();
+            if (together) loop_.turn();
         }
         for (const auto& link : links_)
             link->flush();
@@ -116,9 +118,38 @@ class Crowd {
     PeerCounts seen_;
 };
 
+// The same writes by bare system calls, over so many sockets in turn.
+double publish_bare(std::size_t count, std::uint64_t rounds) {
+    LoopbackPeer peer;
+    const std::string one = encoded_publish(body_size);
+    std::string turn;
+    for (std::uint64_t i = 0; i < publishes_per_turn; ++i)
+        turn += one;
+    std::vector<std::unique_ptr<Wire>> wires;
+    for (std::size_t i = 0; i < count; ++i)
+        wires.push_back(peer.connect_raw("publish\n"));
+    const double before = cpu_time();
+    for (std::uint64_t round = 0; round < rounds; ++round) {
+        for (const auto& wire : wires) {
+            if (!wire->send_all(turn.data(), turn.size())) give_up("the peer went away");
+        }
+    }
+    const double used = cpu_time() - before;
+    const auto messages = static_cast<double>(rounds * publishes_per_turn * count);
+    for (auto& wire : wires) {
+        wire = nullptr;
+        if (peer.counts().published != rounds * publishes_per_turn) {
+            give_up("the peer counted otherwise");
+        }
+    }
+    return used / messages * 1e6;
+}
+
 struct Cost {
-    double publish = 0;
-    double consume = 0;
+    double bare = 1e9;
+    double publish = 1e9;
+    double publish_together = 1e9;
+    double consume = 1e9;
 };
 
 std::string named(std::size_t count) {
@@ -136,6 +167,12 @@ void memory_rows(const ScaleSettings& settings, const char* kind, std::size_t co
 }
 
 Cost run_crowd(const ScaleSettings& settings, std::size_t count) {
+    const std::uint64_t rounds =
+        std::max<std::uint64_t>(1, least_messages / publishes_per_turn / count);
+    Cost least;
+    // Before the others: there are not descriptors for both.
+    for (int i = 0; i < settings.repetitions; ++i)
+        least.bare = std::min(least.bare, publish_bare(count, rounds));
     trim_heap();
     Crowd crowd(count, false);
     const Memory before = memory_now();
@@ -153,14 +190,12 @@ Cost run_crowd(const ScaleSettings& settings, std::size_t count) {
         std::printf("          (%s opened in %.1f s)\n", named(count).c_str(),
                     wall_seconds() - wall);
     }
-    const std::uint64_t rounds =
-        std::max<std::uint64_t>(1, least_messages / publishes_per_turn / count);
     const std::uint64_t deliveries =
         std::max<std::uint64_t>(deliveries_each, least_messages / count);
-    (void)crowd.publish(1);  // what is kept for re-use has its size then
-    Cost least{1e9, 1e9};
+    (void)crowd.publish(1, true);  // what is kept for re-use has its size then
     for (int i = 0; i < settings.repetitions; ++i) {
-        least.publish = std::min(least.publish, crowd.publish(rounds));
+        least.publish = std::min(least.publish, crowd.publish(rounds, false));
+        least.publish_together = std::min(least.publish_together, crowd.publish(rounds, true));
         least.consume = std::min(least.consume, crowd.consume(deliveries));
     }
     if (count > 1) {
@@ -195,8 +230,13 @@ void run_connections(const ScaleSettings& settings) {
     const Cost one = run_crowd(settings, 1);
     for (const std::size_t count : counts) {
         const Cost cost = run_crowd(settings, count);
+        settings.report->add({"scale", "bare writes of the same, " + named(count), cost.bare,
+                              "us CPU", "", cost.bare / one.bare});
         settings.report->add({"scale", "publish 16 B, " + named(count), cost.publish, "us CPU",
                               "<= 1.2 x one", cost.publish / one.publish});
+        settings.report->add(
+            {"scale", "publish 16 B, " + named(count) + ", all before the loop's turn",
+             cost.publish_together, "us CPU", "", cost.publish_together / one.publish_together});
         settings.report->add({"scale", "consume 16 B, " + named(count), cost.consume, "us CPU",
                               "<= 1.2 x one", cost.consume / one.consume});
     }

@@ -380,5 +380,19 @@ TEST_F(OutboxTest, CountsAndTakesBackMessagesAsTheModelDoes) {
     }
 }
 
+// What one connection has sent the next one fills.
+TEST(OutboxChunks, GoBackWhenTheyAreEmpty) {
+    const auto chunks = Ref<ChunkPool>::adopt(new ChunkPool);
+    Outbox one(chunks);
+    Outbox other(chunks);
+    const std::size_t size = Outbox::small_chunk_capacity + 1;
+    const std::byte* const first = one.append(size);
+    one.consume(size - 1);
+    EXPECT_NE(other.append(size), first);
+    one.consume(1);
+    EXPECT_EQ(other.append(Outbox::chunk_capacity), first);
+    EXPECT_NE(one.append(1), nullptr);
+}
+
 }  // namespace
 }  // namespace haigha::protocol

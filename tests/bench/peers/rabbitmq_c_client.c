@@ -1,6 +1,6 @@
 /* The benchmark's work with rabbitmq-c.
  *
- * usage: rabbitmq_c_client PORT WORK BYTES COUNT WINDOW PREFETCH
+ * usage: rabbitmq_c_client URI WORK BYTES COUNT WARM WINDOW PREFETCH QUEUE
  * prints "CPU-US-PER-MESSAGE MESSAGES-PER-SECOND" */
 #define _DEFAULT_SOURCE /* clock_gettime, getrusage */
 
@@ -32,6 +32,17 @@ static double wall_seconds(void) {
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+/* What was used up to the moment from which is measured: after `warm` messages. */
+static uint64_t warm;
+static double cpu_before;
+static double wall_before;
+
+static void before_message(uint64_t number) {
+    if (number != warm + 1) return;
+    cpu_before = cpu_seconds();
+    wall_before = wall_seconds();
+}
+
 static void check(amqp_connection_state_t connection, const char* what) {
     if (amqp_get_rpc_reply(connection).reply_type != AMQP_RESPONSE_NORMAL) give_up(what);
 }
@@ -48,8 +59,8 @@ static uint64_t next_confirm(amqp_connection_state_t connection) {
     return tag;
 }
 
-static void publish(amqp_connection_state_t connection, size_t size, uint64_t count,
-                    uint64_t window) {
+static void publish(amqp_connection_state_t connection, amqp_bytes_t queue, size_t size,
+                    uint64_t count, uint64_t window) {
     amqp_bytes_t body;
     uint64_t confirmed = 0;
     body.len = size;
@@ -57,9 +68,10 @@ static void publish(amqp_connection_state_t connection, size_t size, uint64_t co
     if (body.bytes == NULL) give_up("no memory");
     memset(body.bytes, BENCH_STAMP_FILLER, size);
     for (uint64_t number = 1; number <= count; ++number) {
+        before_message(number);
         bench_stamp(body.bytes, size, number);
-        if (amqp_basic_publish(connection, 1, amqp_empty_bytes, amqp_cstring_bytes("bench"), 0, 0,
-                               NULL, body) != AMQP_STATUS_OK) {
+        if (amqp_basic_publish(connection, 1, amqp_empty_bytes, queue, 0, 0, NULL, body) !=
+            AMQP_STATUS_OK) {
             give_up("publish");
         }
         while (window > 0 && number - confirmed >= window)
@@ -70,14 +82,13 @@ static void publish(amqp_connection_state_t connection, size_t size, uint64_t co
     free(body.bytes);
 }
 
-static void consume(amqp_connection_state_t connection, size_t size, uint64_t count, int ack) {
-    char queue[64];
-    snprintf(queue, sizeof queue, "consume:%zu:%llu", size, (unsigned long long)count);
-    amqp_basic_consume(connection, 1, amqp_cstring_bytes(queue), amqp_empty_bytes, 0, !ack, 0,
-                       amqp_empty_table);
+static void consume(amqp_connection_state_t connection, amqp_bytes_t queue, size_t size,
+                    uint64_t count, int ack) {
+    amqp_basic_consume(connection, 1, queue, amqp_empty_bytes, 0, !ack, 0, amqp_empty_table);
     check(connection, "consume");
     for (uint64_t number = 1; number <= count; ++number) {
         amqp_envelope_t envelope;
+        before_message(number);
         amqp_maybe_release_buffers(connection);
         if (amqp_consume_message(connection, &envelope, NULL, 0).reply_type !=
             AMQP_RESPONSE_NORMAL) {
@@ -93,20 +104,28 @@ static void consume(amqp_connection_state_t connection, size_t size, uint64_t co
 }
 
 int main(int argc, char** argv) {
-    if (argc != 7) give_up("usage: rabbitmq_c_client PORT WORK BYTES COUNT WINDOW PREFETCH");
+    if (argc != 9) {
+        give_up("usage: rabbitmq_c_client URI WORK BYTES COUNT WARM WINDOW PREFETCH QUEUE");
+    }
+    struct amqp_connection_info uri;
     const char* const work = argv[2];
     const size_t size = (size_t)atoll(argv[3]);
     const uint64_t count = (uint64_t)atoll(argv[4]);
-    const uint64_t window = (uint64_t)atoll(argv[5]);
+    const uint64_t window = (uint64_t)atoll(argv[6]);
+    const uint16_t prefetch = (uint16_t)atoi(argv[7]);
+    const amqp_bytes_t queue = amqp_cstring_bytes(argv[8]);
     const int confirm = strcmp(work, "publish+confirm") == 0;
     const int ack = strcmp(work, "consume+ack") == 0;
+    warm = (uint64_t)atoll(argv[5]);
 
+    if (amqp_parse_url(argv[1], &uri) != AMQP_STATUS_OK) give_up("URI");
     amqp_connection_state_t connection = amqp_new_connection();
     amqp_socket_t* socket = amqp_tcp_socket_new(connection);
-    if (socket == NULL || amqp_socket_open(socket, "127.0.0.1", atoi(argv[1])) != AMQP_STATUS_OK) {
+    if (socket == NULL || amqp_socket_open(socket, uri.host, uri.port) != AMQP_STATUS_OK) {
         give_up("connect");
     }
-    if (amqp_login(connection, "/", 0, 131072, 0, AMQP_SASL_METHOD_PLAIN, "guest", "guest")
+    if (amqp_login(connection, uri.vhost, 0, 131072, 0, AMQP_SASL_METHOD_PLAIN, uri.user,
+                   uri.password)
             .reply_type != AMQP_RESPONSE_NORMAL) {
         give_up("login");
     }
@@ -116,18 +135,20 @@ int main(int argc, char** argv) {
         amqp_confirm_select(connection, 1);
         check(connection, "confirm");
     }
-    amqp_basic_qos(connection, 1, 0, (uint16_t)atoi(argv[6]), 0);
+    amqp_basic_qos(connection, 1, 0, prefetch, 0);
     check(connection, "qos");
 
-    const double cpu = cpu_seconds();
-    const double wall = wall_seconds();
     if (strcmp(work, "publish") == 0 || confirm) {
-        publish(connection, size, count, confirm ? window : 0);
+        publish(connection, queue, size, count, confirm ? window : 0);
     } else {
-        consume(connection, size, count, ack);
+        consume(connection, queue, size, count, ack);
     }
-    printf("%.6f %.0f\n", (cpu_seconds() - cpu) / (double)count * 1e6,
-           (double)count / (wall_seconds() - wall));
+    /* A round trip: what was written is then read. */
+    amqp_basic_qos(connection, 1, 0, prefetch, 0);
+    check(connection, "qos");
+    const double measured = (double)(count - warm);
+    printf("%.6f %.0f\n", (cpu_seconds() - cpu_before) / measured * 1e6,
+           measured / (wall_seconds() - wall_before));
 
     amqp_connection_close(connection, AMQP_REPLY_SUCCESS);
     return amqp_destroy_connection(connection) == AMQP_STATUS_OK ? 0 : 1;
