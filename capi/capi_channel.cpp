@@ -1,5 +1,6 @@
 // haigha_channel: open, close, flow and state.
 #include <cstddef>
+#include <string>
 #include <utility>
 
 #include "boundary.h"
@@ -37,13 +38,18 @@ haigha_channel_args read_args(Arguments& arguments, haigha_connection* connectio
     if ((given.max_in_flight != 0 || given.max_in_flight_bytes != 0) && given.confirm == 0) {
         arguments.fault(Status::argument, "args->max_in_flight needs args->confirm");
     }
+    if (given.recovery_policy > HAIGHA_CHANNEL_RESUBSCRIBE) {
+        arguments.fault(Status::argument,
+                        "args->recovery_policy is " + std::to_string(given.recovery_policy));
+    }
     return given;
 }
 
 haigha::client::ChannelModes modes_of(const haigha_channel_args& args) {
     return {args.confirm != 0,
             args.correlate_returns != 0,
-            {args.max_in_flight, args.max_in_flight_bytes}};
+            {args.max_in_flight, args.max_in_flight_bytes},
+            static_cast<haigha::client::ChannelPolicy>(args.recovery_policy)};
 }
 
 auto flow(int32_t active) {

@@ -30,7 +30,8 @@ SAME_PLACE(channel_id, channel_id);
 SAME_PLACE(outcome, outcome);
 SAME_PLACE(state, state);
 SAME_PLACE(previous_state, previous_state);
-SAME_PLACE(reserved, reserved);
+SAME_PLACE(delay_ms, delay_ms);
+SAME_PLACE(name, name);
 #undef SAME_PLACE
 
 #define SAME_NUMBER(ours, theirs) static_assert(static_cast<int>(ours) == (theirs))
@@ -46,6 +47,16 @@ SAME_NUMBER(client::EventType::blocked, HAIGHA_EVENT_BLOCKED);
 SAME_NUMBER(client::EventType::unblocked, HAIGHA_EVENT_UNBLOCKED);
 SAME_NUMBER(client::EventType::flow, HAIGHA_EVENT_FLOW);
 SAME_NUMBER(client::EventType::auth, HAIGHA_EVENT_AUTH);
+SAME_NUMBER(client::EventType::recovery, HAIGHA_EVENT_RECOVERY);
+SAME_NUMBER(client::EventType::queue_renamed, HAIGHA_EVENT_QUEUE_RENAMED);
+SAME_NUMBER(client::RecoveryStep::attempt, HAIGHA_RECOVERY_ATTEMPT);
+SAME_NUMBER(client::RecoveryStep::transport_up, HAIGHA_RECOVERY_TRANSPORT_UP);
+SAME_NUMBER(client::RecoveryStep::recovered, HAIGHA_RECOVERY_RECOVERED);
+SAME_NUMBER(client::RecoveryStep::failed, HAIGHA_RECOVERY_FAILED);
+SAME_NUMBER(client::RecoveryStep::entity, HAIGHA_RECOVERY_ENTITY);
+SAME_NUMBER(client::ChannelPolicy::report, HAIGHA_CHANNEL_REPORT);
+SAME_NUMBER(client::ChannelPolicy::reopen, HAIGHA_CHANNEL_REOPEN);
+SAME_NUMBER(client::ChannelPolicy::resubscribe, HAIGHA_CHANNEL_RESUBSCRIBE);
 SAME_NUMBER(client::AuthQuestion::credentials, HAIGHA_AUTH_CREDENTIALS);
 SAME_NUMBER(client::AuthQuestion::response, HAIGHA_AUTH_RESPONSE);
 SAME_NUMBER(client::AuthQuestion::renewal, HAIGHA_AUTH_RENEWAL);
@@ -55,6 +66,7 @@ SAME_NUMBER(client::State::opening, HAIGHA_STATE_OPENING);
 SAME_NUMBER(client::State::open, HAIGHA_STATE_OPEN);
 SAME_NUMBER(client::State::closing, HAIGHA_STATE_CLOSING);
 SAME_NUMBER(client::State::closed, HAIGHA_STATE_CLOSED);
+SAME_NUMBER(client::State::recovering, HAIGHA_STATE_RECOVERING);
 SAME_NUMBER(protocol::Outcome::confirmed, HAIGHA_OUTCOME_CONFIRMED);
 SAME_NUMBER(protocol::Outcome::nacked, HAIGHA_OUTCOME_NACKED);
 SAME_NUMBER(protocol::Outcome::returned, HAIGHA_OUTCOME_RETURNED);

@@ -187,6 +187,24 @@ haigha_status haigha_options_set_tls_fn(haigha_options* options, haigha_tls_fn f
                     });
 }
 
+haigha_status haigha_options_set_choose_host_fn(haigha_options* options, haigha_choose_host_fn fn,
+                                                void* user_data, haigha_release_fn release,
+                                                haigha_error** error) {
+    return set_hook(
+        options, fn, user_data, release, &haigha::client::Options::choose_host, error,
+        [](const auto& hook) {
+            return [hook](std::span<const haigha::client::KnownHost> hosts) {
+                std::vector<haigha_host_state> states;
+                for (const haigha::client::KnownHost& one : hosts) {
+                    states.push_back({haigha::capi::str(one.name), one.failures,
+                                      one.refused ? std::uint32_t{1} : std::uint32_t{0}});
+                }
+                const std::int32_t index = hook->fn(states.data(), states.size(), hook->user_data);
+                return index < 0 ? states.size() : static_cast<std::size_t>(index);
+            };
+        });
+}
+
 haigha_status haigha_options_describe(size_t index, haigha_option_info* info) {
     const auto rows = haigha::client::option_rows();
     if (info == nullptr || index >= rows.size()) return HAIGHA_ERR_ARGUMENT;

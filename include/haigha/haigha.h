@@ -87,6 +87,7 @@ enum {
     HAIGHA_ERR_FORKED = -9,         /* the process was forked after the loop was made */
     HAIGHA_ERR_UNSUPPORTED = -10,
     HAIGHA_ERR_MALFORMED = -11,     /* contents of a table that cannot be decoded */
+    HAIGHA_ERR_RECOVERING = -12,    /* lost and not yet back: not taken; the cause is in the error */
     /* the world: the operation was tried and failed */
     HAIGHA_ERR_TIMEOUT = -100,
     HAIGHA_ERR_IO = -101,
@@ -276,7 +277,26 @@ enum {
     HAIGHA_EVENT_FLOW = 11, /* channel.flow from the broker: state is 0 (stop) or 1 (go on) */
     /* Credentials are wanted: number is the question's, state a HAIGHA_AUTH_*, and reply holds the
      * mechanism and the challenge. */
-    HAIGHA_EVENT_AUTH = 12
+    HAIGHA_EVENT_AUTH = 12,
+    /* What recovery does: state is a HAIGHA_RECOVERY_*. */
+    HAIGHA_EVENT_RECOVERY = 13,
+    /* The broker chose another name for a queue that it had named: name is the new one, routing_key
+     * the one before. */
+    HAIGHA_EVENT_QUEUE_RENAMED = 14
+};
+
+/* What a RECOVERY event tells. */
+enum {
+    /* Before each attempt: number counts those of the outage from 1, name is the host, delay_ms the
+     * wait before it, error why it is needed: how the connection ended, or the attempt before. */
+    HAIGHA_RECOVERY_ATTEMPT = 1,
+    HAIGHA_RECOVERY_TRANSPORT_UP = 2, /* the connection is open, what was on it is not back */
+    HAIGHA_RECOVERY_RECOVERED = 3,    /* everything is back */
+    HAIGHA_RECOVERY_FAILED = 4,       /* no more attempts: CLOSED follows */
+    /* Something was refused, error says why: number is 1 for the exchange `name`, 2 for the queue
+     * `name`, 3 for a binding of `name` to `exchange` by `routing_key`, 4 for the consumer
+     * `consumer_tag` of the queue `name`, on `channel`. */
+    HAIGHA_RECOVERY_ENTITY = 5
 };
 
 /* What an AUTH event asks for, and so how it is to be answered. */
@@ -305,7 +325,8 @@ enum {
     HAIGHA_STATE_OPENING = 1,
     HAIGHA_STATE_OPEN = 2,
     HAIGHA_STATE_CLOSING = 3,
-    HAIGHA_STATE_CLOSED = 4
+    HAIGHA_STATE_CLOSED = 4,
+    HAIGHA_STATE_RECOVERING = 5 /* lost, and being brought back; calls are refused meanwhile */
 };
 
 /* Flat on purpose: no unions (cgo sees only bytes), no bit-fields, no padding. Members that do not
@@ -332,7 +353,8 @@ typedef struct haigha_event {
     int32_t outcome;        /* OUTCOME: HAIGHA_OUTCOME_* */
     int32_t state;          /* ..._STATE: the new HAIGHA_STATE_*; FLOW */
     int32_t previous_state; /* ..._STATE: the one before */
-    uint64_t reserved[3];
+    int64_t delay_ms; /* RECOVERY */
+    haigha_str name;  /* RECOVERY, QUEUE_RENAMED */
 } haigha_event;
 
 typedef void (*haigha_event_fn)(const haigha_event* event, void* user_data);
@@ -510,6 +532,24 @@ HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_options_set_tls_fn(haigha_opt
                                                                       haigha_release_fn release,
                                                                       haigha_error** error);
 
+/* What is known of one of the hosts of a connection that recovers. Frozen: an array's stride. */
+typedef struct haigha_host_state {
+    haigha_str host;   /* "host:port" */
+    uint32_t failures; /* since a connection to it was last stable */
+    uint32_t refused;  /* 1: for good (the option recovery_permanent is skip) */
+} haigha_host_state;
+
+/* Gives the index of the host that is to be tried next; any other number: as host_order says. */
+typedef int32_t (*haigha_choose_host_fn)(const haigha_host_state* hosts, size_t count,
+                                         void* user_data);
+
+/* Has `fn` choose the host of each attempt at recovery, on the loop's thread. The array is borrowed, and
+ * in the order of the option host. Sharing, `release` and fn NULL as in
+ * haigha_options_set_key_password_fn. Errors: ARGUMENT, NO_MEMORY. Since: 0.1. */
+HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_options_set_choose_host_fn(
+    haigha_options* options, haigha_choose_host_fn fn, void* user_data, haigha_release_fn release,
+    haigha_error** error);
+
 enum { HAIGHA_OPTION_STRING = 1, HAIGHA_OPTION_INT = 2 };
 
 /* A row of the table of options. All strings are static. Filled by the library up to `size`. */
@@ -532,7 +572,8 @@ HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_options_describe(size_t index
 /* ---- connection ----------------------------------------------------------------------------- */
 
 /* A connection that is not yet open. `options` (NULL: all defaults) is copied. `events` (may be
- * NULL) receives CONNECTION_STATE, BLOCKED, UNBLOCKED and WRITABLE. Since: 0.1. */
+ * NULL) receives CONNECTION_STATE, BLOCKED, UNBLOCKED, WRITABLE, RECOVERY and QUEUE_RENAMED.
+ * Since: 0.1. */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_connection_new(haigha_loop* loop,
                                                                   const haigha_options* options,
                                                                   const haigha_then* events,
@@ -611,12 +652,15 @@ HAIGHA_API HAIGHA_BLOCKING haigha_status haigha_connection_flush_wait(
 /* HAIGHA_STATE_*. CLOSED for NULL. */
 HAIGHA_API HAIGHA_NONBLOCKING int32_t
 haigha_connection_state(const haigha_connection* connection);
-/* Why the connection ended, or NULL while it has not, or was closed as asked. To be freed. */
+/* Why the connection ended, or NULL while it has not, or was closed as asked; while it is
+ * RECOVERING why that is. To be freed. */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_error* haigha_connection_last_error(
     const haigha_connection* connection);
 /* A number by name: "frame_max", "channel_max", "heartbeat" (as negotiated, 0 before), "blocked" (0
  * or 1), "outbox_bytes" (taken and not yet handed to the operating system), "channels" (open),
- * "bytes_sent", "bytes_received", "writes" and "reads" (system calls), "local_port".
+ * "bytes_sent", "bytes_received", "writes" and "reads" (system calls), "local_port"; of recovery
+ * "recoveries" (completed), "stale_acks" (settlements refused with STALE), "topology_records" (what
+ * would be declared again).
  * Errors: ARGUMENT. Since: 0.1. */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_connection_info(
     const haigha_connection* connection, haigha_str name, int64_t* value, haigha_error** error);
@@ -641,6 +685,13 @@ HAIGHA_API HAIGHA_NONBLOCKING void haigha_connection_unref(haigha_connection* co
 
 /* ---- channel -------------------------------------------------------------------------------- */
 
+/* What is done about a channel that the broker closes while its connection lives. */
+enum {
+    HAIGHA_CHANNEL_REPORT = 0,     /* its end is told, and it is the end */
+    HAIGHA_CHANNEL_REOPEN = 1,     /* it is opened again, in its modes; its consumers have ended */
+    HAIGHA_CHANNEL_RESUBSCRIBE = 2 /* and its consumers consume again */
+};
+
 typedef struct haigha_channel_args {
     size_t size; /* by HAIGHA_CHANNEL_ARGS_INIT */
     /* receives CHANNEL_STATE, OUTCOME, RETURN, FLOW and WRITABLE */
@@ -651,7 +702,8 @@ typedef struct haigha_channel_args {
      * taken off what comes back; consumers see it. For messages that are alike in all of that while
      * bindings change. With confirm. */
     uint8_t correlate_returns;
-    uint8_t reserved[6];
+    uint8_t recovery_policy; /* HAIGHA_CHANNEL_*; also without the option recovery */
+    uint8_t reserved[5];
     /* How many publishes, and bytes of their bodies, may be without an outcome; 0: any number. A
      * publish beyond either is refused with WOULD_BLOCK; WRITABLE follows when a quarter of it is
      * free. With confirm. */
@@ -660,7 +712,7 @@ typedef struct haigha_channel_args {
 } haigha_channel_args;
 
 #define HAIGHA_CHANNEL_ARGS_INIT \
-    { sizeof(haigha_channel_args), {NULL, NULL, NULL, NULL, 0}, 0, 0, {0, 0, 0, 0, 0, 0}, 0, 0 }
+    { sizeof(haigha_channel_args), {NULL, NULL, NULL, NULL, 0}, 0, 0, 0, {0, 0, 0, 0, 0}, 0, 0 }
 
 /* Opens a channel; `args` may be NULL. The handle may be used at once: what is called on it before
  * the broker has answered waits inside the library. Errors: CLOSED (the connection is not open),

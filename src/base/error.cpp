@@ -30,6 +30,8 @@ const char* status_name(Status status) noexcept {
             return "HAIGHA_ERR_UNSUPPORTED";
         case Status::malformed:
             return "HAIGHA_ERR_MALFORMED";
+        case Status::recovering:
+            return "HAIGHA_ERR_RECOVERING";
         case Status::timeout:
             return "HAIGHA_ERR_TIMEOUT";
         case Status::io:

@@ -25,6 +25,7 @@ enum class Status : std::int32_t {
     forked = -9,
     unsupported = -10,
     malformed = -11,
+    recovering = -12,
     timeout = -100,
     io = -101,
     tls = -102,

@@ -2,6 +2,8 @@
 
 #include <new>
 
+#include "base/bulk_memory.h"
+
 namespace haigha {
 
 void Slab::release() const {
@@ -21,7 +23,7 @@ SlabPool::SlabPool() {
 SlabPool::~SlabPool() {
     for (const auto& idle : {idle_large_, idle_small_}) {
         for (Slab* slab : idle)
-            ::operator delete(slab);
+            free_slab(slab);
     }
 }
 
@@ -47,7 +49,7 @@ Ref<Slab> SlabPool::take(std::size_t capacity) {
 }
 
 Ref<Slab> SlabPool::make(std::size_t capacity) {
-    void* memory = ::operator new(sizeof(Slab) + capacity);
+    void* memory = allocate_bulk(sizeof(Slab) + capacity);
     add_ref();
     return Ref<Slab>::adopt(new (memory) Slab(this, capacity));
 }
@@ -61,7 +63,11 @@ void SlabPool::give_back(Slab* slab) {
             return;
         }
     }
-    ::operator delete(slab);
+    free_slab(slab);
+}
+
+void SlabPool::free_slab(Slab* slab) {
+    free_bulk(slab, sizeof(Slab) + slab->capacity_);
 }
 
 }  // namespace haigha

@@ -74,6 +74,7 @@ class SlabPool : public Counted<SlabPool> {
     static constexpr std::size_t most_large = most_in_large / slab_capacity;
     ~SlabPool();
     void give_back(Slab* slab);
+    static void free_slab(Slab* slab);
     // Where the idle ones of that capacity are, or null.
     std::vector<Slab*>* idle(std::size_t capacity);
 

@@ -39,10 +39,13 @@ ErrorRef Channel::refusal(Status status) const {
         return make_error(Status::argument, "consumer_tag is in use on this channel");
     }
     const std::lock_guard lock(connection_->mutex_);
+    if (status == Status::recovering || told(status) == Status::recovering) {
+        return recovering_error();
+    }
     if (status == Status::argument) {
         return make_error(status,
                           "the arguments or properties do not fit into one frame (frame_max is " +
-                              std::to_string(connection_->machine_.frame_max()) + ")");
+                              std::to_string(connection_->machine_->frame_max()) + ")");
     }
     if (!last_error_) {
         if (state() == State::closed || state() == State::closing) {
@@ -59,16 +62,31 @@ ErrorRef Channel::refusal(Status status) const {
     return ErrorRef(error.get());
 }
 
+// With the mutex held.
+ErrorRef Channel::recovering_error() const {
+    const ErrorRef& cause = last_error_ ? last_error_ : connection_->outage_error_;
+    const Ref<Error> error = edit_error(
+        cause ? *cause : *make_error(Status::recovering, "what was on it is being brought back"));
+    error->message = "the channel was lost and is being recovered: " + error->message;
+    error->status = Status::recovering;
+    error->channel_id = number_;
+    return ErrorRef(error.get());
+}
+
 void Channel::abandon() {
     muted_.store(true, std::memory_order_release);
     Connection& connection = *connection_;
     if (connection.forked()) return;
     {
         const std::lock_guard lock(connection.mutex_);
-        if (connection.machine_.consumer_count({number_, this}) > 0) return;
+        if (state() == State::recovering) {
+            connection.forget_waiting(*this);
+            return;
+        }
+        if (connection.machine_->consumer_count({number_, this}) > 0) return;
         protocol::Call nobody;
         nobody.deadline = Instant::never();
-        if (connection.machine_.close_channel({number_, this}, std::move(nobody)) != Status::ok) {
+        if (connection.machine_->close_channel({number_, this}, std::move(nobody)) != Status::ok) {
             return;
         }
         (void)connection.note_work();
@@ -94,7 +112,7 @@ ErrorRef Channel::consume(wire::basic::Consume method, Then deliveries, Completi
     bool qos_known = true;
     {
         const std::lock_guard lock(connection_->mutex_);
-        if (!method.no_ack) qos_known = connection_->machine_.mark_qos({number_, this});
+        if (!method.no_ack) qos_known = connection_->machine_->mark_qos({number_, this});
     }
     const std::int64_t prefetch = connection_->options().prefetch;
     if (!qos_known && prefetch > 0) {
@@ -112,7 +130,12 @@ ErrorRef Channel::consume(wire::basic::Consume method, Then deliveries, Completi
     start_call.name = consumer->tag;
     start_call.consumer = consumer.get();
     start_call.no_ack = method.no_ack;
-    if (ErrorRef error = start(method, std::move(start_call), std::move(completion), timeout_ms)) {
+    const wire::MethodInfo* const info = wire::find_method(method.id);
+    start_call.reply = info->replies[0];
+    OperationNote note;
+    if (records()) note = note_of_consume(method, *consumer);
+    if (ErrorRef error = connection_->call(*this, method, std::move(start_call),
+                                           std::move(completion), timeout_ms, std::move(note))) {
         consumer->then.disarm();
         return error;
     }
@@ -137,8 +160,9 @@ ErrorRef Channel::resume_consumer(std::string_view consumer_tag, Completion comp
     resume.kind = protocol::CallKind::resume;
     resume.name = consumer_tag;
     const ErrorRef error = connection_->start_call(
-        *this, std::move(resume), std::move(completion), timeout_ms, [this](protocol::Call call) {
-            return connection_->machine_.resume({number_, this}, std::move(call));
+        *this, std::move(resume), std::move(completion), timeout_ms, OperationNote(),
+        [this](protocol::Call call) {
+            return connection_->machine_->resume({number_, this}, std::move(call));
         });
     return error ? consumer_refusal(error, protocol::CallKind::resume, consumer_tag) : nullptr;
 }
@@ -152,8 +176,8 @@ ErrorRef Channel::consumer_refusal(const ErrorRef& error, protocol::CallKind kin
     {
         const std::lock_guard lock(connection_->mutex_);
         const protocol::ChannelId id{number_, const_cast<Channel*>(this)};
-        state = connection_->machine_.consumer_state(id, consumer_tag);
-        const protocol::DeliveryWindow* deliveries = connection_->machine_.deliveries(id);
+        state = connection_->machine_->consumer_state(id, consumer_tag);
+        const protocol::DeliveryWindow* deliveries = connection_->machine_->deliveries(id);
         tracks = deliveries != nullptr && deliveries->tracks();
     }
     const std::string name = "consumer \"" + std::string(consumer_tag) + "\"";
@@ -177,13 +201,16 @@ ErrorRef Channel::consumer_refusal(const ErrorRef& error, protocol::CallKind kin
 }
 
 ErrorRef Channel::settle_refusal(Status status, std::uint64_t delivery_tag) const {
+    if (status == Status::stale) {
+        return make_error(status, "delivery_tag " + std::to_string(delivery_tag) +
+                                      " is of an earlier incarnation of the channel: the broker "
+                                      "has taken the message back");
+    }
     if (status != Status::argument) return refusal(status);
     bool came = false;
     {
         const std::lock_guard lock(connection_->mutex_);
-        const protocol::DeliveryWindow* deliveries =
-            connection_->machine_.deliveries({number_, const_cast<Channel*>(this)});
-        came = deliveries != nullptr && deliveries->has_come(delivery_tag);
+        came = connection_->machine_->has_come({number_, const_cast<Channel*>(this)}, delivery_tag);
     }
     return make_error(Status::argument,
                       "delivery_tag " + std::to_string(delivery_tag) +
@@ -203,7 +230,7 @@ ErrorRef Channel::qos(const wire::basic::Qos& method, Completion completion,
                       std::int64_t timeout_ms) {
     if (ErrorRef error = call(method, std::move(completion), timeout_ms)) return error;
     const std::lock_guard lock(connection_->mutex_);
-    (void)connection_->machine_.mark_qos({number_, this});
+    (void)connection_->machine_->mark_qos({number_, this});
     return nullptr;
 }
 
@@ -221,7 +248,7 @@ ErrorRef Channel::publish_wait(protocol::PublishRequest request, std::int64_t ti
         Status status = Status::ok;
         {
             const std::lock_guard lock(connection.mutex_);
-            status = connection.machine_.publish({number_, this}, request, &sequence);
+            status = connection.machine_->publish({number_, this}, request, &sequence);
             if (status == Status::ok) {
                 if (sequence > 0) waiter->add_ref();  // the ring's share
                 (void)connection.note_work();

@@ -24,6 +24,7 @@ namespace haigha::client {
 struct Operation {
     Completion completion;
     Ref<Channel> channel;
+    OperationNote note;
 };
 
 // A consumer: what the machine calls a consumer's token. Of the loop's thread once it is
@@ -31,15 +32,20 @@ struct Operation {
 struct Consumer {
     Then then;
     std::string tag;
+    std::string queue;  // that it consumes from, where that is recorded
 };
 
 class Channel : public Counted<Channel> {
   public:
-    Channel(Ref<Connection> connection, Then events)
-        : connection_(std::move(connection)), events_(std::move(events)) {}
+    Channel(Ref<Connection> connection, Then events, ChannelModes modes)
+        : connection_(std::move(connection)), policy_(modes.policy), events_(std::move(events)) {
+        settings_.confirm = modes.confirm;
+        settings_.correlate_returns = modes.correlate_returns;
+        settings_.in_flight = modes.in_flight;
+    }
 
     Connection& connection() const { return *connection_; }
-    std::uint16_t number() const { return number_; }
+    std::uint16_t number() const { return number_.load(std::memory_order_relaxed); }
     State state() const { return state_.load(std::memory_order_acquire); }
     HandleCount& handles() { return handles_; }
 
@@ -107,22 +113,63 @@ class Channel : public Counted<Channel> {
         const wire::MethodInfo* info = wire::find_method(Method::id);
         call.reply = info->replies[0];
         call.other_reply = info->replies[1];
-        return connection_->call(*this, method, std::move(call), std::move(completion), timeout_ms);
+        OperationNote note;
+        if (records()) note = note_of(method);
+        return connection_->call(*this, method, std::move(call), std::move(completion), timeout_ms,
+                                 std::move(note));
+    }
+    // Whether there is something to be brought back one day.
+    bool records() const { return connection_->recovers() || policy_ != ChannelPolicy::report; }
+    // channel_notes.cpp: what is recorded when the broker has agreed to a method.
+    template <class Method>
+    OperationNote note_of(const Method&) {
+        return {};
+    }
+    OperationNote note_of(const wire::exchange::Declare& method);
+    OperationNote note_of(const wire::exchange::Delete& method);
+    OperationNote note_of(const wire::exchange::Bind& method);
+    OperationNote note_of(const wire::exchange::Unbind& method);
+    OperationNote note_of(const wire::queue::Declare& method);
+    OperationNote note_of(const wire::queue::Bind& method);
+    OperationNote note_of(const wire::queue::Unbind& method);
+    OperationNote note_of(const wire::queue::Delete& method);
+    OperationNote note_of(const wire::basic::Qos& method);
+    OperationNote note_of(const wire::confirm::Select& method);
+    OperationNote note_of(const wire::tx::Select& method);
+    OperationNote note_of_consume(const wire::basic::Consume& method, Consumer& consumer);
+    const std::string& resolved(const std::string& queue) const {
+        return queue.empty() ? last_queue_ : queue;
+    }
+    void rename_queues(const std::vector<TopologyReplay::Renamed>& renamed,
+                       const std::vector<protocol::ConsumerRemains>& consumers);
+    // What a status of the machine's is to the caller: closed is not the end while it recovers.
+    Status told(Status status) const {
+        const bool recovering = status == Status::closed && state() == State::recovering;
+        return recovering ? Status::recovering : status;
     }
 
+    ErrorRef recovering_error() const;
     ErrorRef consumer_refusal(const ErrorRef& error, protocol::CallKind kind,
                               std::string_view consumer_tag) const;
 
     Ref<Connection> connection_;
-    std::uint16_t number_ = 0;
+    const ChannelPolicy policy_;
+    std::atomic<std::uint16_t> number_{0};
     std::atomic<State> state_{State::opening};
     std::atomic<bool> muted_{false};
     std::atomic<std::uint32_t> next_consumer_{0};
     HandleCount handles_;
-    ErrorRef last_error_;  // guarded by the connection's mutex
+    // ---- guarded by the connection's mutex
+    ErrorRef last_error_;
+    std::uint64_t stale_up_to_ = 0;  // delivery tags of earlier incarnations
     // ---- of the loop's thread
     Then events_;
     State state_before_end_ = State::closed;
+    ChannelSettings settings_;
+    std::string last_queue_;        // that was declared on it, where that is recorded
+    std::size_t restoring_ = 0;     // consumers whose consume-ok has not come
+    std::string refused_consumer_;  // for which the broker is closing it
+    std::uint32_t lost_in_a_row_ = 0;
 };
 
 }  // namespace haigha::client

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <random>
 #include <utility>
 
 #include "client/channel.h"
@@ -33,6 +34,10 @@ std::vector<transport::Endpoint> endpoints_of(const Options& options) {
         endpoint.port = one.port != 0 ? one.port : static_cast<std::uint16_t>(common_port);
         endpoint.unix_path = options.unix_path;
         endpoint.address_family = static_cast<int>(options.address_family);
+    }
+    if (options.host_order == "shuffled") {
+        std::random_device chance;
+        std::shuffle(endpoints.begin(), endpoints.end(), chance);
     }
     return endpoints;
 }
@@ -67,12 +72,17 @@ Connection::Connection(Ref<EventLoop> loop, Options options, Then events)
       options_(std::move(options)),
       endpoints_(endpoints_of(options_)),
       id_(loop_->next_connection_id()),
-      machine_(machine_parameters(), loop_->transport().slabs(), loop_->chunks()),
+      machine_(new_machine()),
       events_(std::move(events)),
       tracer_([this](std::string_view line) { loop_->log(LogLevel::trace, id_, "frame", line); }),
       messages_(Ref<MessagePool>::adopt(new MessagePool)),
       input_(loop_->transport().slabs()),
       machine_events_(loop_->machine_events()) {
+    if (recovers()) {
+        std::random_device seed;
+        strategy_.emplace(endpoints_.size(), strategy_settings(),
+                          std::uint64_t{seed()} << 32 | seed(), host_chooser());
+    }
     loop_->transport().add_user();
 }
 
@@ -94,37 +104,44 @@ protocol::ConnectionParameters Connection::machine_parameters() const {
     parameters.max_message_size = static_cast<std::uint64_t>(options_.max_message_size);
     parameters.outbox_high_water = static_cast<std::size_t>(options_.outbox_high_water_bytes);
     parameters.outbox_low_water = parameters.outbox_high_water / 2;
+    parameters.keeps_channels = recovers();
     return parameters;
 }
 
 ErrorRef Connection::last_error() const {
     const std::lock_guard lock(mutex_);
-    return last_error_;
+    return last_error_ ? last_error_ : outage_error_;
 }
 
 bool Connection::info(std::string_view name, std::int64_t* value) const {
     const std::lock_guard lock(mutex_);
     const auto number = [](auto n) { return static_cast<std::int64_t>(n); };
     if (name == "frame_max") {
-        *value = number(machine_.frame_max());
+        *value = number(machine_->frame_max());
     } else if (name == "channel_max") {
-        *value = number(machine_.channel_max());
+        *value = number(machine_->channel_max());
     } else if (name == "heartbeat") {
-        *value = number(machine_.heartbeat_s());
+        *value = number(machine_->heartbeat_s());
     } else if (name == "blocked") {
-        *value = machine_.blocked() ? 1 : 0;
+        *value = machine_->blocked() ? 1 : 0;
     } else if (name == "outbox_bytes") {
-        *value = number(machine_.bytes_waiting());
+        *value = number(machine_->bytes_waiting());
     } else if (name == "channels") {
-        *value = number(machine_.channel_count());
+        *value = number(machine_->channel_count());
     } else if (name == "bytes_sent") {
-        *value = number(machine_.outbox().sent());
+        *value = number(sent_before_ + machine_->outbox().sent());
     } else if (name == "bytes_received") {
         *value = number(bytes_received_.load(std::memory_order_relaxed));
     } else if (name == "reads") {
         *value = number(reads_.load(std::memory_order_relaxed));
     } else if (name == "writes") {
         *value = number(writes_.load(std::memory_order_relaxed));
+    } else if (name == "recoveries") {
+        *value = number(recoveries_done_.load(std::memory_order_relaxed));
+    } else if (name == "stale_acks") {
+        *value = number(stale_acks_.load(std::memory_order_relaxed));
+    } else if (name == "topology_records") {
+        *value = number(topology_size_.load(std::memory_order_relaxed));
     } else if (name == "local_port") {
         *value = number(local_port_.load(std::memory_order_relaxed));
     } else {
@@ -135,7 +152,7 @@ bool Connection::info(std::string_view name, std::int64_t* value) const {
 
 std::vector<std::byte> Connection::server_properties() const {
     const std::lock_guard lock(mutex_);
-    return machine_.server_properties();
+    return machine_->server_properties();
 }
 
 std::vector<transport::StreamFact> Connection::peer_facts() const {
@@ -175,6 +192,15 @@ ErrorRef Connection::closed_error(std::string_view what) const {
         case State::open:
         case State::closing:
             return failure(Status::closed, std::string(what) + ": the connection is closing");
+        case State::recovering: {
+            const std::string why = outage_error_ ? outage_error_->message : std::string();
+            const Ref<Error> error = outage_error_ ? edit_error(*outage_error_)
+                                                   : edit_error(*failure(Status::recovering, {}));
+            error->status = Status::recovering;
+            error->message =
+                std::string(what) + ": the connection was lost and is being recovered: " + why;
+            return ErrorRef(error.get());
+        }
         case State::closed:
             break;
     }
@@ -276,7 +302,7 @@ ErrorRef Connection::close(Completion completion, std::int64_t timeout_ms) {
             closings_.push_back({deadline, std::move(completion)});
             if (now == State::open) {
                 state_.store(State::closing, std::memory_order_release);
-                machine_.close(200, "closed");
+                machine_->close(200, "closed");
             }
             (void)note_work(deadline);
             lock.unlock();
@@ -305,12 +331,17 @@ ErrorRef Connection::update_secret(std::string_view secret, std::string_view rea
     call.deadline = deadline;
     {
         const std::lock_guard lock(mutex_);
-        const Status status = machine_.update_secret(secret, reason, std::move(call));
+        const bool recovering = state() == State::recovering;
+        if (recovering) {
+            operation->completion.disarm();
+            return closed_error("cannot update the secret");
+        }
+        const Status status = machine_->update_secret(secret, reason, std::move(call));
         if (status != Status::ok) {
             operation->completion.disarm();
             if (status == Status::argument) {
                 return failure(status, "the secret does not fit into one frame (frame_max is " +
-                                           std::to_string(machine_.frame_max()) + ")");
+                                           std::to_string(machine_->frame_max()) + ")");
             }
             return closed_error("cannot update the secret");
         }
@@ -330,7 +361,7 @@ ErrorRef Connection::flush(Completion completion, std::int64_t timeout_ms) {
             return closed_error("cannot flush");
         }
         flushes_.push_back(
-            {machine_.outbox().mark(), !machine_.drained(), deadline, std::move(completion)});
+            {machine_->outbox().mark(), !machine_->drained(), deadline, std::move(completion)});
         (void)note_work(deadline);
     }
     tell_loop();
@@ -340,7 +371,7 @@ ErrorRef Connection::flush(Completion completion, std::int64_t timeout_ms) {
 ErrorRef Connection::open_channel(Then events, ChannelModes modes, Completion completion,
                                   std::int64_t timeout_ms, Ref<Channel>* channel) {
     const Ref<Channel> opened =
-        Ref<Channel>::adopt(new Channel(Ref<Connection>(this), std::move(events)));
+        Ref<Channel>::adopt(new Channel(Ref<Connection>(this), std::move(events), modes));
     auto operation = std::make_unique<Operation>();
     operation->completion = std::move(completion);
     operation->channel = opened;
@@ -354,13 +385,21 @@ ErrorRef Connection::open_channel(Then events, ChannelModes modes, Completion co
     ErrorRef refused;
     {
         const std::lock_guard lock(mutex_);
-        status = machine_.open_channel(opened.get(), std::move(call), &opened->number_);
+        std::uint16_t number = 0;
+        // While it recovers the channels are not yet anybody's.
+        status = state() == State::recovering
+                     ? Status::recovering
+                     : machine_->open_channel(opened.get(), std::move(call), &number);
+        opened->number_ = number;
         if (status == Status::ok) {
+            if (modes.policy != ChannelPolicy::report) {
+                machine_->keep_when_closed({number, opened.get()}, true);
+            }
             opened->add_ref();  // the machine's share, until channel_closed
             if (modes.correlate_returns) {
-                machine_.correlate_returns({opened->number_, opened.get()});
+                machine_->correlate_returns({opened->number_, opened.get()});
             }
-            machine_.limit_in_flight({opened->number_, opened.get()}, modes.in_flight);
+            machine_->limit_in_flight({opened->number_, opened.get()}, modes.in_flight);
             if (modes.confirm) {
                 protocol::Call select;
                 select.token = operation.get();
@@ -368,15 +407,15 @@ ErrorRef Connection::open_channel(Then events, ChannelModes modes, Completion co
                 select.barrier = true;
                 select.reply = wire::confirm::SelectOk::id;
                 select.deadline = deadline;
-                machine_.call({opened->number_, opened.get()}, std::move(select),
-                              wire::confirm::Select{});
+                machine_->call({opened->number_, opened.get()}, std::move(select),
+                               wire::confirm::Select{});
             }
             (void)operation.release();
             tell = note_work(deadline);
         } else if (status == Status::channel_limit) {
             refused = failure(
                 Status::channel_limit,
-                "channel_max (" + std::to_string(machine_.channel_max()) + ") channels are open");
+                "channel_max (" + std::to_string(machine_->channel_max()) + ") channels are open");
         } else {
             refused = closed_error("cannot open a channel");
         }
@@ -402,10 +441,13 @@ ErrorRef Connection::close_channel(Channel& channel, Completion completion,
         Loop::now() + milliseconds(timeout_ms < 0 ? options_.rpc_timeout_ms : timeout_ms);
     call.deadline = deadline;
     bool closing = false;
+    bool waits = false;
     {
         const std::lock_guard lock(mutex_);
+        waits = channel.state() == State::recovering;
+        if (waits) channel.state_.store(State::closing, std::memory_order_release);
         closing =
-            machine_.close_channel({channel.number_, &channel}, std::move(call)) == Status::ok;
+            machine_->close_channel({channel.number_, &channel}, std::move(call)) == Status::ok;
         if (closing) {
             channel.state_.store(State::closing, std::memory_order_release);
             (void)operation.release();
@@ -417,13 +459,21 @@ ErrorRef Connection::close_channel(Channel& channel, Completion completion,
         return nullptr;
     }
     const std::shared_ptr<Operation> shared = std::move(operation);
-    const bool posted = loop_->transport().post([self = Ref<Connection>(this), shared] {
+    const bool posted = loop_->transport().post([self = Ref<Connection>(this), shared, waits] {
+        if (waits) self->drop_waiting(*shared->channel);
         Event event = self->event_for(EventType::reply, shared->channel.get());
         shared->completion.complete(event, nullptr, nullptr, self->muted_);
     });
     if (posted) return nullptr;
     shared->completion.disarm();
     return make_error(Status::closed, "the loop was closed");
+}
+
+void Connection::forget_waiting(Channel& channel) {
+    loop_->transport().post([self = Ref<Connection>(this), dropped = Ref<Channel>(&channel)] {
+        if (self->has_waiting_consumers(*dropped)) return;
+        self->drop_waiting(*dropped);
+    });
 }
 
 void Connection::abandon() {

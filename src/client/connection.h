@@ -3,8 +3,10 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +16,7 @@
 #include "base/error.h"
 #include "base/ref.h"
 #include "client/completion.h"
+#include "client/connection_strategy.h"
 #include "client/event.h"
 #include "client/event_loop.h"
 #include "client/frame_tracer.h"
@@ -21,7 +24,9 @@
 #include "client/message.h"
 #include "client/option_table.h"
 #include "client/read_buffer.h"
+#include "client/recovery.h"
 #include "client/then.h"
+#include "client/topology_records.h"
 #include "protocol/connection_machine.h"
 #include "transport/connector.h"
 #include "transport/loop.h"
@@ -31,16 +36,28 @@
 namespace haigha::client {
 
 struct Operation;
+// What the library does itself with an answer, before whoever asked has it. reply: null with an
+// error.
+using OperationNote = std::function<void(const ErrorRef& error, const Reply* reply)>;
+
+// What is done about a channel that the broker closes, and a consumer that it cancels.
+enum class ChannelPolicy : std::uint8_t {
+    report,       // it is told, and is the end of it
+    reopen,       // the channel is opened again; its consumers have ended
+    resubscribe,  // and its consumers consume again
+};
 
 struct ChannelModes {
     bool confirm = false;
     bool correlate_returns = false;       // with confirm
     protocol::InFlightLimit in_flight{};  // with confirm
+    ChannelPolicy policy = ChannelPolicy::report;
 };
 
 // One mutex guards the machine, so that any thread may publish or call; it is never held while user
-// code runs. Everything else happens on the loop's thread.
-class Connection final : public Counted<Connection>, public transport::Flushable {
+// code runs. Everything else happens on the loop's thread. A connection that recovers has one
+// machine after the other; handles of it, of its channels and of their consumers stay.
+class Connection final : public Counted<Connection>, public transport::Flushable, private OwnCalls {
   public:
     Connection(Ref<EventLoop> loop, Options options, Then events);
 
@@ -48,6 +65,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     const Options& options() const { return options_; }
     State state() const { return state_.load(std::memory_order_acquire); }
     HandleCount& handles() { return handles_; }
+    bool recovers() const { return options_.recovery != 0; }
     bool forked() const { return loop_->transport().forked(); }
     ErrorRef last_error() const;
     bool set_events(Then events);
@@ -130,21 +148,31 @@ class Connection final : public Counted<Connection>, public transport::Flushable
         Connection& connection_;
     };
 
-    // ---- for Channel: from any thread
+    // ---- for Channel: from any thread, unless it says otherwise
 
     // `what`: of ConnectionMachine::publish, behind the channel.
     template <class... What>
     Status publish(Channel& channel, const What&... what);
     template <class Method>
     ErrorRef call(Channel& channel, const Method& method, protocol::Call call,
-                  Completion completion, std::int64_t timeout_ms);
+                  Completion completion, std::int64_t timeout_ms, OperationNote note);
     // `start` has the machine begin it, with the mutex held.
     template <class Start>
     ErrorRef start_call(Channel& channel, protocol::Call call, Completion completion,
-                        std::int64_t timeout_ms, Start start);
+                        std::int64_t timeout_ms, OperationNote note, Start start);
     template <class Method>
     Status settle(Channel& channel, const Method& method);
+    // Why a delivery was not settled; with the mutex held.
+    Status unsettled(const Channel& channel, Status status, std::uint64_t delivery_tag);
     ErrorRef close_channel(Channel& channel, Completion completion, std::int64_t timeout_ms);
+    // Its handle is gone: it need not be brought back, unless it has consumers.
+    void forget_waiting(Channel& channel);
+    // Of the loop's thread: change(records), when the broker has agreed.
+    template <class Change>
+    void record(Change change) {
+        change(topology_);
+        topology_size_.store(topology_.size(), std::memory_order_relaxed);
+    }
     ErrorRef await(Waiter& waiter, std::int64_t timeout_ms, Ref<Reply>* reply);
     ErrorRef failure(Status status, std::string message, Stage stage = Stage::none) const;
     ErrorRef closed_error(std::string_view what) const;  // with the mutex held
@@ -194,11 +222,53 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     void dispatch_channel_end(protocol::MachineEvent& event);
     void dispatch_end(protocol::MachineEvent& event);
     Message* make_message(const protocol::MachineEvent& event);
+    void dispatch_channel_lost(protocol::MachineEvent& event);
     void tell_state(State now, const ErrorRef& error);
+    void tell_channel_state(Channel& channel, State now, const ErrorRef& error);
+    void fail_waiters(const ErrorRef& cause);
     void tell(const Then& then, Event& event);
     Event event_for(EventType type, Channel* channel);
     void tear_down();
+    void drop_transport();
     void log_last_frames();
+
+    // ---- recovery: connection_recovery.cpp, and what it brings back: connection_restoring.cpp
+
+    std::unique_ptr<protocol::ConnectionMachine> new_machine() const;
+    StrategySettings strategy_settings() const;
+    ConnectionStrategy::Choose host_chooser() const;
+    bool will_recover(const ErrorRef& cause) const;  // with the mutex held
+    void note_lost(bool goes_on);                    // likewise
+    void begin_outage(const ErrorRef& cause);
+    void stop_recoveries();
+    void note_suspect(const ErrorRef& cause);
+    void next_incarnation();
+    void start_attempt();
+    void transport_up();
+    void give_up(const ErrorRef& error);
+    void attempt_fails_soon(const ErrorRef& error);
+    void tell_recovery(RecoveryStep step, const ErrorRef& error, std::uint64_t number = 0,
+                       Duration delay = {});
+    bool is_recoverys(protocol::Token owner) const;
+    void dispatch_to_recovery(protocol::MachineEvent& event);
+    protocol::Call make(Answer answer) override;
+    void drop(protocol::Token call) override;
+    void start_recovery(std::vector<Recovery::Plan> plans, bool topology);
+    void check_recoveries();
+    void finish_recovery(Recovery& recovery);
+    void take_over(Recovery::Plan& plan);
+    void restore_consumers(Channel& channel, protocol::ChannelRemains& remains);
+    void on_consumer_restored(Channel& channel, const std::string& tag, const ErrorRef& error);
+    void check_recovered();
+    void tell_failures(std::vector<TopologyReplay::Failure> failures);
+    void rename_queues(const std::vector<TopologyReplay::Renamed>& renamed);
+    void recover_channel(Recovery::Plan plan, const ErrorRef& error);
+    void end_channel(Recovery::Plan& plan, const ErrorRef& error);
+    void cancel_consumer(Channel& channel, protocol::ConsumerRemains& consumer,
+                         const ErrorRef& error);
+    bool drop_waiting(Channel& channel);
+    bool has_waiting_consumers(const Channel& channel) const;
+
     bool traces() const { return loop_->logs(LogLevel::trace); }
     protocol::ConnectionParameters machine_parameters() const;
 
@@ -214,12 +284,18 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     std::atomic<std::uint64_t> reads_{0};
     std::atomic<std::uint64_t> writes_{0};
     std::atomic<int> local_port_{0};
+    std::atomic<std::uint64_t> recoveries_done_{0};
+    std::atomic<std::uint64_t> stale_acks_{0};
+    std::atomic<std::size_t> topology_size_{0};
     std::atomic<bool> paused_{false};  // an inbox has enough
     std::atomic<int> waiting_threads_{0};
 
     mutable BusyMutex mutex_;
     // ---- guarded by mutex_
-    protocol::ConnectionMachine machine_;
+    std::unique_ptr<protocol::ConnectionMachine> machine_;  // never null
+    ErrorRef outage_error_;          // why it is being recovered, and why the last attempt failed
+    std::uint64_t sent_before_ = 0;  // by the machines before this one
+    bool asks_ = false;              // by AUTH events for the credentials
     bool flush_scheduled_ = false;
     Instant timer_due_ =
         Instant::never();  // when the loop's timer has to be set for, at the latest
@@ -259,6 +335,22 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     // The loop's, empty whenever another connection has its turn.
     protocol::EventList& machine_events_;
     std::vector<Ref<Inbox>> full_inboxes_;
+
+    // ---- of recovery, of the loop's thread
+    TopologyRecords topology_;
+    std::optional<ConnectionStrategy> strategy_;  // where it recovers
+    bool by_given_fd_ = false;                    // and so cannot be connected again
+    std::uint64_t generation_ = 0;                // of the machine
+    bool in_attempt_ = false;
+    bool attempt_failed_ = false;                 // its end is on its way
+    Instant attempt_at_ = Instant::never();       // the next one
+    std::vector<protocol::ChannelRemains> lost_;  // whose channel_lost was not dispatched yet
+    std::vector<Recovery::Plan> waiting_;         // channels without a connection
+    std::vector<std::unique_ptr<Recovery>> recoveries_;  // at work
+    std::size_t restoring_ = 0;                          // consumers whose consume-ok has not come
+    bool recovered_is_due_ = false;
+    bool careful_ = false;  // the broker has ended a connection over its topology
+    std::vector<TopologyReplay::Failure> spared_;  // over which of it
 };
 
 }  // namespace haigha::client

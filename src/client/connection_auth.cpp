@@ -13,7 +13,8 @@ bool Connection::set_auth(Then auth) {
     {
         const std::lock_guard lock(mutex_);
         if (state() == State::fresh) {
-            machine_.ask_for_credentials();
+            asks_ = true;
+            machine_->ask_for_credentials();
             std::swap(auth_, auth);  // the loop's thread has not begun
             return true;
         }
@@ -24,7 +25,7 @@ bool Connection::set_auth(Then auth) {
 
 std::string Connection::mechanism() const {
     const std::lock_guard lock(mutex_);
-    return machine_.mechanism();
+    return machine_->mechanism();
 }
 
 void Connection::ask(AuthQuestion question, std::string_view mechanism,
@@ -70,7 +71,7 @@ ErrorRef Connection::answer_credentials(std::uint64_t question,
             // With time left for whoever has to fetch the next ones.
             renew_at_ = Loop::now() + milliseconds(lifetime_ms - lifetime_ms / 5);
         }
-        if (!renewal) machine_.answer_credentials(credentials);
+        if (!renewal) machine_->answer_credentials(credentials);
         (void)note_work(renew_at_);
     }
     if (renewal) {
@@ -85,7 +86,7 @@ ErrorRef Connection::answer_response(std::uint64_t question, std::string_view re
     {
         const std::lock_guard lock(mutex_);
         if (ErrorRef refused = take_question(question, false)) return refused;
-        machine_.answer_response(response);
+        machine_->answer_response(response);
         (void)note_work();
     }
     tell_loop();

@@ -11,18 +11,20 @@ namespace haigha::client {
 
 template <class Method>
 ErrorRef Connection::call(Channel& channel, const Method& method, protocol::Call call,
-                          Completion completion, std::int64_t timeout_ms) {
+                          Completion completion, std::int64_t timeout_ms, OperationNote note) {
     return start_call(
-        channel, std::move(call), std::move(completion), timeout_ms, [&](protocol::Call started) {
-            return machine_.call({channel.number_, &channel}, std::move(started), method);
+        channel, std::move(call), std::move(completion), timeout_ms, std::move(note),
+        [&](protocol::Call started) {
+            return machine_->call({channel.number_, &channel}, std::move(started), method);
         });
 }
 
 template <class Start>
 ErrorRef Connection::start_call(Channel& channel, protocol::Call call, Completion completion,
-                                std::int64_t timeout_ms, Start start) {
+                                std::int64_t timeout_ms, OperationNote note, Start start) {
     auto operation = std::make_unique<Operation>();
     operation->completion = std::move(completion);
+    operation->note = std::move(note);
     operation->channel = Ref<Channel>(&channel);
     call.token = operation.get();
     call.deadline = transport::Loop::now() + timeout(timeout_ms);
@@ -50,8 +52,9 @@ Status Connection::settle(Channel& channel, const Method& method) {
     bool tell = false;
     {
         const std::lock_guard lock(mutex_);
-        const Status status = machine_.settle({channel.number_, &channel}, method);
-        if (status != Status::ok) return status;
+        const Status status = machine_->settle({channel.number_, &channel}, method);
+        if (status != Status::ok) [[unlikely]]
+            return unsettled(channel, status, method.delivery_tag);
         tell = note_work();
     }
     if (tell) tell_loop();
@@ -73,8 +76,9 @@ Status Connection::publish(Channel& channel, const What&... what) {
     bool tell = false;
     {
         const std::lock_guard lock(mutex_);
-        const Status status = machine_.publish({channel.number_, &channel}, what...);
-        if (status != Status::ok) return status;
+        const Status status = machine_->publish({channel.number_, &channel}, what...);
+        if (status != Status::ok) [[unlikely]]
+            return channel.told(status);
         tell = note_work();
     }
     if (tell) tell_loop();

@@ -41,6 +41,8 @@ void Connection::dispatch() {
         }
     }
     machine_events_.clear();
+    if (recovered_is_due_) [[unlikely]]
+        check_recovered();
     if (full_inboxes_.empty()) return;
     const Ref<Inbox> full = full_inboxes_.front();
     full_inboxes_.clear();
@@ -56,7 +58,7 @@ void Connection::pause_reading(const Ref<Inbox>& full) {
     }
     {
         const std::lock_guard lock(mutex_);
-        machine_.set_reading(false, transport::Loop::now());
+        machine_->set_reading(false, transport::Loop::now());
     }
     watch();
     const auto is_full = [inbox = full.get()](const Ref<Inbox>& one) { return one.get() == inbox; };
@@ -74,32 +76,47 @@ void Connection::pause_reading(const Ref<Inbox>& full) {
 // can be asked of the connection and its channels, although the machine tells it last. After
 // whatever may end something, with the mutex held.
 void Connection::note_ends() {
-    if (!machine_.take_ended()) return;
+    if (!machine_->take_ended()) return;
+    const MachineEvent& last = machine_events_.back();
+    const bool all = last.kind == EventKind::connection_closed;
+    const bool goes_on = !all || will_recover(last.error);
+    note_lost(goes_on);
     for (const MachineEvent& event : machine_events_) {
-        if (event.kind == EventKind::channel_closed) {
+        if (event.kind == EventKind::channel_lost && !is_recoverys(event.owner)) {
+            static_cast<Channel*>(event.owner)->last_error_ = event.error;
+        } else if (event.kind == EventKind::channel_closed && !is_recoverys(event.owner)) {
             auto* const channel = static_cast<Channel*>(event.owner);
             channel->last_error_ = event.error;
             channel->state_before_end_ = channel->state_.exchange(State::closed);
         } else if (event.kind == EventKind::connection_closed) {
-            last_error_ = event.error;
-            state_before_end_ = state_.exchange(State::closed);
+            (goes_on ? outage_error_ : last_error_) = event.error;
+            state_before_end_ = state_.exchange(goes_on ? State::recovering : State::closed);
         }
     }
 }
 
 void Connection::dispatch_one(MachineEvent& event) {
+    if (!recoveries_.empty() && is_recoverys(event.owner)) {
+        dispatch_to_recovery(event);
+        return;
+    }
     auto* const channel = static_cast<Channel*>(event.owner);
     switch (event.kind) {
         case EventKind::connection_open: {
+            if (state() == State::recovering) {
+                transport_up();
+                return;
+            }
             {
                 const std::lock_guard lock(mutex_);
                 open_deadline_ = Instant::never();
-                timer_due_ = std::min(machine_.deadline(), renew_at_);
-                if (!closings_.empty()) machine_.close(200, "closed");
+                timer_due_ = std::min(machine_->deadline(), renew_at_);
+                if (!closings_.empty()) machine_->close(200, "closed");
                 state_.store(closings_.empty() ? State::open : State::closing,
                              std::memory_order_release);
             }
             if (timer_ != nullptr) timer_->set(timer_due_);
+            if (strategy_) strategy_->connected(endpoint_at_, transport::Loop::now());
             tell_state(State::open, nullptr);
             Completion opening;
             {
@@ -147,6 +164,9 @@ void Connection::dispatch_one(MachineEvent& event) {
         case EventKind::channel_closed:
             dispatch_channel_end(event);
             return;
+        case EventKind::channel_lost:
+            dispatch_channel_lost(event);
+            return;
         case EventKind::call_done:
             dispatch_reply(event);
             return;
@@ -162,6 +182,9 @@ void Connection::dispatch_one(MachineEvent& event) {
         case EventKind::consumer_cancelled: {
             const std::unique_ptr<Consumer> consumer(static_cast<Consumer*>(event.subject));
             if (event.silent || channel == nullptr) return;
+            if (!consumer->queue.empty()) {
+                record([&](TopologyRecords& r) { r.consumer_ended(consumer->queue); });
+            }
             Event told = event_for(EventType::consumer_cancelled, channel);
             told.consumer_tag = Str(consumer->tag);
             told.error = event.error.get();
@@ -237,6 +260,7 @@ void Connection::dispatch_reply(MachineEvent& event) {
     Channel* const channel = operation->channel.get();
     const bool muted = muted_ || (channel != nullptr && channel->muted_);
     if (event.error) {
+        if (operation->note) operation->note(event.error, nullptr);
         operation->completion.complete(told, event.error, nullptr, muted);
         return;
     }
@@ -250,18 +274,23 @@ void Connection::dispatch_reply(MachineEvent& event) {
         messages_->keep(message, event.slab ? event.slab.get() : input_.slab());
         reply->message = Ref<Message>::adopt(message);
     }
+    if (operation->note) operation->note(nullptr, reply.get());
     operation->completion.complete(told, nullptr, reply, muted);
 }
 
 void Connection::dispatch_outcomes(MachineEvent& event) {
     auto* const channel = static_cast<Channel*>(event.owner);
     std::array<protocol::Settled, 256> settled;
+    protocol::EventList writable;  // told behind the outcomes
     bool done = false;
     while (!done) {
         std::size_t count = 0;
         {
             const std::lock_guard lock(mutex_);
             count = event.ring->take(settled, &done);
+            if (done && channel != nullptr) {
+                machine_->outcomes_taken({channel->number_, channel}, writable);
+            }
         }
         for (const protocol::Settled& one : std::span(settled).first(count)) {
             ErrorRef why;
@@ -286,12 +315,6 @@ void Connection::dispatch_outcomes(MachineEvent& event) {
             tell(channel->events_, told);
         }
     }
-    if (channel == nullptr) return;
-    protocol::EventList writable;
-    {
-        const std::lock_guard lock(mutex_);
-        machine_.outcomes_taken({channel->number_, channel}, writable);
-    }
     for (MachineEvent& one : writable)
         dispatch_one(one);
 }
@@ -314,17 +337,25 @@ void Connection::dispatch_channel_end(MachineEvent& event) {
         loop_->log(LogLevel::warn, id_, "channel", event.error->message);
     }
     wake_room_waiters();  // those of this channel are refused now
-    Event told = event_for(EventType::channel_state, channel.get());
-    told.state = static_cast<std::int32_t>(State::closed);
-    told.previous_state = static_cast<std::int32_t>(channel->state_before_end_);
-    told.error = event.error.get();
-    tell(channel->events_, told);
+    tell_channel_state(*channel, State::closed, event.error);
+}
+
+void Connection::tell_channel_state(Channel& channel, State now, const ErrorRef& error) {
+    Event told = event_for(EventType::channel_state, &channel);
+    told.state = static_cast<std::int32_t>(now);
+    told.previous_state = static_cast<std::int32_t>(now == State::open ? State::recovering
+                                                                       : channel.state_before_end_);
+    told.error = error.get();
+    tell(channel.events_, told);
 }
 
 void Connection::tell_state(State now, const ErrorRef& error) {
     State before = State::fresh;
-    if (now == State::open) before = State::opening;
-    if (now == State::closed) before = state_.load();
+    if (now == State::open) {
+        before = recovered_is_due_ ? State::recovering : State::opening;
+    } else if (now == State::closed || now == State::recovering) {
+        before = state_before_end_;
+    }
     Event told = event_for(EventType::connection_state, nullptr);
     told.state = static_cast<std::int32_t>(now);
     told.previous_state = static_cast<std::int32_t>(before);
@@ -332,44 +363,63 @@ void Connection::tell_state(State now, const ErrorRef& error) {
     tell(events_, told);
 }
 
-void Connection::dispatch_end(MachineEvent& event) {
-    ended_ = true;
-    Completion opening;
-    std::vector<Closing> closings;
+// Whoever waits for something else than an answer of the broker's.
+void Connection::fail_waiters(const ErrorRef& cause) {
     std::vector<Flush> flushes;
     std::vector<Ref<Waiter>> room_waiters;
-    ErrorRef cause = event.error;
     {
         const std::lock_guard lock(mutex_);
-        opening = std::exchange(opening_, Completion());
-        closings.swap(closings_);
         flushes.swap(flushes_);
         room_waiters.swap(room_waiters_);
-        if (!cause) cause = closed_error("not finished");
         timer_due_ = Instant::never();
         renew_at_ = Instant::never();
         question_open_ = false;
     }
-    // Open once more when its opening and its end came in together.
-    State before = state_.exchange(State::closed);
-    if (before == State::closed) before = state_before_end_;
-    // That it was closed or dropped on this side is no failure.
-    const bool failed = event.error && event.error->status != Status::closed;
-    loop_->log(failed ? LogLevel::error : LogLevel::info, id_, "connection",
-               event.error ? std::string_view(event.error->message) : std::string_view("closed"));
-    Event reply = event_for(EventType::reply, nullptr);
-    opening.complete(reply, cause, nullptr, muted_);
     for (Flush& flush : flushes) {
         Event told = event_for(EventType::reply, nullptr);
         flush.completion.complete(told, cause, nullptr, muted_);
     }
     for (const Ref<Waiter>& waiter : room_waiters)
         waiter->finish(cause, nullptr);
-    Event told = event_for(EventType::connection_state, nullptr);
-    told.state = static_cast<std::int32_t>(State::closed);
-    told.previous_state = static_cast<std::int32_t>(before);
-    told.error = event.error.get();
-    tell(events_, told);
+}
+
+void Connection::dispatch_end(MachineEvent& event) {
+    ended_ = true;
+    const bool goes_on = state() == State::recovering;
+    Completion opening;
+    std::vector<Closing> closings;
+    ErrorRef cause = event.error;
+    {
+        const std::lock_guard lock(mutex_);
+        opening = std::exchange(opening_, Completion());
+        if (!goes_on) closings.swap(closings_);
+        if (!cause) cause = closed_error("not finished");
+    }
+    if (goes_on) {
+        const bool was_open = !in_attempt_;
+        begin_outage(event.error);
+        fail_waiters(cause);
+        if (was_open) {
+            loop_->log(LogLevel::warn, id_, "connection", event.error->message);
+            tell_state(State::recovering, event.error);
+        }
+    } else {
+        stop_recoveries();
+        for (Recovery::Plan& plan : std::exchange(waiting_, {}))
+            end_channel(plan, event.error);
+        // That it was closed or dropped on this side is no failure.
+        const bool failed = event.error && event.error->status != Status::closed;
+        loop_->log(
+            failed ? LogLevel::error : LogLevel::info, id_, "connection",
+            event.error ? std::string_view(event.error->message) : std::string_view("closed"));
+        Event reply = event_for(EventType::reply, nullptr);
+        opening.complete(reply, cause, nullptr, muted_);
+        fail_waiters(cause);
+        if (state_before_end_ == State::recovering && failed) {
+            tell_recovery(RecoveryStep::failed, event.error, strategy_->attempts());
+        }
+        tell_state(State::closed, event.error);
+    }
     for (Closing& closing : closings) {
         Event answer = event_for(EventType::reply, nullptr);
         closing.completion.complete(answer, hard_close_, nullptr, muted_);

@@ -80,12 +80,12 @@ void Connection::process() {
         protocol::ReturnedBodies returned;
         {
             const std::lock_guard lock(mutex_);
-            taken = machine_.feed(in, Loop::now(), machine_events_);
-            returned = machine_.take_returned();
+            taken = machine_->feed(in, Loop::now(), machine_events_);
+            returned = machine_->take_returned();
             note_ends();
             broke_protocol = last_error_ && last_error_->status == Status::protocol;
-            wanted = machine_.wanted();
-            output = !flush_scheduled_ && !machine_.outbox().empty();
+            wanted = machine_->wanted();
+            output = !flush_scheduled_ && !machine_->outbox().empty();
             if (output) flush_scheduled_ = true;
         }
         if (output) tell_loop();
@@ -126,7 +126,7 @@ void Connection::resume_reading() {
     paused_ = false;
     {
         const std::lock_guard lock(mutex_);
-        machine_.set_reading(true, Loop::now());
+        machine_->set_reading(true, Loop::now());
     }
     process();
     if (stream_ == nullptr || paused_) return;
@@ -149,14 +149,16 @@ bool Connection::flush() {
         return false;
     }
     State state_now = state();
-    if (state_now == State::opening) {
+    if (state_now == State::opening || state_now == State::recovering) {
         bool close = false;
         {
             const std::lock_guard lock(mutex_);
             close = !closings_.empty();
         }
         if (close) {
-            fail(failure(Status::closed, "the connection was closed while it was opening"));
+            fail(state_now == State::recovering
+                     ? ErrorRef()
+                     : failure(Status::closed, "the connection was closed while it was opening"));
             return called_back_;
         }
     }
@@ -186,8 +188,8 @@ void Connection::write() {
         std::size_t count = 0;
         {
             const std::lock_guard lock(mutex_);
-            machine_.pump(pump_limit);
-            count = machine_.outbox().gather(segments, bytes_per_write);
+            machine_->pump(pump_limit);
+            count = machine_->outbox().gather(segments, bytes_per_write);
             if (count == 0) flush_scheduled_ = false;
         }
         if (count == 0) {
@@ -214,8 +216,8 @@ void Connection::write() {
         protocol::ReturnedBodies returned;
         {
             const std::lock_guard lock(mutex_);
-            if (result.size > 0) machine_.sent(result.size, Loop::now(), machine_events_);
-            returned = machine_.take_returned();
+            if (result.size > 0) machine_->sent(result.size, Loop::now(), machine_events_);
+            returned = machine_->take_returned();
             flushed = !flushes_.empty();
         }
         if (flushed) finish_flushes();
@@ -253,14 +255,14 @@ void Connection::finish_flushes() {
     {
         const std::lock_guard lock(mutex_);
         for (Flush& flush : flushes_) {
-            if (flush.after_drained && machine_.drained()) {
+            if (flush.after_drained && machine_->drained()) {
                 flush.after_drained = false;
-                flush.mark = machine_.outbox().mark();
+                flush.mark = machine_->outbox().mark();
             }
         }
         const auto first_done =
             std::stable_partition(flushes_.begin(), flushes_.end(), [&](const Flush& flush) {
-                return flush.after_drained || !machine_.outbox().has_left(flush.mark);
+                return flush.after_drained || !machine_->outbox().has_left(flush.mark);
             });
         done.insert(done.end(), std::make_move_iterator(first_done),
                     std::make_move_iterator(flushes_.end()));
@@ -301,8 +303,8 @@ void Connection::on_timer() {
     protocol::ReturnedBodies returned;
     {
         const std::lock_guard lock(mutex_);
-        machine_.expire(now, machine_events_);
-        returned = machine_.take_returned();
+        machine_->expire(now, machine_events_);
+        returned = machine_->take_returned();
         note_ends();
         for (const Closing& closing : closings_)
             close_late |= closing.deadline <= now;
@@ -312,20 +314,22 @@ void Connection::on_timer() {
         late.insert(late.end(), std::make_move_iterator(first_late),
                     std::make_move_iterator(flushes_.end()));
         flushes_.erase(first_late, flushes_.end());
-        open_deadline = state() == State::opening ? open_deadline_ : Instant::never();
+        const bool opening = state() == State::opening || state() == State::recovering;
+        open_deadline = opening ? open_deadline_ : Instant::never();
         unanswered = question_open_;
         renew = renew_at_ <= now && state() == State::open;
         if (renew) renew_at_ = Instant::never();
-        timer_due_ = std::min(machine_.deadline(), open_deadline);
+        timer_due_ = std::min(machine_->deadline(), open_deadline);
         // Until then the opening has it set.
         if (state() == State::open) timer_due_ = std::min(timer_due_, renew_at_);
         if (stream_ == nullptr) timer_due_ = std::min(timer_due_, endpoint_deadline_);
+        timer_due_ = std::min(timer_due_, attempt_at_);
         for (const Closing& closing : closings_) {
             timer_due_ = std::min(timer_due_, closing.deadline);
         }
         for (const Flush& flush : flushes_)
             timer_due_ = std::min(timer_due_, flush.deadline);
-        output = !machine_.outbox().empty();
+        output = !machine_->outbox().empty();
     }
     for (Flush& flush : late) {
         Event event = event_for(EventType::reply, nullptr);
@@ -372,6 +376,7 @@ void Connection::on_timer() {
         return;
     }
     if (output) write();
+    if (attempt_at_ <= now) start_attempt();
     if (timer_ != nullptr) timer_->set(timer_due_);
 }
 
@@ -389,7 +394,7 @@ void Connection::io_failed(const char* doing, int error) {
         bool greeted = true;
         if (tls()) {
             const std::lock_guard lock(mutex_);
-            greeted = machine_.state() != ConnectionState::await_start;
+            greeted = machine_->state() != ConnectionState::await_start;
         }
         if (!greeted) {
             // With TLS 1.3 its refusal comes when the handshake is over, and a reset may take it
@@ -405,7 +410,7 @@ void Connection::io_failed(const char* doing, int error) {
     // What was asked for has happened, if not with the last courtesy.
     const bool closing = [&] {
         const std::lock_guard lock(mutex_);
-        return machine_.state() == ConnectionState::closing;
+        return machine_->state() == ConnectionState::closing;
     }();
     fail(closing ? ErrorRef() : ErrorRef(failed.get()));
 }
@@ -418,8 +423,8 @@ void Connection::fail(const ErrorRef& error) {
     protocol::ReturnedBodies returned;
     {
         const std::lock_guard lock(mutex_);
-        machine_.transport_failed(error, machine_events_);
-        returned = machine_.take_returned();
+        machine_->transport_failed(error, machine_events_);
+        returned = machine_->take_returned();
         note_ends();
     }
     dispatch();
@@ -438,15 +443,27 @@ void Connection::end_abortively() {
     fail(failure(Status::closed, "the connection was dropped"));
 }
 
-void Connection::tear_down() {
-    if (torn_down_) return;
-    torn_down_ = true;
+void Connection::drop_transport() {
     pausers_.clear();
     connector_.reset();
     stream_.reset();
-    timer_.reset();
     input_.clear();
     full_inboxes_.clear();
+    paused_ = socket_full_ = securing_ = false;
+    endpoint_deadline_ = Instant::never();
+    tracer_.sent_unseen();
+    tracer_.sent_all();
+}
+
+void Connection::tear_down() {
+    if (torn_down_) return;
+    if (state() == State::recovering) {
+        next_incarnation();
+        return;
+    }
+    torn_down_ = true;
+    drop_transport();
+    timer_.reset();
     loop_->remove(this);
     // The share that open() took; whoever called us holds another.
     if (!loop_->transport().post([this] { release(); })) release();

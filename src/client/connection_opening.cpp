@@ -36,6 +36,7 @@ void Connection::begin() {
         const std::lock_guard lock(mutex_);
         given = std::exchange(given_fd_, -1);
     }
+    by_given_fd_ = given >= 0;
     if (given >= 0) {
         transport::set_options(given, socket_options());
         on_connected(given, nullptr);
@@ -55,18 +56,19 @@ transport::SocketOptions Connection::socket_options() const {
 }
 
 void Connection::connect() {
-    const std::size_t left = endpoints_.size() - endpoint_at_;
+    // An attempt at recovery is one at one host.
+    const std::size_t left = state() == State::recovering ? 1 : endpoints_.size() - endpoint_at_;
     if (left > 1) {
         const Instant now = Loop::now();
         const std::lock_guard lock(mutex_);
         const Duration time = open_deadline_ - now;
         endpoint_deadline_ = now + Duration{time.nanoseconds / static_cast<std::int64_t>(left)};
         timer_due_ = std::min(timer_due_, endpoint_deadline_);
-        machine_.set_host(endpoint().display());
+        machine_->set_host(endpoint().display());
     } else {
         endpoint_deadline_ = Instant::never();
         const std::lock_guard lock(mutex_);
-        machine_.set_host(endpoint().display());
+        machine_->set_host(endpoint().display());
     }
     arm_timer();
     connector_ = std::make_unique<transport::Connector>(
@@ -76,6 +78,10 @@ void Connection::connect() {
 
 // False when there is none, and the connection has failed.
 bool Connection::connect_to_next(const ErrorRef& error) {
+    if (state() == State::recovering) {
+        fail(error);
+        return false;
+    }
     const bool several = endpoints_.size() > 1;
     if (several) {
         unreachable_ += (unreachable_.empty() ? "" : "; ") + error->message;
@@ -151,8 +157,9 @@ void Connection::begin_protocol() {
     {
         const std::lock_guard lock(mutex_);
         peer_facts_ = std::move(facts);
-        if (in_the_open && options_.clear_text_password == 0) machine_.keep_password_off_the_wire();
-        machine_.start(Loop::now());
+        if (in_the_open && options_.clear_text_password == 0)
+            machine_->keep_password_off_the_wire();
+        machine_->start(Loop::now());
     }
     watch();
     write();

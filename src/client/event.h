@@ -37,12 +37,30 @@ enum class EventType : std::uint32_t {
     unblocked = 10,
     flow = 11,
     auth = 12,
+    recovery = 13,
+    queue_renamed = 14,
 };
 
 // What an auth event asks for.
 enum class AuthQuestion : std::int32_t { credentials = 1, response = 2, renewal = 3 };
 
-enum class State : std::int32_t { fresh = 0, opening = 1, open = 2, closing = 3, closed = 4 };
+enum class State : std::int32_t {
+    fresh = 0,
+    opening = 1,
+    open = 2,
+    closing = 3,
+    closed = 4,
+    recovering = 5,
+};
+
+// What a recovery event tells.
+enum class RecoveryStep : std::int32_t {
+    attempt = 1,
+    transport_up = 2,
+    recovered = 3,
+    failed = 4,
+    entity = 5,
+};
 
 inline constexpr std::uint32_t flag_redelivered = 1;
 
@@ -65,7 +83,8 @@ struct Event {
     std::int32_t outcome = 0;
     std::int32_t state = 0;
     std::int32_t previous_state = 0;
-    std::uint64_t reserved[3] = {0, 0, 0};
+    std::int64_t delay_ms = 0;
+    Str name;
 };
 
 }  // namespace haigha::client

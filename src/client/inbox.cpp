@@ -24,9 +24,9 @@ Inbox::Item::Item(const Event& from) : event(from) {
     if (event.message != nullptr) event.message->add_ref();
     if (event.channel != nullptr) event.channel->add_ref();
     if (event.connection != nullptr) event.connection->add_ref();
-    if (event.message == nullptr && event.consumer_tag.size > 0) {
-        text = std::string_view(event.consumer_tag);
-    }
+    if (event.message != nullptr) return;
+    for (const Str* name : {&event.consumer_tag, &event.exchange, &event.routing_key, &event.name})
+        text += std::string_view(*name);
 }
 
 Inbox::Item::Item(Item&& other) noexcept
@@ -147,7 +147,15 @@ std::size_t Inbox::take(std::span<Event> events) {
     }
     for (std::size_t i = 0; i < count; ++i) {
         Item& item = handed_out_[i];
-        if (!item.text.empty()) item.event.consumer_tag = Str(item.text);
+        const char* at = item.text.data();
+        if (!item.text.empty()) {
+            Event& event = item.event;
+            for (Str* name :
+                 {&event.consumer_tag, &event.exchange, &event.routing_key, &event.name}) {
+                if (name->size > 0) name->data = at;
+                at += name->size;
+            }
+        }
         events[i] = item.event;
     }
     for (const auto& call : resume)

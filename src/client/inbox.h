@@ -62,7 +62,7 @@ class Inbox : public Counted<Inbox> {
         Item& operator=(Item&& other) noexcept;
         ~Item();
         Event event;
-        std::string text;  // what consumer_tag points to, when no message holds it
+        std::string text;  // what its names point to, when no message holds them
     };
 
     static std::size_t weight(const Event& event) { return event.body.size + delivery_overhead; }

@@ -143,6 +143,37 @@ constexpr std::array rows = {
               nullptr, 0, 4096},
     OptionRow{"tls_groups", "The groups for the key exchange, likewise: X25519:P-256.",
               &Options::tls_groups, nullptr, 0, 4096},
+    OptionRow{"host_order",
+              "In which order several hosts are tried: ordered, or shuffled for each connection.",
+              &Options::host_order, nullptr, 1, 16, false, "ordered", false, "ordered shuffled"},
+    OptionRow{"recovery",
+              "Whether a connection that is lost is opened again, with its channels and consumers: "
+              "0 or 1.",
+              nullptr, &Options::recovery, 0, 1},
+    OptionRow{"recovery_topology",
+              "Whether recovery declares the connection's exchanges, queues and bindings again: 0 "
+              "or 1.",
+              nullptr, &Options::recovery_topology, 0, 1},
+    OptionRow{"recovery_attempts", "How many attempts an outage has; 0: no limit.", nullptr,
+              &Options::recovery_attempts, 0, 1'000'000'000},
+    OptionRow{"recovery_delay_ms",
+              "The wait before an attempt is a random part of this, doubled with each failure of "
+              "its host, in milliseconds.",
+              nullptr, &Options::recovery_delay_ms, 0, 3'600'000},
+    OptionRow{"recovery_max_delay_ms", "The longest wait before an attempt, in milliseconds.",
+              nullptr, &Options::recovery_max_delay_ms, 0, 86'400'000},
+    OptionRow{"recovery_deadline_ms",
+              "How long an outage may last before it is given up, in milliseconds; 0: no limit.",
+              nullptr, &Options::recovery_deadline_ms, 0, 31'536'000'000},
+    OptionRow{"recovery_stable_ms",
+              "A connection that lasts so long has ended its outage: delays, attempts and the "
+              "deadline of the next one begin afresh; in milliseconds.",
+              nullptr, &Options::recovery_stable_ms, 0, 86'400'000},
+    OptionRow{"recovery_permanent",
+              "What recovery does when the credentials, the virtual host or the certificate are "
+              "refused: stop, skip (that host, while there are others), or retry.",
+              &Options::recovery_permanent, nullptr, 1, 16, false, "stop", false,
+              "stop skip retry"},
 };
 
 bool is_word_of(std::string_view words, std::string_view word) {

@@ -12,6 +12,13 @@
 
 namespace haigha::client {
 
+// What a program that chooses among hosts is told of each.
+struct KnownHost {
+    std::string name;
+    std::uint32_t failures = 0;
+    bool refused = false;
+};
+
 // The values. The table's rows name its members; defaults are here. Secrets are wiped.
 struct Options {
     Options() = default;
@@ -40,7 +47,7 @@ struct Options {
     std::int64_t channel_max = 2047;
     std::int64_t frame_max = 131072;
     std::int64_t max_message_size = 64 * 1024 * 1024;
-    std::int64_t outbox_high_water_bytes = 16 * 1024 * 1024;
+    std::int64_t outbox_high_water_bytes = 1024 * 1024;
     std::int64_t prefetch = 300;
     std::int64_t address_family = 0;
     std::int64_t tcp_nodelay = 1;
@@ -67,9 +74,20 @@ struct Options {
     std::string tls_ciphers;
     std::string tls_ciphersuites;
     std::string tls_groups;
+    std::string host_order = "ordered";
+    std::int64_t recovery = 0;
+    std::int64_t recovery_topology = 1;
+    std::int64_t recovery_attempts = 0;
+    std::int64_t recovery_delay_ms = 1000;
+    std::int64_t recovery_max_delay_ms = 30000;
+    std::int64_t recovery_deadline_ms = 0;
+    std::int64_t recovery_stable_ms = 10000;
+    std::string recovery_permanent = "stop";
 
     // Not in the table: asks the program for key_password. False: it has none.
     std::function<bool(std::string* password)> ask_key_password;
+    // Likewise: has it choose the host of an attempt at recovery.
+    std::function<std::size_t(std::span<const KnownHost> hosts)> choose_host;
     // Likewise: shows it OpenSSL's SSL_CTX. False: it is not to be used.
     std::function<bool(void* ssl_ctx)> prepare_tls;
 };

@@ -25,9 +25,10 @@ enum class CallKind : std::uint8_t {
     confirm_select,
     consume,
     cancel,
-    drain,   // basic.cancel, answered when the consumer's deliveries are settled
-    pause,   // basic.cancel, and the consumer stays
-    resume,  // basic.consume of a paused consumer
+    drain,    // basic.cancel, answered when the consumer's deliveries are settled
+    pause,    // basic.cancel, and the consumer stays
+    resume,   // basic.consume of a paused consumer
+    restore,  // basic.consume of one that was on the channel's earlier incarnation
     recover,
     tx_select,
 };

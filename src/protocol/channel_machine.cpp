@@ -42,7 +42,7 @@ void ChannelMachine::open(Call call) {
 
 void ChannelMachine::call(Call call, std::span<const std::byte> frame) {
     if (call.kind == CallKind::confirm_select && !ring_) {
-        ring_ = Ref<ConfirmRing>::adopt(new ConfirmRing);
+        ring_ = Ref<ConfirmRing>::adopt(new ConfirmRing(bases_.publishes));
     }
     switch (call.kind) {
         case CallKind::consume:
@@ -80,6 +80,26 @@ bool ChannelMachine::resume(Call call) {
     call.kind = CallKind::resume;
     call.reply = wire::basic::ConsumeOk::id;
     consumer->state = ConsumerState::resuming;
+    calls_.add(std::move(call), frame, context_.outbox);
+    return true;
+}
+
+bool ChannelMachine::restore(const ConsumerRemains& consumer, Call call) {
+    std::vector<std::byte> frame = consumer.consume_frame;
+    if (frame.size() > context_.frame_max) return false;
+    // The channel's number may be another now.
+    wire::write_frame_header(frame.data(), wire::FrameType::method, id_,
+                             static_cast<std::uint32_t>(frame.size() - wire::frame_overhead));
+    consumers_.add(consumer.tag, consumer.token, consumer.no_ack, frame);
+    Consumer* const added = consumers_.find(consumer.tag);
+    added->restored = true;
+    if (consumer.paused) {
+        added->state = ConsumerState::paused;
+        return true;
+    }
+    call.kind = CallKind::restore;
+    call.reply = wire::basic::ConsumeOk::id;
+    call.name = consumer.tag;
     calls_.add(std::move(call), frame, context_.outbox);
     return true;
 }
@@ -231,7 +251,12 @@ std::optional<Violation> ChannelMachine::on_close(std::span<const std::byte> arg
         error->method_id = method.method_id;
         // Names in the table of methods are static and end in NUL.
         error->method_name = info != nullptr ? info->name.data() : "";
-        end(ErrorRef(error.get()), purged.messages, events);
+        const ErrorRef cause(error.get());
+        if (keeps_ && !context_.closing) {
+            lose(cause, purged.messages, events);
+        } else {
+            end(cause, purged.messages, events);
+        }
     }
     if (!context_.closing) {
         const wire::channel::CloseOk ok{};
@@ -303,7 +328,7 @@ void ChannelMachine::end(const ErrorRef& error, std::uint64_t unsent, EventList&
         if (consumer.token == nullptr) continue;
         MachineEvent& event = add_event(events, EventKind::consumer_cancelled);
         event.subject = consumer.token;
-        event.silent = consumer.state == ConsumerState::starting;
+        event.silent = consumer.state == ConsumerState::starting && !consumer.restored;
         event.error = error;
     }
     consumers_.clear();
@@ -315,6 +340,38 @@ void ChannelMachine::end(const ErrorRef& error, std::uint64_t unsent, EventList&
     owner_ = nullptr;
     refused = false;
     state_ = ChannelState::closing;
+}
+
+bool ChannelMachine::is_being_cancelled(std::string_view tag) const {
+    const auto cancels = [tag](const Call& call) {
+        return (call.kind == CallKind::cancel || call.kind == CallKind::drain) && call.name == tag;
+    };
+    if (calls_.in_flight() && cancels(calls_.current())) return true;
+    return std::any_of(calls_.waiting().begin(), calls_.waiting().end(),
+                       [&](const auto& item) { return item.is_call && cancels(item.call); });
+}
+
+void ChannelMachine::lose(const ErrorRef& error, std::uint64_t unsent, EventList& events) {
+    if (owner_ == nullptr || state_ != ChannelState::open || close_requested_) {
+        end(error, unsent, events);
+        return;
+    }
+    ChannelRemains remains;
+    remains.number = id_;
+    remains.owner = owner_;
+    remains.bases.deliveries = bases_.deliveries + last_delivery_;
+    remains.bases.publishes = ring_ ? ring_->last() : bases_.publishes;
+    for (auto& [tag, consumer] : consumers_) {
+        const bool began = consumer.state != ConsumerState::starting || consumer.restored;
+        if (consumer.token == nullptr || !began || is_being_cancelled(tag)) continue;
+        const bool paused =
+            consumer.state == ConsumerState::paused || consumer.state == ConsumerState::resuming;
+        remains.consumers.push_back({tag, std::exchange(consumer.token, nullptr), consumer.no_ack,
+                                     paused, consumer.resume_frame(id_)});
+    }
+    context_.remains.push_back(std::move(remains));
+    end(error, unsent, events);
+    events.back().kind = EventKind::channel_lost;
 }
 
 void ChannelMachine::write_close(std::uint16_t reply_code, std::string_view text) {

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/slab.h"
 #include "protocol/call_queue.h"
+#include "protocol/channel_remains.h"
 #include "protocol/confirm_ring.h"
 #include "protocol/consumer_table.h"
 #include "protocol/content_assembler.h"
@@ -49,6 +50,7 @@ struct ChannelContext {
     bool ended = false;      // channel_closed or connection_closed was told since take_ended()
     std::size_t drains = 0;  // consumers that are being drained, on all channels
     std::string host;        // for errors
+    std::vector<ChannelRemains> remains;  // of channels that were lost, see take_remains()
 };
 
 // How much of a confirm channel's publishes may be without an outcome; 0: any.
@@ -65,11 +67,12 @@ class ChannelMachine {
     // cheaper.
     static constexpr std::size_t least_held_body = 16 * 1024;
 
-    ChannelMachine(std::uint16_t id, Token owner, ChannelContext& context)
-        : id_(id), owner_(owner), context_(context), calls_(context.waiting_bytes) {}
+    ChannelMachine(std::uint16_t id, Token owner, ChannelContext& context, ChannelBases bases = {})
+        : id_(id), owner_(owner), bases_(bases), context_(context), calls_(context.waiting_bytes) {}
 
     std::uint16_t id() const { return id_; }
     Token owner() const { return owner_; }
+    void set_owner(Token owner) { owner_ = owner; }
     ChannelState state() const { return state_; }
     // Takes no more verbs: closing, or asked to close.
     bool ending() const { return close_requested_ || state_ == ChannelState::closing; }
@@ -99,12 +102,20 @@ class ChannelMachine {
     }
     // A paused consumer goes on where it was. False when its arguments do not fit into a frame.
     bool resume(Call call);
+    // One of an earlier incarnation consumes again, or is known to be paused. False when that does
+    // not fit into a frame.
+    bool restore(const ConsumerRemains& consumer, Call call);
     // The caller settles a delivery, or all up to it: what to write, which may be nothing.
     DeliveryWindow::Settlement settle_deliveries(std::uint64_t tag, bool multiple) {
         return deliveries_.settle(tag, multiple,
                                   [this](DeliveryWindow::Holder holder) { settled(holder); });
     }
     const DeliveryWindow& deliveries() const { return deliveries_; }
+    // Delivery tags up to this one are of earlier incarnations; the broker's begin with 1 behind
+    // it.
+    std::uint64_t delivery_base() const { return bases_.deliveries; }
+    // When the broker closes it, it may be opened again: channel_lost in place of channel_closed.
+    void keep_when_closed(bool keep) { keeps_ = keep; }
     // Acks that follow one another before they have left become one for several, where everything
     // before them is settled; none waits for another.
     void write_ack(wire::basic::Ack ack);
@@ -150,6 +161,8 @@ class ChannelMachine {
     // as asked), open publishes become unknown or not_sent. `unsent`: publishes among the last ones
     // that will not be sent although they were in the outbox.
     void end(const ErrorRef& error, std::uint64_t unsent, EventList& events);
+    // The same, but what it can be opened again with is kept for take_remains(), if it was open.
+    void lose(const ErrorRef& error, std::uint64_t unsent, EventList& events);
 
     // Publishing was refused: an event is owed when it may go on.
     bool refused = false;
@@ -170,6 +183,7 @@ class ChannelMachine {
     void hold_body(const Head& head, const PublishRequest& rest, std::size_t piece, bool large);
     template <class Head>
     Status write_message(const Head& head, const PublishRequest& rest, std::uint64_t* sequence);
+    bool is_being_cancelled(std::string_view tag) const;
     bool stamps(bool mandatory) const { return correlates_returns_ && mandatory && ring_; }
 
     std::optional<Violation> on_method_open(wire::MethodId id, std::span<const std::byte> payload,
@@ -212,7 +226,10 @@ class ChannelMachine {
     bool close_when_opened_ = false;  // it ended before it was open: close when the answer comes
     bool qos_known_ = false;
     bool correlates_returns_ = false;
+    bool keeps_ = false;
     Token owner_;
+    const ChannelBases bases_;
+    std::uint64_t last_delivery_ = 0;  // the broker's tag
     ChannelContext& context_;
     CallQueue calls_;
     ContentAssembler assembler_;

@@ -26,6 +26,7 @@ void ChannelMachine::deliver(const wire::basic::Deliver& method,
                              const std::span<const std::byte>& properties,
                              const std::span<const std::byte>& body, Ref<Slab> slab,
                              EventList& events) {
+    last_delivery_ = std::max(last_delivery_, method.delivery_tag);
     if (close_requested_) return;  // it could not be settled any more; the broker requeues it
     Consumer* const consumer = consumers_.find(method.consumer_tag.text);
     const bool wanted = consumer != nullptr && consumer->token != nullptr;
@@ -47,7 +48,7 @@ void ChannelMachine::deliver(const wire::basic::Deliver& method,
     event.channel = id_;
     event.owner = owner_;
     event.subject = consumer->token;
-    event.number = method.delivery_tag;
+    event.number = bases_.deliveries + method.delivery_tag;
     event.redelivered = method.redelivered;
     event.exchange = method.exchange.text;
     event.routing_key = method.routing_key.text;
@@ -123,6 +124,7 @@ std::optional<Violation> ChannelMachine::content_complete(EventList& events) {
     if (!wire::decode_method(arguments_of(payload), method)) return undecodable(id);
     // Our close went past the get: the broker takes the message back with the channel.
     if (close_in_flight()) return std::nullopt;
+    last_delivery_ = std::max(last_delivery_, method.delivery_tag);
     const Call done = calls_.finish(context_.outbox);
     const bool to_settle = done.token != nullptr && !done.no_ack && recovering_ == 0;
     deliveries_.add(method.delivery_tag,
@@ -139,7 +141,7 @@ std::optional<Violation> ChannelMachine::content_complete(EventList& events) {
     MachineEvent& event = add_event(events, EventKind::call_done);
     event.subject = done.token;
     event.has_message = true;
-    event.number = method.delivery_tag;
+    event.number = bases_.deliveries + method.delivery_tag;
     event.redelivered = method.redelivered;
     event.message_count = method.message_count;
     event.exchange = method.exchange.text;
@@ -356,6 +358,7 @@ std::optional<Violation> ChannelMachine::on_reply(MethodId id, std::span<const s
             break;
         case CallKind::consume:
         case CallKind::resume:
+        case CallKind::restore:
             if (Consumer* consumer = consumers_.find(done.name); consumer == nullptr) {
                 break;
             } else if (consumer->token == nullptr) {

@@ -25,7 +25,8 @@ void ConfirmRing::grow() {
 }
 
 bool ConfirmRing::settle(std::uint64_t tag, bool multiple, Outcome outcome) {
-    if (tag >= next_ || (tag == 0 && !multiple)) return false;
+    if (tag >= next_ - base_ || (tag == 0 && !multiple)) return false;
+    if (tag != 0) tag += base_;
     const std::uint64_t last = tag == 0 ? next_ - 1 : tag;
     const std::uint64_t first = multiple ? oldest_ : last;
     ranges_.push(Range{first, last, outcome});

@@ -35,7 +35,10 @@ struct Settled {
 // covers.
 class ConfirmRing : public Counted<ConfirmRing> {
   public:
-    // Adds a publish of that many octets; returns its number, from 1.
+    // The numbers follow `base`; the broker's tags begin with 1 all the same.
+    explicit ConfirmRing(std::uint64_t base = 0) : base_(base) {}
+
+    // Adds a publish of that many octets; returns its number, from base + 1.
     std::uint64_t add(void* data, bool waiter, std::size_t bytes = 0);
     std::uint64_t last() const { return next_ - 1; }
     std::size_t outstanding() const { return outstanding_; }
@@ -43,7 +46,7 @@ class ConfirmRing : public Counted<ConfirmRing> {
     // Whether the broker has yet to say what became of it.
     bool is_open(std::uint64_t sequence) const;
 
-    // The broker settled `tag`, or with `multiple` every open one up to it; tag 0 with multiple
+    // The broker settled its `tag`, or with `multiple` every open one up to it; tag 0 with multiple
     // means all. False when it names nothing that was published.
     bool settle(std::uint64_t tag, bool multiple, Outcome outcome);
     // The broker returned the message of an open publish: it ends as returned, unless the broker
@@ -81,8 +84,9 @@ class ConfirmRing : public Counted<ConfirmRing> {
     std::vector<Entry> entries_;  // a power of two, or empty
     Queue<Range> ranges_;
     std::unordered_map<std::uint64_t, ErrorRef> returns_;
-    std::uint64_t oldest_ = 1;  // everything before it is settled
-    std::uint64_t next_ = 1;
+    const std::uint64_t base_;
+    std::uint64_t oldest_ = base_ + 1;  // everything before it is settled
+    std::uint64_t next_ = base_ + 1;
     std::size_t outstanding_ = 0;
     std::uint64_t outstanding_bytes_ = 0;
 };

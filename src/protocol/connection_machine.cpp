@@ -375,8 +375,12 @@ void ConnectionMachine::end(const ErrorRef& error, bool output, EventList& event
         context_.outbox.count_unsent(unsent);
         context_.outbox.clear();
     }
+    const bool keep = parameters_.keeps_channels && error && !close_requested_;
     for (std::size_t number = 1; number < channels_.size(); ++number) {
-        if (channels_[number] != nullptr && channels_[number]->owner() != nullptr) {
+        if (channels_[number] == nullptr || channels_[number]->owner() == nullptr) continue;
+        if (keep) {
+            channels_[number]->lose(cause, unsent[number], events);
+        } else {
             channels_[number]->end(cause, unsent[number], events);
         }
     }
@@ -579,12 +583,40 @@ const DeliveryWindow* ConnectionMachine::deliveries(ChannelId channel) const {
     return machine != nullptr ? &machine->deliveries() : nullptr;
 }
 
-Status ConnectionMachine::open_channel(Token owner, Call open, std::uint16_t* number) {
+bool ConnectionMachine::has_come(ChannelId channel, std::uint64_t delivery_tag) const {
+    const ChannelMachine* machine = find(channel);
+    return machine != nullptr && delivery_tag > machine->delivery_base() &&
+           machine->deliveries().has_come(delivery_tag - machine->delivery_base());
+}
+
+void ConnectionMachine::give_channel(ChannelId channel, Token owner) {
+    if (ChannelMachine* machine = find(channel); machine != nullptr) machine->set_owner(owner);
+}
+
+void ConnectionMachine::keep_when_closed(ChannelId channel, bool keep) {
+    if (ChannelMachine* machine = find(channel); machine != nullptr) {
+        machine->keep_when_closed(keep);
+    }
+}
+
+Status ConnectionMachine::restore_consumer(ChannelId channel, const ConsumerRemains& consumer,
+                                           Call call) {
+    ChannelMachine* machine = nullptr;
+    if (const Status status = find_open(channel, &machine); status != Status::ok) return status;
+    return machine->restore(consumer, std::move(call)) ? Status::ok : Status::argument;
+}
+
+Status ConnectionMachine::open_channel(Token owner, Call open, std::uint16_t* number,
+                                       ChannelBases bases, std::uint16_t preferred) {
     if (state_ != ConnectionState::open || close_requested_) return Status::closed;
     if (channel_count_ >= channel_max_) return Status::channel_limit;
     // The least recently used number, so that a late frame of an old channel does not meet a new
     // one.
     std::uint32_t candidate = next_channel_;
+    if (preferred > 0 && preferred <= channel_max_) {
+        if (preferred >= channels_.size()) channels_.resize(std::size_t{preferred} + 1);
+        if (channels_[preferred] == nullptr) candidate = preferred;
+    }
     while (candidate < channels_.size() && channels_[candidate] != nullptr) {
         candidate = candidate >= channel_max_ ? 1 : candidate + 1;
     }
@@ -598,7 +630,7 @@ Status ConnectionMachine::open_channel(Token owner, Call open, std::uint16_t* nu
     }
     next_channel_ = static_cast<std::uint16_t>(candidate >= channel_max_ ? 1 : candidate + 1);
     *number = static_cast<std::uint16_t>(candidate);
-    channels_[candidate] = std::make_unique<ChannelMachine>(*number, owner, context_);
+    channels_[candidate] = std::make_unique<ChannelMachine>(*number, owner, context_, bases);
     ++channel_count_;
     channels_[candidate]->open(std::move(open));
     return Status::ok;

@@ -40,6 +40,9 @@ struct ConnectionParameters {
     // Publishes are refused above the first and owed an event below the second.
     std::size_t outbox_high_water = 16 * 1024 * 1024;
     std::size_t outbox_low_water = 8 * 1024 * 1024;
+    // An end that nobody here has asked for leaves channels that can be opened again on another
+    // connection: channel_lost in place of channel_closed.
+    bool keeps_channels = false;
 };
 
 enum class ConnectionState : std::uint8_t {
@@ -120,6 +123,8 @@ class ConnectionMachine {
     std::size_t channel_count() const { return channel_count_; }
     // Whether a channel_closed or connection_closed was reported since this was last asked.
     bool take_ended() { return std::exchange(context_.ended, false); }
+    // Of the channels of which channel_lost was told since this was last asked.
+    std::vector<ChannelRemains> take_remains() { return std::exchange(context_.remains, {}); }
     const std::vector<std::byte>& server_properties() const { return server_properties_; }
     // The one that was chosen; empty before connection.start.
     const std::string& mechanism() const { return mechanism_; }
@@ -139,7 +144,14 @@ class ConnectionMachine {
     Status update_secret(std::string_view secret, std::string_view reason, Call call);
     // connection.close, after all that was taken before it; answered by connection_closed.
     void close(std::uint16_t reply_code, std::string_view text);
-    Status open_channel(Token owner, Call open, std::uint16_t* number);
+    // preferred: the number it had, to be had again if it is free; 0: any.
+    Status open_channel(Token owner, Call open, std::uint16_t* number, ChannelBases bases = {},
+                        std::uint16_t preferred = 0);
+    // Hands a channel over to another owner, and its events from now on.
+    void give_channel(ChannelId channel, Token owner);
+    // See ChannelMachine.
+    void keep_when_closed(ChannelId channel, bool keep);
+    Status restore_consumer(ChannelId channel, const ConsumerRemains& consumer, Call call);
     Status close_channel(ChannelId channel, Call call);
     // argument: the method does not fit into a frame. unsupported: the consumer tag is in use, or
     // there is none to pause or drain in the state that this needs.
@@ -156,11 +168,26 @@ class ConnectionMachine {
         machine->call(std::move(call), scratch_);
         return Status::ok;
     }
-    // basic.ack, nack, reject. argument: no such delivery is open.
+    // A method that the broker was asked not to answer, in its turn.
+    template <class Method>
+    Status say(ChannelId channel, const Method& method) {
+        ChannelMachine* machine = nullptr;
+        if (const Status status = find_open(channel, &machine); status != Status::ok) return status;
+        const std::size_t size = wire::method_frame_size(method);
+        if (size > context_.frame_max) return Status::argument;
+        wire::write_method_frame(machine->frame(size), channel.number, method);
+        return Status::ok;
+    }
+    // basic.ack, nack, reject. argument: no such delivery is open; stale: it is of an earlier
+    // incarnation of the channel.
     template <class Method>
     Status settle(ChannelId channel, Method method) {
         ChannelMachine* machine = nullptr;
         if (const Status status = find_open(channel, &machine); status != Status::ok) return status;
+        if (const std::uint64_t base = machine->delivery_base(); base > 0) [[unlikely]] {
+            if (method.delivery_tag != 0 && method.delivery_tag <= base) return Status::stale;
+            if (method.delivery_tag != 0) method.delivery_tag -= base;
+        }
         bool multiple = false;
         if constexpr (requires { method.multiple; }) multiple = method.multiple;
         const auto settlement = machine->settle_deliveries(method.delivery_tag, multiple);
@@ -182,6 +209,8 @@ class ConnectionMachine {
     ConsumerState consumer_state(ChannelId channel, std::string_view tag) const;
     // Null when there is no such channel.
     const DeliveryWindow* deliveries(ChannelId channel) const;
+    // Whether a delivery has ever come with that tag, on this incarnation of the channel.
+    bool has_come(ChannelId channel, std::uint64_t delivery_tag) const;
     Status publish(ChannelId channel, const PublishRequest& request, std::uint64_t* sequence);
     Status publish(ChannelId channel, const PreparedHead& head, const PublishRequest& rest,
                    std::uint64_t* sequence);

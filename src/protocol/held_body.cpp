@@ -13,8 +13,7 @@ ReturnedBodies::~ReturnedBodies() {
 }
 
 Ref<HeldBody> HeldBody::copy(std::span<const std::byte> octets, ReturnedBodies& returned) {
-    // Not make_unique, which would fill it first.
-    std::unique_ptr<std::byte[]> own(new std::byte[octets.size()]);
+    BulkMemory own = make_bulk(octets.size());
     std::memcpy(own.get(), octets.data(), octets.size());
     const std::span<const std::byte> copied(own.get(), octets.size());
     return Ref<HeldBody>::adopt(new HeldBody(copied, std::move(own), nullptr, nullptr, returned));

@@ -8,6 +8,7 @@
 #include <span>
 #include <utility>
 
+#include "base/bulk_memory.h"
 #include "base/ref.h"
 #include "wire/frame.h"
 
@@ -58,8 +59,8 @@ class HeldBody {
 
   private:
     friend class ReturnedBodies;
-    HeldBody(std::span<const std::byte> octets, std::unique_ptr<std::byte[]> own, Release release,
-             void* data, ReturnedBodies& returned)
+    HeldBody(std::span<const std::byte> octets, BulkMemory own, Release release, void* data,
+             ReturnedBodies& returned)
         : octets_(octets),
           own_(std::move(own)),
           release_(release),
@@ -68,7 +69,7 @@ class HeldBody {
     void give_back() const { next_ = std::exchange(returned_.first_, const_cast<HeldBody*>(this)); }
 
     const std::span<const std::byte> octets_;
-    const std::unique_ptr<std::byte[]> own_;
+    const BulkMemory own_;
     Release release_;
     void* const data_;
     ReturnedBodies& returned_;

@@ -26,6 +26,7 @@ enum class EventKind : std::uint8_t {
     writable,            // owner, or null for the whole connection
     channel_open,        // owner
     channel_closed,      // owner; error, or null when it was closed as asked; its last event
+    channel_lost,        // owner; error: the same, where it may be opened again: see take_remains
     call_done,           // subject is the call; error, or the reply's members
     delivery,            // subject is the consumer; message
     returned,            // owner; message, and error with the broker's code and text
@@ -87,6 +88,7 @@ class EventList {
 
     bool empty() const { return size_ == 0; }
     std::size_t size() const { return size_; }
+    MachineEvent& back() { return events_[size_ - 1]; }
     MachineEvent& operator[](std::size_t index) { return events_[index]; }
     const MachineEvent& operator[](std::size_t index) const { return events_[index]; }
     MachineEvent* begin() { return events_.data(); }

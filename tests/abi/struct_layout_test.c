@@ -48,7 +48,8 @@ MEMBER(haigha_event, channel_id, 136);
 MEMBER(haigha_event, outcome, 140);
 MEMBER(haigha_event, state, 144);
 MEMBER(haigha_event, previous_state, 148);
-MEMBER(haigha_event, reserved, 152);
+MEMBER(haigha_event, delay_ms, 152);
+MEMBER(haigha_event, name, 160);
 
 SIZE(haigha_then, 40);
 MEMBER(haigha_then, fn, 0);
@@ -76,12 +77,18 @@ MEMBER(haigha_option_info, maximum, 72);
 MEMBER(haigha_option_info, type, 80);
 MEMBER(haigha_option_info, secret, 84);
 
+SIZE(haigha_host_state, 24);
+MEMBER(haigha_host_state, host, 0);
+MEMBER(haigha_host_state, failures, 16);
+MEMBER(haigha_host_state, refused, 20);
+
 SIZE(haigha_channel_args, 72);
 MEMBER(haigha_channel_args, size, 0);
 MEMBER(haigha_channel_args, events, 8);
 MEMBER(haigha_channel_args, confirm, 48);
 MEMBER(haigha_channel_args, correlate_returns, 49);
-MEMBER(haigha_channel_args, reserved, 50);
+MEMBER(haigha_channel_args, recovery_policy, 50);
+MEMBER(haigha_channel_args, reserved, 51);
 MEMBER(haigha_channel_args, max_in_flight, 56);
 MEMBER(haigha_channel_args, max_in_flight_bytes, 64);
 

@@ -81,6 +81,16 @@ Cost publish(std::size_t size, std::uint64_t count) {
     });
 }
 
+Cost publish_lent(std::size_t size, std::uint64_t count) {
+    return with_link(size, count, [&](ScaleLoop&, ScaleLink& link) {
+        std::string body(size, 'x');
+        return cost_of(size, count, [&] {
+            for (std::uint64_t i = 0; i < count; ++i)
+                link.publish_lent(0, body);
+        });
+    });
+}
+
 Cost consume(std::size_t size, std::uint64_t count) {
     return with_link(size, count, [&](ScaleLoop& loop, ScaleLink& link) {
         return cost_of(size, count, [&] {
@@ -134,6 +144,7 @@ void run(const ScaleSettings& settings, const char* name, Direction direction, D
 
 void run_bodies(const ScaleSettings& settings) {
     run(settings, "publish", publish, write_floor);
+    run(settings, "publish lent", publish_lent, write_floor);
     run(settings, "consume", consume, read_floor);
 }
 

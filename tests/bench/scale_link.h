@@ -83,6 +83,9 @@ class ScaleLink {
     // The same, waiting until there is room.
     void publish_surely(std::size_t channel, std::string& body);
 
+    // The same of a body that is lent; returns when it has been given back.
+    void publish_lent(std::size_t channel, std::string& body);
+
     std::size_t channels() const { return channels_.size(); }
     std::int64_t info(const char* name) const;
     std::uint64_t published() const { return published_; }

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cstddef>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -33,9 +34,10 @@ class ArgumentLimits : public testing::Test {
         EXPECT_NE(error_.message().find("256"), std::string::npos) << error_;
     }
 
-    // Gives `call` the struct with other sizes and tails.
+    // Gives `call` the struct with other sizes and tails. `first`: the size of its first release.
     template <class Struct, class Call>
-    void expect_versions(const char* name, const Struct& today, Call call) {
+    void expect_versions(const char* name, const Struct& today, Call call,
+                         std::size_t first = sizeof(Struct)) {
         std::vector<unsigned char> memory(8192, 0);
         auto* const args = reinterpret_cast<Struct*>(memory.data());
         const auto with_size = [&](std::size_t size) {
@@ -43,11 +45,12 @@ class ArgumentLimits : public testing::Test {
             args->size = size;
             return call(args);
         };
-        for (const std::size_t size : {std::size_t{0}, std::size_t{8}, sizeof today - 1,
-                                       std::size_t{5000}, ~std::size_t{0}}) {
+        for (const std::size_t size :
+             {std::size_t{0}, std::size_t{8}, first - 1, std::size_t{5000}, ~std::size_t{0}}) {
             EXPECT_EQ(with_size(size), HAIGHA_ERR_STRUCT_VERSION) << name << ", size " << size;
             EXPECT_NE(error_.message().find("size"), std::string::npos) << error_;
         }
+        EXPECT_EQ(with_size(first), HAIGHA_OK) << name << ": " << error_;
         EXPECT_EQ(with_size(sizeof today), HAIGHA_OK) << name << ": " << error_;
         // A later caller: nothing that we do not know is asked for.
         EXPECT_EQ(with_size(sizeof today + 24), HAIGHA_OK) << name << ": " << error_;
@@ -296,10 +299,13 @@ TEST_F(ArgumentLimits, StructsOfOtherVersions) {
     const haigha_qos_args qos = HAIGHA_QOS_ARGS_INIT;
     const haigha_get_args get = HAIGHA_GET_ARGS_INIT;
 
-    expect_versions("channel", channel, [&](const auto* args) {
-        ChannelHandle opened;
-        return haigha_channel_open(connection_.get(), args, nullptr, out(opened), error_);
-    });
+    expect_versions(
+        "channel", channel,
+        [&](const auto* args) {
+            ChannelHandle opened;
+            return haigha_channel_open(connection_.get(), args, nullptr, out(opened), error_);
+        },
+        offsetof(haigha_channel_args, max_in_flight));
     expect_versions("exchange_declare", exchange_declare, [&](const auto* args) {
         return haigha_exchange_declare(ch_, args, nullptr, error_);
     });

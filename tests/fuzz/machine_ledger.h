@@ -75,6 +75,7 @@ class MachineLedger {
                 at(event.owner).opened = true;
                 return;
             case EventKind::channel_closed:
+            case EventKind::channel_lost:
                 end(event.owner, Kind::channel);
                 return;
             case EventKind::call_done:

@@ -49,6 +49,7 @@ struct Recorded {
     std::string exchange;
     std::string routing_key;
     std::string consumer_tag;
+    std::string name;
     std::string body;
     std::string headers;  // the names of the message's, with a space between
     std::uint32_t channel_id = 0;
@@ -82,6 +83,7 @@ inline Recorded recorded(const haigha_event& event) {
     copy.consumer_tag = event.type == HAIGHA_EVENT_REPLY
                             ? view(haigha_reply_consumer_tag(event.reply))
                             : view(event.consumer_tag);
+    copy.name = view(event.name);
     copy.body = view(event.body);
     haigha_cursor cursor;
     haigha_field field;

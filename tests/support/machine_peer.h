@@ -423,6 +423,8 @@ class MachinePeer {
                 return channel + "open " + named(event.owner);
             case EventKind::channel_closed:
                 return channel + "closed" + error_text(event.error);
+            case EventKind::channel_lost:
+                return channel + "lost" + error_text(event.error);
             case EventKind::call_done: {
                 std::string text = channel + "done " + named(event.subject);
                 if (!event.name.empty()) text += " " + std::string(event.name);

@@ -1,0 +1,423 @@
+// The part of Connection that brings back what was on a lost connection, or on a lost channel.
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "client/channel.h"
+#include "client/connection.h"
+#include "wire/frame.h"
+#include "wire/method_codec.h"
+
+namespace haigha::client {
+
+using protocol::EventKind;
+using protocol::MachineEvent;
+using transport::Loop;
+
+namespace {
+
+// A consumer's basic.consume with another queue in it.
+std::vector<std::byte> with_queue(const std::vector<std::byte>& frame, std::string_view queue) {
+    wire::basic::Consume method{};
+    const auto parsed = wire::parse_frame(frame, 0);
+    if (parsed.status != wire::FrameParse::Status::complete ||
+        !wire::decode_method(parsed.frame.payload.subspan(wire::method_id_size), method) ||
+        method.queue.text == queue) {
+        return frame;
+    }
+    method.queue = {queue};
+    std::vector<std::byte> changed(wire::method_frame_size(method));
+    wire::write_method_frame(changed.data(), parsed.frame.channel, method);
+    return changed;
+}
+
+bool was_refused_by_broker(const ErrorRef& error) {
+    return error && error->status == Status::channel_closed_by_broker;
+}
+
+}  // namespace
+
+Status Connection::unsettled(const Channel& channel, Status status, std::uint64_t delivery_tag) {
+    if (status == Status::closed && delivery_tag != 0 && delivery_tag <= channel.stale_up_to_) {
+        status = Status::stale;
+    }
+    if (status == Status::stale) stale_acks_.fetch_add(1, std::memory_order_relaxed);
+    return channel.told(status);
+}
+
+// ---- calls of the library's own
+
+protocol::Call Connection::make(Answer answer) {
+    auto operation = std::make_unique<Operation>();
+    operation->note = [this, answer = std::move(answer)](const ErrorRef& error,
+                                                         const Reply* reply) {
+        {
+            const std::lock_guard lock(mutex_);
+            answer(error, reply != nullptr ? std::string_view(reply->queue) : std::string_view());
+            (void)note_work(Loop::now() + timeout(-1));
+        }
+        tell_loop();
+        // What is late now is on the wire all the same, and nobody knows what became of it
+        // (rule 46).
+        if (error && error->status == Status::timeout) attempt_fails_soon(error);
+        check_recoveries();
+    };
+    protocol::Call call;
+    call.deadline = Loop::now() + timeout(-1);
+    call.token = operation.release();
+    return call;
+}
+
+void Connection::drop(protocol::Token call) {
+    const std::unique_ptr<Operation> dropped(static_cast<Operation*>(call));
+}
+
+// ---- recoveries
+
+bool Connection::is_recoverys(protocol::Token owner) const {
+    return owner != nullptr &&
+           std::any_of(recoveries_.begin(), recoveries_.end(),
+                       [owner](const auto& recovery) { return recovery->token() == owner; });
+}
+
+void Connection::start_recovery(std::vector<Recovery::Plan> plans, bool topology) {
+    for (Recovery::Plan& plan : plans)
+        plan.settings = static_cast<Channel*>(plan.channel)->settings_;
+    auto made = std::make_unique<Recovery>(*machine_, topology ? &topology_ : nullptr,
+                                           static_cast<OwnCalls&>(*this));
+    Recovery& recovery = *made;
+    if (careful_) recovery.be_careful(spared_);
+    recoveries_.push_back(std::move(made));
+    Status status = Status::ok;
+    {
+        const std::lock_guard lock(mutex_);
+        status = recovery.start(std::move(plans), state() == State::recovering);
+        (void)note_work(Loop::now() + timeout(-1));
+    }
+    tell_loop();
+    if (status != Status::ok) {
+        attempt_fails_soon(
+            failure(status, "there is no channel to declare the topology on", Stage::ready));
+        return;
+    }
+    check_recoveries();
+}
+
+void Connection::dispatch_to_recovery(MachineEvent& event) {
+    if (event.kind == EventKind::call_done) {
+        dispatch_reply(event);
+        return;
+    }
+    if (event.kind != EventKind::channel_closed && event.kind != EventKind::channel_lost) return;
+    const auto found = std::find_if(recoveries_.begin(), recoveries_.end(),
+                                    [&](const auto& one) { return one->token() == event.owner; });
+    {
+        const std::lock_guard lock(mutex_);
+        // The connection's end tells the rest.
+        if (machine_->state() == protocol::ConnectionState::closed) return;
+        (*found)->on_channel_end(event.channel, event.error);
+        (void)note_work(Loop::now() + timeout(-1));
+    }
+    tell_loop();
+    if (event.error && !was_refused_by_broker(event.error)) attempt_fails_soon(event.error);
+    check_recoveries();
+}
+
+void Connection::check_recoveries() {
+    for (std::size_t i = 0; i < recoveries_.size() && !attempt_failed_;) {
+        {
+            const std::lock_guard lock(mutex_);
+            if (machine_->state() != protocol::ConnectionState::open) return;
+        }
+        if (!recoveries_[i]->ready()) {
+            ++i;
+            continue;
+        }
+        const std::unique_ptr<Recovery> done = std::move(recoveries_[i]);
+        recoveries_.erase(recoveries_.begin() + static_cast<std::ptrdiff_t>(i));
+        finish_recovery(*done);
+    }
+}
+
+// Everything is there but the consumers, which come back on channels that are their users' again.
+void Connection::finish_recovery(Recovery& recovery) {
+    std::vector<Recovery::Plan> plans = recovery.take_plans();
+    std::vector<TopologyReplay::Failure> failures;
+    std::vector<TopologyReplay::Renamed> renamed;
+    if (TopologyReplay* replay = recovery.replay(); replay != nullptr) {
+        failures = replay->take_failures();
+        renamed = replay->take_renamed();
+    }
+    for (const Recovery::Plan& plan : plans)
+        static_cast<Channel*>(plan.channel)->rename_queues(renamed, plan.remains.consumers);
+    const bool whole = state() == State::recovering;
+    {
+        const std::lock_guard lock(mutex_);
+        for (Recovery::Plan& plan : plans) {
+            if (plan.number == 0) continue;
+            machine_->give_channel({plan.number, recovery.token()}, plan.channel);
+            take_over(plan);
+        }
+        if (whole) {
+            outage_error_ = nullptr;
+            const bool closing = !closings_.empty();  // which came just now
+            if (closing) machine_->close(200, "closed");
+            state_.store(closing ? State::closing : State::open, std::memory_order_release);
+        }
+        (void)note_work(Loop::now() + timeout(-1));
+    }
+    tell_loop();
+    if (whole) {
+        in_attempt_ = false;
+        strategy_->connected(endpoint_at_, Loop::now());
+    }
+    // From here on user code runs: what was taken over may already be something else again.
+    rename_queues(renamed);
+    tell_failures(std::move(failures));
+    for (Recovery::Plan& plan : plans) {
+        const Ref<Channel> channel(static_cast<Channel*>(plan.channel));
+        if (plan.number == 0) {
+            end_channel(plan, plan.error);
+            continue;
+        }
+        tell_channel_state(*channel, State::open, nullptr);
+    }
+    if (whole) tell_state(State::open, nullptr);
+}
+
+// With the mutex held.
+void Connection::take_over(Recovery::Plan& plan) {
+    auto& channel = *static_cast<Channel*>(plan.channel);
+    channel.number_ = plan.number;
+    channel.last_error_ = nullptr;
+    channel.state_.store(State::open, std::memory_order_release);
+    // As long as its consumers are coming back one that the broker refuses is not its end.
+    machine_->keep_when_closed({plan.number, &channel}, channel.policy_ != ChannelPolicy::report ||
+                                                            !plan.remains.consumers.empty());
+    restore_consumers(channel, plan.remains);
+}
+
+void Connection::restore_consumers(Channel& channel, protocol::ChannelRemains& remains) {
+    channel.refused_consumer_.clear();
+    channel.restoring_ = 0;
+    for (protocol::ConsumerRemains& consumer : remains.consumers) {
+        const auto* const known = static_cast<Consumer*>(consumer.token);
+        if (!known->queue.empty()) {
+            consumer.consume_frame = with_queue(consumer.consume_frame, known->queue);
+        }
+        protocol::Call call;
+        if (!consumer.paused) {
+            auto operation = std::make_unique<Operation>();
+            operation->channel = Ref<Channel>(&channel);
+            operation->note = [this, &channel, tag = consumer.tag](const ErrorRef& error,
+                                                                   const Reply*) {
+                on_consumer_restored(channel, tag, error);
+            };
+            call.deadline = Loop::now() + timeout(-1);
+            call.token = operation.release();
+            ++restoring_;
+            ++channel.restoring_;
+        }
+        const protocol::Token token = call.token;
+        const protocol::ChannelId id{channel.number_, &channel};
+        if (machine_->restore_consumer(id, consumer, std::move(call)) != Status::ok &&
+            token != nullptr) {
+            drop(token);
+            --restoring_;
+            --channel.restoring_;
+        }
+    }
+}
+
+void Connection::on_consumer_restored(Channel& channel, const std::string& tag,
+                                      const ErrorRef& error) {
+    if (restoring_ > 0) --restoring_;
+    if (channel.restoring_ > 0) --channel.restoring_;
+    if (error) {
+        // The first one that fails is the one that was on the wire.
+        const wire::MethodId method{error->class_id, error->method_id};
+        const bool blamed = method == wire::basic::Consume::id || method == wire::MethodId{};
+        if (was_refused_by_broker(error) && blamed && channel.refused_consumer_.empty())
+            channel.refused_consumer_ = tag;
+        if (error->status == Status::timeout) attempt_fails_soon(error);
+        return;
+    }
+    if (channel.restoring_ > 0) return;
+    channel.lost_in_a_row_ = 0;
+    const std::lock_guard lock(mutex_);
+    machine_->keep_when_closed({channel.number_, &channel},
+                               channel.policy_ != ChannelPolicy::report);
+}
+
+void Connection::check_recovered() {
+    if (restoring_ > 0 || !recoveries_.empty() || attempt_failed_ || state() != State::open) return;
+    recovered_is_due_ = careful_ = false;
+    spared_.clear();
+    recoveries_done_.fetch_add(1, std::memory_order_relaxed);
+    loop_->log(LogLevel::info, id_, "recovery", "everything is back");
+    tell_recovery(RecoveryStep::recovered, nullptr, strategy_->attempts());
+}
+
+// ---- what could not be brought back, or has another name
+
+void Connection::tell_failures(std::vector<TopologyReplay::Failure> failures) {
+    for (const TopologyReplay::Failure& failure : failures) {
+        loop_->log(LogLevel::warn, id_, "recovery",
+                   "\"" + failure.name + "\" could not be declared: " + failure.error->message);
+        Event told = event_for(EventType::recovery, nullptr);
+        told.state = static_cast<std::int32_t>(RecoveryStep::entity);
+        told.number = static_cast<std::uint64_t>(failure.kind) + 1;
+        told.error = failure.error.get();
+        told.name = Str(failure.name);
+        told.exchange = Str(failure.source);
+        told.routing_key = Str(failure.routing_key);
+        tell(events_, told);
+    }
+}
+
+void Connection::rename_queues(const std::vector<TopologyReplay::Renamed>& renamed) {
+    for (const TopologyReplay::Renamed& one : renamed) {
+        Event told = event_for(EventType::queue_renamed, nullptr);
+        told.name = Str(one.to);
+        told.routing_key = Str(one.from);
+        tell(events_, told);
+    }
+}
+
+// ---- channels that are lost
+
+void Connection::dispatch_channel_lost(MachineEvent& event) {
+    const auto found = std::find_if(lost_.begin(), lost_.end(), [&](const auto& remains) {
+        return remains.owner == event.owner;
+    });
+    Recovery::Plan plan;
+    plan.channel = event.owner;
+    plan.remains = std::move(*found);
+    lost_.erase(found);
+    const Ref<Channel> channel(static_cast<Channel*>(event.owner));
+    if (channel->state() != State::recovering) {
+        end_channel(plan, event.error);
+        return;
+    }
+    if (state() != State::open) {
+        waiting_.push_back(std::move(plan));
+        tell_channel_state(*channel, State::recovering, event.error);
+        return;
+    }
+    recover_channel(std::move(plan), event.error);
+}
+
+// The broker has closed one channel.
+void Connection::recover_channel(Recovery::Plan plan, const ErrorRef& error) {
+    const Ref<Channel> channel(static_cast<Channel*>(plan.channel));
+    const std::string refused = std::exchange(channel->refused_consumer_, {});
+    restoring_ -= std::min(restoring_, std::exchange(channel->restoring_, 0));
+    ++channel->lost_in_a_row_;
+    // What its queue needs may just be going at the broker: once more, with the topology
+    // (rule 55).
+    const bool again = error->reply_code == 404 && channel->lost_in_a_row_ <= 2 &&
+                       options_.recovery_topology != 0 && !refused.empty();
+    std::vector<protocol::ConsumerRemains> dropped;
+    if (!refused.empty() && !again) {
+        auto& consumers = plan.remains.consumers;
+        const auto culprit =
+            std::find_if(consumers.begin(), consumers.end(),
+                         [&](const auto& consumer) { return consumer.tag == refused; });
+        if (culprit != consumers.end()) {
+            dropped.push_back(std::move(*culprit));
+            consumers.erase(culprit);
+        }
+    } else if (refused.empty() && channel->policy_ == ChannelPolicy::report) {
+        {
+            const std::lock_guard lock(mutex_);
+            channel->last_error_ = error;
+            channel->state_.store(State::closed, std::memory_order_release);
+        }
+        end_channel(plan, error);
+        return;
+    } else if (refused.empty() && channel->policy_ == ChannelPolicy::reopen) {
+        dropped.swap(plan.remains.consumers);
+    }
+    tell_channel_state(*channel, State::recovering, error);
+    for (protocol::ConsumerRemains& consumer : dropped) {
+        if (!refused.empty()) {
+            Event told = event_for(EventType::recovery, channel.get());
+            told.state = static_cast<std::int32_t>(RecoveryStep::entity);
+            told.number = 4;
+            told.error = error.get();
+            told.consumer_tag = Str(consumer.tag);
+            told.name = Str(static_cast<Consumer*>(consumer.token)->queue);
+            tell(events_, told);
+        }
+        cancel_consumer(*channel, consumer, error);
+    }
+    std::vector<Recovery::Plan> plans;
+    plans.push_back(std::move(plan));
+    start_recovery(std::move(plans), again);
+}
+
+void Connection::cancel_consumer(Channel& channel, protocol::ConsumerRemains& remains,
+                                 const ErrorRef& error) {
+    const std::unique_ptr<Consumer> consumer(
+        static_cast<Consumer*>(std::exchange(remains.token, nullptr)));
+    if (!consumer) return;
+    record([&](TopologyRecords& records) { records.consumer_ended(consumer->queue); });
+    Event told = event_for(EventType::consumer_cancelled, &channel);
+    told.consumer_tag = Str(consumer->tag);
+    told.error = error.get();
+    tell(consumer->then, told);
+}
+
+// One that waits is not brought back.
+void Connection::end_channel(Recovery::Plan& plan, const ErrorRef& error) {
+    const Ref<Channel> channel = Ref<Channel>::adopt(static_cast<Channel*>(plan.channel));
+    {
+        const std::lock_guard lock(mutex_);
+        if (channel->state() != State::closed) {
+            channel->state_before_end_ = channel->state_.exchange(State::closed);
+        }
+        channel->last_error_ = error;
+    }
+    for (protocol::ConsumerRemains& consumer : plan.remains.consumers)
+        cancel_consumer(*channel, consumer, error);
+    tell_channel_state(*channel, State::closed, error);
+}
+
+bool Connection::has_waiting_consumers(const Channel& channel) const {
+    const auto waits = std::find_if(waiting_.begin(), waiting_.end(),
+                                    [&](const auto& one) { return one.channel == &channel; });
+    if (waits != waiting_.end()) return !waits->remains.consumers.empty();
+    for (const auto& recovery : recoveries_) {
+        if (const Recovery::Plan* plan = recovery->find(&channel); plan != nullptr) {
+            return !plan->remains.consumers.empty();
+        }
+    }
+    return false;
+}
+
+// Its user has closed it, or dropped it, while it waits. True if it did.
+bool Connection::drop_waiting(Channel& channel) {
+    Recovery::Plan plan;
+    const auto waits = std::find_if(waiting_.begin(), waiting_.end(),
+                                    [&](const auto& one) { return one.channel == &channel; });
+    if (waits != waiting_.end()) {
+        plan = std::move(*waits);
+        waiting_.erase(waits);
+        end_channel(plan, nullptr);
+        return true;
+    }
+    for (const auto& recovery : recoveries_) {
+        {
+            const std::lock_guard lock(mutex_);
+            if (!recovery->drop(&channel, &plan)) continue;
+            (void)note_work();
+        }
+        tell_loop();
+        end_channel(plan, nullptr);
+        check_recoveries();
+        return true;
+    }
+    return false;
+}
+
+}  // namespace haigha::client

@@ -1,0 +1,110 @@
+// Channels that the broker closes while their connection lives.
+#include <string>
+#include <vector>
+
+#include "fault/recovery_fixture.h"
+
+namespace haigha::test {
+namespace {
+
+class RecoveryChannel : public RecoveryTest {
+  protected:
+    // Closes the first channel from the broker's side.
+    void close_channel() { script("close-channel 1 406 PRECONDITION_FAILED - delivery timed out"); }
+};
+
+// rule 62
+TEST_F(RecoveryChannel, ComesBackByItsPolicy) {
+    for (const std::uint8_t policy :
+         {HAIGHA_CHANNEL_REPORT, HAIGHA_CHANNEL_REOPEN, HAIGHA_CHANNEL_RESUBSCRIBE}) {
+        SCOPED_TRACE(int{policy});
+        const ConnectionHandle connection = connect();
+        EventLog channel_events;
+        haigha_channel_args args = HAIGHA_CHANNEL_ARGS_INIT;
+        args.events = channel_events.then();
+        args.confirm = 1;
+        args.recovery_policy = policy;
+        const ChannelHandle channel = open_channel(connection.get(), args);
+        const ChannelHandle other = open_channel(connection.get());
+        ASSERT_EQ(HAIGHA_OK, declare(channel.get(), "jobs")) << error_;
+        EventLog deliveries;
+        consume(channel.get(), "jobs", deliveries.then());
+        ASSERT_EQ(HAIGHA_OK, publish(channel.get(), "jobs", "first"));
+        deliveries.wait_for(HAIGHA_EVENT_DELIVERY);
+        channel_events.wait_for(HAIGHA_EVENT_OUTCOME);
+        close_channel();
+        if (policy == HAIGHA_CHANNEL_REPORT) {
+            EXPECT_EQ(channel_events.state(HAIGHA_STATE_CLOSED).reply_code, 406);
+            EXPECT_EQ(deliveries.wait_for(HAIGHA_EVENT_CONSUMER_CANCELLED).reply_code, 406);
+            EXPECT_EQ(HAIGHA_ERR_CLOSED, publish(channel.get(), "jobs", "late"));
+        } else {
+            EXPECT_EQ(channel_events.state(HAIGHA_STATE_RECOVERING).reply_code, 406);
+            channel_events.wait(
+                [](const std::vector<Recorded>& events) {
+                    return events.back().state == HAIGHA_STATE_OPEN &&
+                           events.back().previous_state == HAIGHA_STATE_RECOVERING;
+                },
+                "the channel to be open again");
+            ASSERT_EQ(HAIGHA_OK, publish(channel.get(), "jobs", "second"));
+            EXPECT_EQ(channel_events.wait_for(HAIGHA_EVENT_OUTCOME, 1).number, 2U);
+        }
+        if (policy == HAIGHA_CHANNEL_REOPEN) {
+            EXPECT_EQ(deliveries.wait_for(HAIGHA_EVENT_CONSUMER_CANCELLED).reply_code, 406);
+        }
+        if (policy == HAIGHA_CHANNEL_RESUBSCRIBE) {
+            // What was not settled comes again, under a number of its own.
+            deliveries.wait_count(HAIGHA_EVENT_DELIVERY, 3);
+            EXPECT_EQ(deliveries.wait_for(HAIGHA_EVENT_DELIVERY, 1).number, 2U);
+            EXPECT_EQ(HAIGHA_ERR_STALE, haigha_ack(channel.get(), 1, 0, error_));
+            EXPECT_EQ(HAIGHA_OK, haigha_ack(channel.get(), 3, HAIGHA_MULTIPLE, error_)) << error_;
+            EXPECT_EQ(deliveries.count(HAIGHA_EVENT_CONSUMER_CANCELLED), 0U);
+        }
+        EXPECT_EQ(haigha_channel_state(other.get()), HAIGHA_STATE_OPEN);
+        haigha_queue_delete_args gone = HAIGHA_QUEUE_DELETE_ARGS_INIT;
+        gone.queue = str("jobs");
+        EXPECT_EQ(HAIGHA_OK, haigha_queue_delete_wait(other.get(), &gone, -1, nullptr, error_))
+            << error_;
+        EXPECT_EQ(HAIGHA_OK, haigha_connection_close_wait(connection.get(), -1, error_)) << error_;
+    }
+}
+
+TEST_F(RecoveryChannel, APolicyThatThereIsNotIsRefused) {
+    const ConnectionHandle connection = connect();
+    haigha_channel_args args = HAIGHA_CHANNEL_ARGS_INIT;
+    args.recovery_policy = 3;
+    ChannelHandle channel;
+    EXPECT_EQ(HAIGHA_ERR_ARGUMENT,
+              haigha_channel_open_wait(connection.get(), &args, -1, out(channel), error_));
+}
+
+// One that the broker closes again and again, and then the connection goes too.
+TEST_F(RecoveryChannel, ALostConnectionBringsItBackAsWell) {
+    EventLog events;
+    const haigha_then then = events.then();
+    const ConnectionHandle connection = recovering(&then);
+    EventLog channel_events;
+    haigha_channel_args args = HAIGHA_CHANNEL_ARGS_INIT;
+    args.events = channel_events.then();
+    args.recovery_policy = HAIGHA_CHANNEL_RESUBSCRIBE;
+    const ChannelHandle channel = open_channel(connection.get(), args);
+    ASSERT_EQ(HAIGHA_OK, declare(channel.get(), "jobs")) << error_;
+    EventLog deliveries;
+    consume(channel.get(), "jobs", deliveries.then(), true);
+    for (std::size_t round = 1; round <= 3; ++round) {
+        close_channel();
+        ASSERT_TRUE(saw("basic.consume", round + 1));
+    }
+    script("on channel.open no-reply");
+    const std::size_t opened = broker_->count("channel.open");
+    close_channel();
+    ASSERT_TRUE(saw("channel.open", opened + 1));
+    script("clear");
+    lose();
+    step(events, HAIGHA_RECOVERY_RECOVERED);
+    ASSERT_EQ(HAIGHA_OK, publish(channel.get(), "jobs", "x"));
+    EXPECT_EQ(deliveries.wait_for(HAIGHA_EVENT_DELIVERY).body, "x");
+    EXPECT_EQ(deliveries.count(HAIGHA_EVENT_CONSUMER_CANCELLED), 0U);
+}
+
+}  // namespace
+}  // namespace haigha::test
