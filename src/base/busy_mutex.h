@@ -10,27 +10,14 @@ namespace haigha {
 class BusyMutex {
   public:
     void lock() {
-        for (int i = 0; i < tries; ++i) {
-            if (mutex_.try_lock()) return;
-            for (int pause = 0; pause < pauses; ++pause)
-                relax();
-        }
-        mutex_.lock();
+        if (!mutex_.try_lock()) [[unlikely]]
+            lock_when_free();
     }
     bool try_lock() { return mutex_.try_lock(); }
     void unlock() { mutex_.unlock(); }
 
   private:
-    static constexpr int tries = 16;
-    static constexpr int pauses = 8;
-
-    static void relax() {
-#if defined(__x86_64__) || defined(__i386__)
-        __builtin_ia32_pause();
-#elif defined(__aarch64__)
-        asm volatile("yield");
-#endif
-    }
+    void lock_when_free();
 
     std::mutex mutex_;
 };

@@ -281,12 +281,16 @@ void Connection::dispatch_reply(MachineEvent& event) {
 void Connection::dispatch_outcomes(MachineEvent& event) {
     auto* const channel = static_cast<Channel*>(event.owner);
     std::array<protocol::Settled, 256> settled;
+    protocol::EventList writable;  // told behind the outcomes
     bool done = false;
     while (!done) {
         std::size_t count = 0;
         {
             const std::lock_guard lock(mutex_);
             count = event.ring->take(settled, &done);
+            if (done && channel != nullptr) {
+                machine_->outcomes_taken({channel->number_, channel}, writable);
+            }
         }
         for (const protocol::Settled& one : std::span(settled).first(count)) {
             ErrorRef why;
@@ -310,12 +314,6 @@ void Connection::dispatch_outcomes(MachineEvent& event) {
             told.error = why.get();
             tell(channel->events_, told);
         }
-    }
-    if (channel == nullptr) return;
-    protocol::EventList writable;
-    {
-        const std::lock_guard lock(mutex_);
-        machine_->outcomes_taken({channel->number_, channel}, writable);
     }
     for (MachineEvent& one : writable)
         dispatch_one(one);

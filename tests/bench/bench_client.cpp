@@ -13,7 +13,7 @@ namespace {
 
 // What is published before the attached loop has its turn, as in a program of that kind.
 constexpr std::uint64_t messages_per_turn = 4096;
-constexpr std::uint64_t bytes_per_turn = 1024 * 1024;
+constexpr std::uint64_t bytes_per_turn = 256 * 1024;
 // One report for many settled publishes: their producer waits for a part of its window, not for
 // each of them.
 constexpr std::uint64_t settled_per_report = window / 4;
