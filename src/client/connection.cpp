@@ -459,8 +459,13 @@ ErrorRef Connection::close_channel(Channel& channel, Completion completion,
         return nullptr;
     }
     const std::shared_ptr<Operation> shared = std::move(operation);
-    const bool posted = loop_->transport().post([self = Ref<Connection>(this), shared, waits] {
-        if (waits) self->drop_waiting(*shared->channel);
+    const bool posted = loop_->transport().post([self = Ref<Connection>(this), shared, waits,
+                                                 timeout_ms] {
+        if (waits && !self->drop_waiting(*shared->channel)) {
+            // It came back just before.
+            (void)self->close_channel(*shared->channel, std::move(shared->completion), timeout_ms);
+            return;
+        }
         Event event = self->event_for(EventType::reply, shared->channel.get());
         shared->completion.complete(event, nullptr, nullptr, self->muted_);
     });
@@ -471,8 +476,8 @@ ErrorRef Connection::close_channel(Channel& channel, Completion completion,
 
 void Connection::forget_waiting(Channel& channel) {
     loop_->transport().post([self = Ref<Connection>(this), dropped = Ref<Channel>(&channel)] {
-        if (self->has_waiting_consumers(*dropped)) return;
-        self->drop_waiting(*dropped);
+        if (self->has_waiting_consumers(*dropped) || self->drop_waiting(*dropped)) return;
+        dropped->abandon();  // it came back just before
     });
 }
 
