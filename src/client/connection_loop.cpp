@@ -220,6 +220,7 @@ void Connection::write() {
             returned = machine_->take_returned();
             flushed = !flushes_.empty();
         }
+        called_back_ |= !returned.empty();
         if (flushed) finish_flushes();
         if (!machine_events_.empty()) dispatch();
         if (stream_ == nullptr) return;

@@ -138,7 +138,7 @@ Stamped stamp(const wire::Properties& given, std::uint64_t sequence) {
 // A large message waits its turn, even when nothing else does, and is copied once; one that is lent
 // is not copied.
 template <class Head>
-void ChannelMachine::hold_body(const Head& head, const PublishRequest& rest, std::size_t piece,
+[[gnu::cold]] void ChannelMachine::hold_body(const Head& head, const PublishRequest& rest, std::size_t piece,
                                bool large) {
     const Ref<HeldBody> held =
         rest.release != nullptr

@@ -188,8 +188,10 @@ void Client::consume(std::uint64_t count, std::size_t size, bool ack) {
     ack_ = ack;
     size_ = size;
     expected_ = count;
-    round_trip();
     haigha_error* error = nullptr;
+    haigha_qos_args qos = HAIGHA_QOS_ARGS_INIT;
+    qos.prefetch_count = prefetch;
+    check(haigha_qos(channel_, &qos, nullptr, &error), error, "qos");
     haigha_consume_args args = HAIGHA_CONSUME_ARGS_INIT;
     const std::string queue = !options_.queue.empty()
                                   ? options_.queue
@@ -200,7 +202,7 @@ void Client::consume(std::uint64_t count, std::size_t size, bool ack) {
     args.deliveries.user_data = this;
     check(haigha_consume(channel_, &args, nullptr, &error), error, "consume");
     wait_until([&] { return all_received_; });
-    round_trip();
+    if (ack) round_trip();
     if (wrong_ > 0) give_up(std::to_string(wrong_) + " deliveries are not what was sent");
 }
 

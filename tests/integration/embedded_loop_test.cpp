@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "support/api_fixture.h"
+#include "support/lent_bodies.h"
 
 namespace haigha::test {
 namespace {
@@ -246,6 +247,42 @@ TEST_F(EmbeddedLoop, AttachedAndDroppedWithoutRunning) {
     ASSERT_EQ(0, uv_loop_init(&uv));
     LoopHandle loop;
     ASSERT_EQ(HAIGHA_OK, haigha_loop_attach(&uv, out(loop), error_)) << error_;
+    loop.reset();
+    uv_run(&uv, UV_RUN_DEFAULT);
+    EXPECT_EQ(0, uv_loop_close(&uv));
+}
+
+// What a turn gives back ends the wait of that turn, as a callback does.
+TEST_F(EmbeddedLoop, ALentBodyComesBackInTheTurnThatWritesIt) {
+    uv_loop_t uv;
+    ASSERT_EQ(0, uv_loop_init(&uv));
+    LoopHandle loop;
+    ASSERT_EQ(HAIGHA_OK, haigha_loop_attach(&uv, out(loop), error_)) << error_;
+    {
+        const ConnectionHandle connection = new_connection(loop.get(), options().get());
+        EventLog log;
+        const haigha_then opened = log.then(1);
+        ASSERT_EQ(HAIGHA_OK, haigha_connection_open(connection.get(), &opened, error_)) << error_;
+        while (log.count(HAIGHA_EVENT_REPLY) < 1)
+            uv_run(&uv, UV_RUN_ONCE);
+        ChannelHandle channel;
+        ASSERT_EQ(HAIGHA_OK, haigha_channel_open(connection.get(), nullptr, &opened, out(channel),
+                                                 error_))
+            << error_;
+        while (log.count(HAIGHA_EVENT_REPLY) < 2)
+            uv_run(&uv, UV_RUN_ONCE);
+        LentBodies bodies;
+        haigha_publish_args args = HAIGHA_PUBLISH_ARGS_INIT;
+        args.routing_key = str("haigha-test-nowhere");
+        for (std::size_t i = 1; i <= 20; ++i) {
+            LentBodies::Body& body = bodies.add(std::string(20'000, 'x'));
+            ASSERT_EQ(HAIGHA_OK, haigha_publish_lent(channel.get(), &args, body.str(),
+                                                     &LentBodies::release, &body, nullptr, error_))
+                << error_;
+            while (bodies.released() < i)
+                uv_run(&uv, UV_RUN_ONCE);
+        }
+    }
     loop.reset();
     uv_run(&uv, UV_RUN_DEFAULT);
     EXPECT_EQ(0, uv_loop_close(&uv));

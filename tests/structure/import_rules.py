@@ -13,7 +13,7 @@ import repository
 # room: the rooms that it may include besides itself. "std" is the C and C++ standard library,
 # "system" any other header of the platform, "public" is include/haigha, "other" any library.
 RULES = {
-    "base": {"std"},
+    "base": {"std", "system"},
     "wire": {"base", "std"},
     "protocol": {"base", "wire", "std"},
     "transport": {"base", "std", "system", "uv", "openssl"},
