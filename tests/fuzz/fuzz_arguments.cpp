@@ -46,8 +46,9 @@ class Environment {
         require(haigha_connection_new(loop_.get(), nullptr, nullptr, out(connection_), nullptr) ==
                     HAIGHA_OK,
                 "a connection is made");
-        auto made = Ref<client::Channel>::adopt(new client::Channel(
-            Ref<client::Connection>(capi::core(connection_.get())), client::Then()));
+        auto made = Ref<client::Channel>::adopt(
+            new client::Channel(Ref<client::Connection>(capi::core(connection_.get())),
+                                client::Then(), client::ChannelModes()));
         channel_.reset(reinterpret_cast<haigha_channel*>(made.leak()));
     }
     ~Environment() {
