@@ -55,6 +55,8 @@ extern "C" {
  * Order      Operations on one channel reach the broker in the order of the calls made on one
  *            thread. At most one method that has a reply is on the wire per channel; the next
  *            ones, and what follows them, wait inside the library.
+ * Recovering With the option recovery a connection that is lost comes back with its channels and
+ *            consumers, and handles stay what they are. Meanwhile calls are refused, RECOVERING.
  * Numbers    Names end in their unit: timeout_ms, capacity_bytes. Where a timeout is asked for,
  *            -1 means the connection's rpc_timeout_ms option and 0 means "at once".
  * Forking    After fork() the child's calls return HAIGHA_ERR_FORKED and write nothing.

@@ -84,26 +84,6 @@ bool ChannelMachine::resume(Call call) {
     return true;
 }
 
-bool ChannelMachine::restore(const ConsumerRemains& consumer, Call call) {
-    std::vector<std::byte> frame = consumer.consume_frame;
-    if (frame.size() > context_.frame_max) return false;
-    // The channel's number may be another now.
-    wire::write_frame_header(frame.data(), wire::FrameType::method, id_,
-                             static_cast<std::uint32_t>(frame.size() - wire::frame_overhead));
-    consumers_.add(consumer.tag, consumer.token, consumer.no_ack, frame);
-    Consumer* const added = consumers_.find(consumer.tag);
-    added->restored = true;
-    if (consumer.paused) {
-        added->state = ConsumerState::paused;
-        return true;
-    }
-    call.kind = CallKind::restore;
-    call.reply = wire::basic::ConsumeOk::id;
-    call.name = consumer.tag;
-    calls_.add(std::move(call), frame, context_.outbox);
-    return true;
-}
-
 void ChannelMachine::close(Call call) {
     call.kind = CallKind::channel_close;
     call.reply = wire::channel::CloseOk::id;
@@ -138,8 +118,8 @@ Stamped stamp(const wire::Properties& given, std::uint64_t sequence) {
 // A large message waits its turn, even when nothing else does, and is copied once; one that is lent
 // is not copied.
 template <class Head>
-[[gnu::cold]] void ChannelMachine::hold_body(const Head& head, const PublishRequest& rest, std::size_t piece,
-                               bool large) {
+[[gnu::cold]] void ChannelMachine::hold_body(const Head& head, const PublishRequest& rest,
+                                             std::size_t piece, bool large) {
     const Ref<HeldBody> held =
         rest.release != nullptr
             ? HeldBody::lend(rest.body, rest.release, rest.release_data, context_.returned)
@@ -340,38 +320,6 @@ void ChannelMachine::end(const ErrorRef& error, std::uint64_t unsent, EventList&
     owner_ = nullptr;
     refused = false;
     state_ = ChannelState::closing;
-}
-
-bool ChannelMachine::is_being_cancelled(std::string_view tag) const {
-    const auto cancels = [tag](const Call& call) {
-        return (call.kind == CallKind::cancel || call.kind == CallKind::drain) && call.name == tag;
-    };
-    if (calls_.in_flight() && cancels(calls_.current())) return true;
-    return std::any_of(calls_.waiting().begin(), calls_.waiting().end(),
-                       [&](const auto& item) { return item.is_call && cancels(item.call); });
-}
-
-void ChannelMachine::lose(const ErrorRef& error, std::uint64_t unsent, EventList& events) {
-    if (owner_ == nullptr || state_ != ChannelState::open || close_requested_) {
-        end(error, unsent, events);
-        return;
-    }
-    ChannelRemains remains;
-    remains.number = id_;
-    remains.owner = owner_;
-    remains.bases.deliveries = bases_.deliveries + last_delivery_;
-    remains.bases.publishes = ring_ ? ring_->last() : bases_.publishes;
-    for (auto& [tag, consumer] : consumers_) {
-        const bool began = consumer.state != ConsumerState::starting || consumer.restored;
-        if (consumer.token == nullptr || !began || is_being_cancelled(tag)) continue;
-        const bool paused =
-            consumer.state == ConsumerState::paused || consumer.state == ConsumerState::resuming;
-        remains.consumers.push_back({tag, std::exchange(consumer.token, nullptr), consumer.no_ack,
-                                     paused, consumer.resume_frame(id_)});
-    }
-    context_.remains.push_back(std::move(remains));
-    end(error, unsent, events);
-    events.back().kind = EventKind::channel_lost;
 }
 
 void ChannelMachine::write_close(std::uint16_t reply_code, std::string_view text) {

@@ -589,23 +589,6 @@ bool ConnectionMachine::has_come(ChannelId channel, std::uint64_t delivery_tag) 
            machine->deliveries().has_come(delivery_tag - machine->delivery_base());
 }
 
-void ConnectionMachine::give_channel(ChannelId channel, Token owner) {
-    if (ChannelMachine* machine = find(channel); machine != nullptr) machine->set_owner(owner);
-}
-
-void ConnectionMachine::keep_when_closed(ChannelId channel, bool keep) {
-    if (ChannelMachine* machine = find(channel); machine != nullptr) {
-        machine->keep_when_closed(keep);
-    }
-}
-
-Status ConnectionMachine::restore_consumer(ChannelId channel, const ConsumerRemains& consumer,
-                                           Call call) {
-    ChannelMachine* machine = nullptr;
-    if (const Status status = find_open(channel, &machine); status != Status::ok) return status;
-    return machine->restore(consumer, std::move(call)) ? Status::ok : Status::argument;
-}
-
 Status ConnectionMachine::open_channel(Token owner, Call open, std::uint16_t* number,
                                        ChannelBases bases, std::uint16_t preferred) {
     if (state_ != ConnectionState::open || close_requested_) return Status::closed;

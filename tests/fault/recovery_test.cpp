@@ -1,6 +1,7 @@
 // Recovery against a stub broker: what comes back after a lost connection, in which order, and what
 // is said meanwhile.
 #include <algorithm>
+#include <atomic>
 #include <string>
 #include <vector>
 
@@ -184,8 +185,8 @@ TEST_F(RecoveryTest, CallsFailFastMeanwhile) {
 
 // rules 42, 59: everything works inside RECOVERED.
 TEST_F(RecoveryTest, DeclareConsumePublishAndCloseInTheEvent) {
-    haigha_channel* used = nullptr;
-    haigha_connection* closed = nullptr;
+    std::atomic<haigha_channel*> used{nullptr};
+    std::atomic<haigha_connection*> closed{nullptr};
     std::vector<haigha_status> results;
     EventLog deliveries;
     EventLog replies;
