@@ -39,9 +39,7 @@ ErrorRef Channel::refusal(Status status) const {
         return make_error(Status::argument, "consumer_tag is in use on this channel");
     }
     const std::lock_guard lock(connection_->mutex_);
-    if (status == Status::recovering || told(status) == Status::recovering) {
-        return recovering_error();
-    }
+    if (status == Status::recovering) return recovering_error();
     if (status == Status::argument) {
         return make_error(status,
                           "the arguments or properties do not fit into one frame (frame_max is " +
@@ -248,7 +246,7 @@ ErrorRef Channel::publish_wait(protocol::PublishRequest request, std::int64_t ti
         Status status = Status::ok;
         {
             const std::lock_guard lock(connection.mutex_);
-            status = connection.machine_->publish({number_, this}, request, &sequence);
+            status = told(connection.machine_->publish({number_, this}, request, &sequence));
             if (status == Status::ok) {
                 if (sequence > 0) waiter->add_ref();  // the ring's share
                 (void)connection.note_work();

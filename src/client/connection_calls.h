@@ -33,7 +33,8 @@ ErrorRef Connection::start_call(Channel& channel, protocol::Call call, Completio
     Status status = Status::ok;
     {
         const std::lock_guard lock(mutex_);
-        status = start(std::move(call));
+        // What it is now; what it is called later may be something else.
+        status = channel.told(start(std::move(call)));
         if (status == Status::ok) {
             (void)operation.release();
             tell = note_work(deadline);
