@@ -235,7 +235,7 @@ TEST_F(RecoveryTopology, AConsumerThatIsRefusedIsToldAndTheOthersGoOn) {
         ASSERT_EQ(HAIGHA_OK, declare(channel.get(), "q" + std::to_string(i))) << error_;
         consume(channel.get(), "q" + std::to_string(i), logs[i]->then(), true);
     }
-    script("on basic.consume#2 close-channel 403 ACCESS_REFUSED - exclusive use");
+    script("on basic.consume#2 close-channel 403 ACCESS_REFUSED - not for this user");
     lose();
     step(events, HAIGHA_RECOVERY_RECOVERED);
     const Recorded failed = step(events, HAIGHA_RECOVERY_ENTITY);
@@ -256,6 +256,27 @@ TEST_F(RecoveryTopology, AConsumerThatIsRefusedIsToldAndTheOthersGoOn) {
     }
     EXPECT_EQ(ended, 1U);
     EXPECT_EQ(haigha_channel_state(channel.get()), HAIGHA_STATE_OPEN);
+}
+
+// The consumer of the connection before is still there for the broker.
+TEST_F(RecoveryTopology, AConsumerWhoseQueueIsStillInExclusiveUseIsTriedAgain) {
+    EventLog events;
+    const haigha_then then = events.then();
+    const ConnectionHandle connection = recovering(&then);
+    const ChannelHandle channel = open_channel(connection.get());
+    ASSERT_EQ(HAIGHA_OK, declare(channel.get(), "jobs")) << error_;
+    EventLog deliveries;
+    consume(channel.get(), "jobs", deliveries.then(), true);
+    script(
+        "on basic.consume close-channel 403 ACCESS_REFUSED - queue 'jobs' in vhost '/' in "
+        "exclusive use");
+    lose();
+    ASSERT_TRUE(saw("basic.consume", 10));
+    script("clear");
+    step(events, HAIGHA_RECOVERY_RECOVERED);
+    EXPECT_EQ(steps(events, HAIGHA_RECOVERY_ENTITY), 0U);
+    ASSERT_EQ(HAIGHA_OK, publish(channel.get(), "jobs", "x"));
+    EXPECT_EQ(deliveries.wait_for(HAIGHA_EVENT_DELIVERY).body, "x");
 }
 
 // rule 55: a 404 of a consumer has the topology declared again first.
