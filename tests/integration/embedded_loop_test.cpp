@@ -266,8 +266,9 @@ TEST_F(EmbeddedLoop, ALentBodyComesBackInTheTurnThatWritesIt) {
         while (log.count(HAIGHA_EVENT_REPLY) < 1)
             uv_run(&uv, UV_RUN_ONCE);
         ChannelHandle channel;
-        ASSERT_EQ(HAIGHA_OK, haigha_channel_open(connection.get(), nullptr, &opened, out(channel),
-                                                 error_))
+        const haigha_then ready = log.then(2);
+        ASSERT_EQ(HAIGHA_OK,
+                  haigha_channel_open(connection.get(), nullptr, &ready, out(channel), error_))
             << error_;
         while (log.count(HAIGHA_EVENT_REPLY) < 2)
             uv_run(&uv, UV_RUN_ONCE);

@@ -54,7 +54,7 @@ class ImportRules(TreeTest):
 
     def test_refused_directions(self):
         self.assert_refused("src/base/error.h", '"wire/frame.h"')
-        self.assert_refused("src/base/error.h", "<unistd.h>")
+        self.assert_refused("src/wire/frame.h", "<unistd.h>")
         self.assert_refused("src/wire/frame.h", '"protocol/machine.h"')
         self.assert_refused("src/wire/frame.h", "<uv.h>")
         self.assert_refused("src/wire/frame.h", "<sys/socket.h>")
