@@ -31,6 +31,9 @@ std::vector<std::byte> with_queue(const std::vector<std::byte>& frame, std::stri
     return changed;
 }
 
+// How often a consumer whose queue is in exclusive use is tried again.
+constexpr std::uint32_t most_locked = 200;
+
 bool was_refused_by_broker(const ErrorRef& error) {
     return error && error->status == Status::channel_closed_by_broker;
 }
@@ -317,8 +320,12 @@ void Connection::recover_channel(Recovery::Plan plan, const ErrorRef& error) {
     // (rule 55).
     const bool again = error->reply_code == 404 && channel->lost_in_a_row_ <= 2 &&
                        options_.recovery_topology != 0 && !refused.empty();
+    // Or the broker still holds the queue for the connection before, whose consumer was exclusive.
+    const bool locked = !refused.empty() && channel->lost_in_a_row_ <= most_locked &&
+                        (error->reply_code == 405 ||
+                         error->reply_text.find("in exclusive use") != std::string::npos);
     std::vector<protocol::ConsumerRemains> dropped;
-    if (!refused.empty() && !again) {
+    if (!refused.empty() && !again && !locked) {
         auto& consumers = plan.remains.consumers;
         const auto culprit =
             std::find_if(consumers.begin(), consumers.end(),

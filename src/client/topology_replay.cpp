@@ -111,6 +111,13 @@ bool TopologyReplay::is_spared(const Step& step) const {
     });
 }
 
+bool TopologyReplay::is_of_exclusive_queue(const Step& step) const {
+    if (step.kind == Kind::exchange || step.binding.to_exchange) return false;
+    const QueueRecord* const queue =
+        records_.find_queue(step.kind == Kind::queue ? step.name : step.binding.destination);
+    return queue != nullptr && queue->exclusive;
+}
+
 TopologyReplay::Failure TopologyReplay::failure_of(const Step& step, const ErrorRef& error) {
     return {step.kind, step.kind == Kind::binding ? step.binding.destination : step.name,
             step.binding.source, step.binding.routing_key, error};
@@ -275,6 +282,18 @@ void TopologyReplay::refused(Lane& lane, const ErrorRef& error) {
         const bool not_found = error->reply_code == 404;
         if (step.way == Step::Way::probe && not_found) {
             step.way = Step::Way::rename;
+        } else if (error->reply_code == 405 && step.locked < locked_retries &&
+                   is_of_exclusive_queue(step)) {
+            ++step.locked;
+            // With all that needs it, in their order.
+            const std::string queue =
+                step.kind == Kind::queue ? step.name : step.binding.destination;
+            std::stable_partition(
+                lane.steps.begin() + static_cast<std::ptrdiff_t>(lane.at), lane.steps.end(),
+                [&](const Step& one) {
+                    return one.kind == Kind::exchange || one.binding.to_exchange ||
+                           (one.kind == Kind::queue ? one.name : one.binding.destination) != queue;
+                });
         } else if (step.kind == Kind::binding && not_found && step.tries < retries) {
             // What it is bound to, and from, once more before it.
             ++step.tries;

@@ -43,6 +43,9 @@ class TopologyReplay {
     static constexpr std::size_t lanes = 16;
     // A queue that the broker is still deleting may be gone again when it is bound (rule 55).
     static constexpr int retries = 2;
+    // An exclusive queue is locked until the broker has noticed that the connection before is gone,
+    // and has cleared up after it: it is asked for behind the others, so often.
+    static constexpr int locked_retries = 300;
 
     enum class Kind : std::uint8_t { exchange, queue, binding };
     struct Failure {
@@ -91,6 +94,7 @@ class TopologyReplay {
         std::string name{};
         BindingRecord binding{};
         int tries = 0;
+        int locked = 0;  // how often it was
     };
     // Steps one after the other, each answered, on a channel that is replaced when one is refused.
     struct Lane {
@@ -115,6 +119,7 @@ class TopologyReplay {
     std::vector<Step> steps() const;
     bool is_renamed_later(std::string_view queue) const;
     bool is_spared(const Step& step) const;
+    bool is_of_exclusive_queue(const Step& step) const;
     static Failure failure_of(const Step& step, const ErrorRef& error);
     template <class Run>
     Status with_method(const Step& step, bool no_wait, Run run);

@@ -195,6 +195,30 @@ TEST_F(RecoveryTopology, AQueueThatVanishesInBetweenIsDeclaredAgain) {
     EXPECT_EQ(broker_->queue_size("auto"), 1U);
 }
 
+// The broker has not noticed yet that the connection before is gone, and holds its queues.
+TEST_F(RecoveryTopology, AnExclusiveQueueThatIsStillLockedIsAskedForAgain) {
+    EventLog events;
+    const haigha_then then = events.then();
+    const ConnectionHandle connection = recovering(&then);
+    const ChannelHandle channel = open_channel(connection.get());
+    declare_exchange(channel.get(), "news");
+    for (const char* name : {"a", "b", "c"}) {
+        declare_exclusive(channel.get(), name);
+        bind(channel.get(), "news", name);
+    }
+    const std::size_t declared = broker_->count("queue.declare");
+    script("on queue.declare close-channel 405 RESOURCE_LOCKED - cannot obtain exclusive access");
+    lose();
+    ASSERT_TRUE(saw("queue.declare", declared + 20));
+    script("clear");
+    step(events, HAIGHA_RECOVERY_RECOVERED);
+    EXPECT_EQ(steps(events, HAIGHA_RECOVERY_ENTITY), 0U);
+    ASSERT_EQ(HAIGHA_OK, publish_to(channel.get(), "news", "x"));
+    ASSERT_EQ(HAIGHA_OK, declare_passively(channel.get(), "a")) << error_;
+    for (const char* name : {"a", "b", "c"})
+        EXPECT_EQ(broker_->queue_size(name), 1U) << name;
+}
+
 // rule 54: a consumer that is refused ends; the others on its channel come back.
 TEST_F(RecoveryTopology, AConsumerThatIsRefusedIsToldAndTheOthersGoOn) {
     EventLog events;
@@ -211,7 +235,7 @@ TEST_F(RecoveryTopology, AConsumerThatIsRefusedIsToldAndTheOthersGoOn) {
         ASSERT_EQ(HAIGHA_OK, declare(channel.get(), "q" + std::to_string(i))) << error_;
         consume(channel.get(), "q" + std::to_string(i), logs[i]->then(), true);
     }
-    script("on basic.consume#2 close-channel 403 ACCESS_REFUSED - exclusive use");
+    script("on basic.consume#2 close-channel 403 ACCESS_REFUSED - not for this user");
     lose();
     step(events, HAIGHA_RECOVERY_RECOVERED);
     const Recorded failed = step(events, HAIGHA_RECOVERY_ENTITY);
@@ -232,6 +256,27 @@ TEST_F(RecoveryTopology, AConsumerThatIsRefusedIsToldAndTheOthersGoOn) {
     }
     EXPECT_EQ(ended, 1U);
     EXPECT_EQ(haigha_channel_state(channel.get()), HAIGHA_STATE_OPEN);
+}
+
+// The consumer of the connection before is still there for the broker.
+TEST_F(RecoveryTopology, AConsumerWhoseQueueIsStillInExclusiveUseIsTriedAgain) {
+    EventLog events;
+    const haigha_then then = events.then();
+    const ConnectionHandle connection = recovering(&then);
+    const ChannelHandle channel = open_channel(connection.get());
+    ASSERT_EQ(HAIGHA_OK, declare(channel.get(), "jobs")) << error_;
+    EventLog deliveries;
+    consume(channel.get(), "jobs", deliveries.then(), true);
+    script(
+        "on basic.consume close-channel 403 ACCESS_REFUSED - queue 'jobs' in vhost '/' in "
+        "exclusive use");
+    lose();
+    ASSERT_TRUE(saw("basic.consume", 10));
+    script("clear");
+    step(events, HAIGHA_RECOVERY_RECOVERED);
+    EXPECT_EQ(steps(events, HAIGHA_RECOVERY_ENTITY), 0U);
+    ASSERT_EQ(HAIGHA_OK, publish(channel.get(), "jobs", "x"));
+    EXPECT_EQ(deliveries.wait_for(HAIGHA_EVENT_DELIVERY).body, "x");
 }
 
 // rule 55: a 404 of a consumer has the topology declared again first.
