@@ -290,7 +290,8 @@ TEST_F(Confirms, NoMoreIsInFlightThanMayBe) {
             haigha_publish(channel.get(), &args, str("x"), nullptr, nullptr);
         if (status == HAIGHA_OK) {
             ++taken;
-            EXPECT_LE(++in_flight, 20);
+            // Beside those without an outcome as many may have one that is yet to be told.
+            EXPECT_LE(++in_flight, 2 * 20);
         } else {
             ASSERT_EQ(status, HAIGHA_ERR_WOULD_BLOCK);
             events.wait_count(HAIGHA_EVENT_WRITABLE, ++refused);
