@@ -22,8 +22,10 @@ class ReadBufferTest : public testing::Test {
         return buffer_.add(part);
     }
     void parse(std::size_t size, std::size_t wanted = 0) {
-        for (std::size_t i = 0; i < size; ++i)
-            ASSERT_EQ(buffer_.unparsed()[i], static_cast<std::byte>(parsed_++));
+        std::size_t wrong = 0;
+        for (const std::byte octet : buffer_.unparsed().first(size))
+            wrong += octet == static_cast<std::byte>(parsed_++) ? 0 : 1;
+        ASSERT_EQ(wrong, 0U);
         buffer_.take(size, wanted);
     }
     void turn(std::size_t size) {
@@ -103,14 +105,15 @@ TEST_F(ReadBufferTest, DoesNotOverwriteWhatAMessageKeeps) {
 TEST_F(ReadBufferTest, WhatIsKeptHasABound) {
     std::vector<Ref<Slab>> kept;
     std::size_t octets = 0;
-    constexpr std::size_t messages = 2000;
+    constexpr std::size_t messages = 400;  // 100 MiB in large ones
     for (std::size_t i = 0; i < messages; ++i) {
-        read(SlabPool::slab_capacity);
+        (void)buffer_.room();
+        (void)buffer_.add(buffer_.room().size());
         if (kept.empty() || kept.back().get() != buffer_.slab()) {
             kept.emplace_back(buffer_.slab());
             octets += buffer_.slab()->capacity();
         }
-        parse(buffer_.unparsed().size());
+        buffer_.take(buffer_.unparsed().size(), 0);
         buffer_.rest();
     }
     EXPECT_EQ(kept.size(), messages);
@@ -120,7 +123,7 @@ TEST_F(ReadBufferTest, WhatIsKeptHasABound) {
 TEST_F(ReadBufferTest, LosesNothingWhateverThePieces) {
     std::mt19937 random(5);
     std::vector<Ref<Slab>> kept;
-    for (int step = 0; step < 20'000; ++step) {
+    for (int step = 0; step < 3000; ++step) {
         read(random() % (random() % 50 == 0 ? 400'000 : 2000) + 1);
         const std::size_t all = buffer_.unparsed().size();
         const std::size_t part = random() % 3 == 0 ? all : random() % (all + 1);
