@@ -260,7 +260,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     void restore_consumers(Channel& channel, protocol::ChannelRemains& remains);
     void on_consumer_restored(Channel& channel, const std::string& tag, const ErrorRef& error);
     void check_recovered();
-    void tell_failures(std::vector<TopologyReplay::Failure> failures);
+    void tell_failures(const std::vector<TopologyReplay::Failure>& failures);
     void rename_queues(const std::vector<TopologyReplay::Renamed>& renamed);
     void recover_channel(Recovery::Plan plan, const ErrorRef& error);
     void end_channel(Recovery::Plan& plan, const ErrorRef& error);

@@ -176,7 +176,7 @@ void Connection::finish_recovery(Recovery& recovery) {
     }
     // From here on user code runs: what was taken over may already be something else again.
     rename_queues(renamed);
-    tell_failures(std::move(failures));
+    tell_failures(failures);
     for (Recovery::Plan& plan : plans) {
         const Ref<Channel> channel(static_cast<Channel*>(plan.channel));
         if (plan.number == 0) {
@@ -263,7 +263,7 @@ void Connection::check_recovered() {
 
 // ---- what could not be brought back, or has another name
 
-void Connection::tell_failures(std::vector<TopologyReplay::Failure> failures) {
+void Connection::tell_failures(const std::vector<TopologyReplay::Failure>& failures) {
     for (const TopologyReplay::Failure& failure : failures) {
         loop_->log(LogLevel::warn, id_, "recovery",
                    "\"" + failure.name + "\" could not be declared: " + failure.error->message);
