@@ -249,6 +249,8 @@ void Outbox::filter(Keep keep) {
             at += item.size;
         }
         chunk->end = kept;
+        // There is no room behind what is left of a held one.
+        if (chunk->held) chunk->capacity = kept;
     }
     drop_empty();
 }

@@ -149,8 +149,9 @@ class Caller {
 
     // The struct in memory of as many bytes as its size says, where that is believed: what lies
     // behind it must not be read. Its own members are as the caller set them, but for flags.
+    // first_size: of its first release, where it has grown.
     template <class Struct>
-    const Struct* sized(const Struct& today) {
+    const Struct* sized(const Struct& today, std::size_t first_size = sizeof(Struct)) {
         std::size_t size = sizeof(Struct);
         switch (input_.below(8)) {
             case 0:
@@ -175,7 +176,7 @@ class Caller {
         bool tail = false;
         for (std::size_t i = sizeof(Struct); i < kept && input_.flag(); ++i)
             tail |= (bytes[i] = input_.u8()) != 0;
-        if (size < sizeof(Struct) || size > max_struct_size || tail) unreadable_ = true;
+        if (size < first_size || size > max_struct_size || tail) unreadable_ = true;
         return reinterpret_cast<const Struct*>(bytes);
     }
     template <std::size_t size>
@@ -396,7 +397,8 @@ class Caller {
         args.max_in_flight = input_.u8();
         args.max_in_flight_bytes = input_.u8();
         fill(args.reserved);
-        const haigha_channel_args* given = sized(args);
+        const haigha_channel_args* given =
+            sized(args, offsetof(haigha_channel_args, max_in_flight));
         haigha_channel* opened = nullptr;
         if (input_.flag()) {
             const haigha_then* const answer = then();

@@ -221,6 +221,19 @@ TEST_F(OutboxTest, KeepsTheRestOfWhatWasBegun) {
     }
 }
 
+// What is left of a held body that was cut is followed by a chunk of its own.
+TEST_F(OutboxTest, GoesOnBehindABodyThatWasCut) {
+    lend_ = true;
+    publish(1, 400, 4);
+    take(head_size() + 3);
+    EXPECT_EQ(outbox_.purge(1, false).messages, 1U);
+    ack(1);
+    publish(2, 5);
+    EXPECT_EQ(rest(), (Lines{"1 basic.publish", "1 header 400", "1 body 100", "1 basic.ack",
+                             "2 basic.publish", "2 header 5", "2 body 5"}));
+    EXPECT_EQ(lender_.returned(), lender_.lent());
+}
+
 TEST_F(OutboxTest, GivesALentBodyBackOnceItsLastOctetHasLeft) {
     lend_ = true;
     publish(1, 30, 3);
