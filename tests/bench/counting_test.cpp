@@ -104,10 +104,10 @@ class Counting : public testing::TestWithParam<bool> {
         work();
         return client.measured();
     }
-    // Of `messages` publishes at full load. How many an owned loop finds when it is woken is
-    // chance.
+    // Of `messages` publishes at full load. How many an owned loop finds when it is woken is the
+    // scheduler's: no more is sure than that it does not write twice for one.
     static std::int64_t most_writes() {
-        return static_cast<std::int64_t>(GetParam() ? messages / 100 : messages / 20);
+        return static_cast<std::int64_t>(GetParam() ? messages / 100 : messages);
     }
 };
 
