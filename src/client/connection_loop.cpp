@@ -19,7 +19,7 @@ using transport::Loop;
 
 // How much is handed to the system in one call, and how much before the loop's other work.
 constexpr std::size_t bytes_per_write = 1024 * 1024;
-constexpr std::size_t pieces_per_write = 32;
+constexpr std::size_t pieces_per_write = 256;  // a lent message of 16 KiB is two or three
 constexpr int writes_per_turn = 8;
 constexpr int reads_per_turn = 4;
 // What the outbox holds before a large message's next frame is added behind it.

@@ -47,7 +47,7 @@ struct Options {
     std::int64_t channel_max = 2047;
     std::int64_t frame_max = 131072;
     std::int64_t max_message_size = 64 * 1024 * 1024;
-    std::int64_t outbox_high_water_bytes = 16 * 1024 * 1024;
+    std::int64_t outbox_high_water_bytes = 4 * 1024 * 1024;
     std::int64_t prefetch = 300;
     std::int64_t address_family = 0;
     std::int64_t tcp_nodelay = 1;

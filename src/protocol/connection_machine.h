@@ -38,8 +38,8 @@ struct ConnectionParameters {
     // Larger messages close their channel (rule 109).
     std::uint64_t max_message_size = 64 * 1024 * 1024;
     // Publishes are refused above the first and owed an event below the second.
-    std::size_t outbox_high_water = 16 * 1024 * 1024;
-    std::size_t outbox_low_water = 8 * 1024 * 1024;
+    std::size_t outbox_high_water = 4 * 1024 * 1024;
+    std::size_t outbox_low_water = 2 * 1024 * 1024;
     // An end that nobody here has asked for leaves channels that can be opened again on another
     // connection: channel_lost in place of channel_closed.
     bool keeps_channels = false;

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from html import escape
 
-from bench_report import FLOOR, OURS, WORKS, Row, cpu, distinct, size_name
+from bench_report import COPIED, FLOOR, OURS, WORKS, Row, cpu, distinct, size_name
 
 SIZES = (16, 1024)
 TITLES = {
@@ -44,8 +44,10 @@ def clients_of(rows: list[Row]) -> dict[str, list[str]]:
     """The chart's lines: a label, and the clients of whom the one with the least CPU is meant."""
     lines: dict[str, list[str]] = {}
     for client in distinct(rows, "client"):
-        # Prepared or not is the same loop.
-        label = client.removesuffix(", prepared") if client.startswith(OURS) else client
+        if client == COPIED:
+            continue
+        # Prepared or not, lent or not is the same loop.
+        label = client.split(", prepared")[0] if client.startswith(OURS) else client
         lines.setdefault(label, []).append(client)
     return lines
 

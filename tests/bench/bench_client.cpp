@@ -13,7 +13,7 @@ namespace {
 
 // What is published before the attached loop has its turn, as in a program of that kind.
 constexpr std::uint64_t messages_per_turn = 4096;
-constexpr std::uint64_t bytes_per_turn = 256 * 1024;
+constexpr std::uint64_t bytes_per_turn = 512 * 1024;
 // One report for many settled publishes: their producer waits for a part of its window, not for
 // each of them.
 constexpr std::uint64_t settled_per_report = window / 4;
@@ -132,11 +132,16 @@ void Client::publish(std::uint64_t count, std::size_t size) {
         }
         bool refused = false;
         for (; batch > 0 && !refused; --batch) {
-            bench_stamp(body.data(), size, published_ + 1);
-            const haigha_status status =
-                publisher_ != nullptr
-                    ? haigha_publisher_publish(publisher_, str(body), nullptr, nullptr, nullptr)
-                    : haigha_publish(channel_, &args, str(body), nullptr, nullptr);
+            haigha_status status = HAIGHA_OK;
+            if (options_.lent) {
+                status = publish_lent(published_ + 1, size);
+            } else {
+                bench_stamp(body.data(), size, published_ + 1);
+                status =
+                    publisher_ != nullptr
+                        ? haigha_publisher_publish(publisher_, str(body), nullptr, nullptr, nullptr)
+                        : haigha_publish(channel_, &args, str(body), nullptr, nullptr);
+            }
             if (status == HAIGHA_ERR_WOULD_BLOCK) {
                 refused = true;
             } else if (status != HAIGHA_OK) {
@@ -157,6 +162,34 @@ void Client::publish(std::uint64_t count, std::size_t size) {
     } else {
         round_trip();
     }
+}
+
+Client::Body* Client::spare_body(std::size_t size) {
+    {
+        const std::lock_guard lock(spare_mutex_);
+        if (!spare_bodies_.empty()) {
+            Body* const body = spare_bodies_.back();
+            spare_bodies_.pop_back();
+            return body;
+        }
+    }
+    bodies_.push_back(std::make_unique<Body>(this, std::string(size, BENCH_STAMP_FILLER)));
+    return bodies_.back().get();
+}
+
+void Client::give_back(void* body) {
+    auto* const back = static_cast<Body*>(body);
+    const std::lock_guard lock(back->client->spare_mutex_);
+    back->client->spare_bodies_.push_back(back);
+}
+
+haigha_status Client::publish_lent(std::uint64_t number, std::size_t size) {
+    Body* const body = spare_body(size);
+    bench_stamp(body->octets.data(), size, number);
+    const haigha_status status = haigha_publisher_publish_lent(
+        publisher_, str(body->octets), &Client::give_back, body, nullptr, nullptr, nullptr);
+    if (status != HAIGHA_OK) give_back(body);
+    return status;
 }
 
 // What was called before it is then written, and read by the other end.

@@ -6,8 +6,10 @@
 #include <condition_variable>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "haigha/haigha.h"
 
@@ -23,6 +25,7 @@ struct ClientOptions {
     std::int64_t outbox_high_water = 0;  // 0: the library's default
     bool tls = false;                    // believing any certificate
     bool prepared = false;               // publishing by a haigha_publisher
+    bool lent = false;                   // the same, of bodies that are lent
     std::string uri = {};                // of another peer than that on a port of the loopback
     // What is published to and consumed from; empty: what the loopback peer understands.
     std::string queue = {};
@@ -66,6 +69,14 @@ class Client {
             take_reading(number);
     }
     void take_reading(std::uint64_t number);
+    // A body to be lent, as it came back from the publish before.
+    struct Body {
+        Client* client;
+        std::string octets;
+    };
+    Body* spare_body(std::size_t size);
+    static void give_back(void* body);
+    haigha_status publish_lent(std::uint64_t number, std::size_t size);
     void prepare(const haigha_publish_args& args);
     void round_trip();
 
@@ -90,6 +101,9 @@ class Client {
     std::uint64_t settled_ = 0;
 
     std::uint64_t published_ = 0;  // of the publishing thread
+    std::vector<std::unique_ptr<Body>> bodies_;
+    std::mutex spare_mutex_;
+    std::vector<Body*> spare_bodies_;  // guarded by spare_mutex_
 
     // Of the loop's thread; before anything runs, of any.
     std::uint64_t last_publish_ = 0;

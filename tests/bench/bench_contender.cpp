@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <string_view>
 
 namespace bench {
 
@@ -10,6 +11,8 @@ namespace {
 // Of large messages there are few: a hundred thousand go first, by the divisor.
 constexpr std::uint64_t warm_divisor = 2;
 constexpr std::uint64_t least_warm = 100'000;
+// Below it a body that is lent is copied all the same.
+constexpr std::size_t least_lent_size = 16 * 1024;
 // What hangs must not hang the benchmark.
 constexpr int longest_run_s = 120;
 
@@ -65,15 +68,16 @@ std::vector<Contender> haigha_contenders(const ClientOptions& common, bool attac
     std::vector<Contender> all;
     for (const bool attached : {true, false}) {
         if (attached && !attached_too) continue;
-        for (const bool prepared : {false, true}) {
+        for (const char* const way : {"", ", prepared", ", prepared, lent"}) {
             ClientOptions options = common;
             options.attached = attached;
-            options.prepared = prepared;
+            options.prepared = *way != '\0';
+            options.lent = std::string_view(way).ends_with("lent");
             Contender contender;
-            contender.name = std::string("haigha, ") + (attached ? "attached" : "owned") +
-                             (prepared ? ", prepared" : "");
+            contender.name = std::string("haigha, ") + (attached ? "attached" : "owned") + way;
             contender.run = [options](const Task& task) { return run_haigha(options, task); };
-            contender.only_publishes = prepared;
+            contender.only_publishes = options.prepared;
+            if (options.lent) contender.least_size = least_lent_size;
             all.push_back(contender);
         }
     }
@@ -93,6 +97,7 @@ Contender peer_contender(const PeerProgram& program) {
 
 bool is_wanted(const std::string& only, const Contender& contender, const Task& task) {
     if (contender.only_publishes && !publishes(task.work)) return false;
+    if (task.size < contender.least_size) return false;
     const std::string row =
         std::to_string(task.size) + " " + name_of(task.work) + " " + contender.name;
     return row.find(only) != std::string::npos;

@@ -21,6 +21,7 @@ struct Contender {
     std::uint64_t warm_divisor = 0;
     std::uint64_t least_warm = 0;
     bool only_publishes = false;  // it has no way of its own to consume
+    std::size_t least_size = 0;   // of what it publishes
     bool is_peer = false;         // what is wrong with it is no failure of the benchmark
     // Nothing when it failed, which it has said.
     std::function<std::optional<Figures>(const Task&)> run;

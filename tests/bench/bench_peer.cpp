@@ -160,17 +160,22 @@ std::unique_ptr<Wire> LoopbackPeer::connect_raw(const std::string& command) cons
     return wire;
 }
 
-void LoopbackPeer::write_floor(std::uint64_t size, std::uint64_t count) const {
+void LoopbackPeer::write_floor(std::uint64_t size, std::uint64_t count, bool copied) const {
     const std::string one = encoded_publish(size);
-    std::string piece;
     const std::uint64_t in_piece =
         std::min(std::max<std::uint64_t>(1, floor_piece / one.size()), count);
-    for (std::uint64_t i = 0; i < in_piece; ++i)
-        piece += one;
+    std::string piece;
+    const auto fill = [&] {
+        piece.clear();
+        for (std::uint64_t i = 0; i < in_piece; ++i)
+            piece += one;
+    };
+    fill();
     const std::unique_ptr<Wire> wire = connect_raw("publish\n");
     const std::uint64_t bytes = one.size() * count;
     for (std::uint64_t done = 0; done < bytes;) {
         const std::size_t at = done % piece.size();
+        if (copied && at == 0) fill();
         const auto part = std::min<std::uint64_t>(piece.size() - at, bytes - done);
         const ssize_t sent = wire->send(piece.data() + at, part);
         if (sent <= 0) give_up("the loopback peer went away");

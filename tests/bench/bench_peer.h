@@ -35,7 +35,8 @@ class LoopbackPeer {
     PeerCounts counts();
 
     // Writes `count` publishes of `size` in large pieces. Has counts().
-    void write_floor(std::uint64_t size, std::uint64_t count) const;
+    // copied: each message into the memory that is written, as one who takes it for later has to.
+    void write_floor(std::uint64_t size, std::uint64_t count, bool copied = false) const;
     // Reads what `count` deliveries of `size` are; returns how many octets that was. Has none.
     std::uint64_t read_floor(std::uint64_t size, std::uint64_t count) const;
 

@@ -10,7 +10,9 @@ Row = dict[str, Any]
 
 WORKS = ("publish", "publish+confirm", "consume", "consume+ack")
 FLOOR = "floor"
-# What haigha's rows begin with; all others are the floor and the peers.
+# The floor where each message is first copied into what is written.
+COPIED = "floor, copied"
+# What haigha's rows begin with; all others are the floors and the peers.
 OURS = "haigha"
 
 
@@ -76,7 +78,7 @@ def cpu(row: Row) -> float:
 
 
 def is_peer(row: Row) -> bool:
-    return row["client"] != FLOOR and not row["client"].startswith(OURS)
+    return row["client"] not in (FLOOR, COPIED) and not row["client"].startswith(OURS)
 
 
 def figures_table(rows: list[Row], size: int, versions: dict[str, str]) -> str:
@@ -112,7 +114,7 @@ def goal_lines(rows: list[Row]) -> Iterable[list[str]]:
                     row
                     for row in here
                     if row["client"].startswith(f"{OURS}, {loop}")
-                    and goal.prepared in (None, row["client"].endswith("prepared"))
+                    and goal.prepared in (None, "prepared" in row["client"])
                 ]
                 if not ours:
                     continue

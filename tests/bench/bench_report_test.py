@@ -54,6 +54,16 @@ class Goals(unittest.TestCase):
         rows = [row("floor", 0.2), row("haigha, owned", 0.25), row("slow", 9.0), row("fast", 2.5)]
         self.assertEqual(goals(*rows)["publish, plain call", "owned"][8:], ["fast 2.5 µs", "10×"])
 
+    def test_take_a_lent_body_for_a_prepared_publish_and_no_floor_for_a_peer(self) -> None:
+        found = goals(
+            row("floor", 2.0, size=16384),
+            row("floor, copied", 2.1, size=16384),
+            row("haigha, owned, prepared", 2.5, size=16384),
+            row("haigha, owned, prepared, lent", 2.1, size=16384),
+        )
+        line = found["publish, prepared", "owned, prepared, lent"]
+        self.assertEqual(line[7:], ["met", "", ""])
+
     def test_are_not_told_without_a_floor(self) -> None:
         self.assertEqual(goals(row("haigha, owned", 0.25)), {})
 

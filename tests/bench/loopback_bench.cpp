@@ -51,7 +51,11 @@ class Bench {
         restart_peer();
         Contender floor;
         floor.name = "floor";
-        floor.run = [this](const Task& task) { return run_floor(task); };
+        floor.run = [this](const Task& task) { return run_floor(task, false); };
+        all_.push_back(floor);
+        floor.name = "floor, copied";
+        floor.run = [this](const Task& task) { return run_floor(task, true); };
+        floor.only_publishes = true;
         all_.push_back(floor);
         bench::ClientOptions options;
         options.outbox_high_water = arguments.high_water;
@@ -109,9 +113,10 @@ class Bench {
         return false;
     }
 
-    std::optional<Figures> run_floor(const Task& task) {
+    std::optional<Figures> run_floor(const Task& task, bool copied) {
         if (bench::publishes(task.work)) {
-            return bench::measure(task.count, [&] { peer_->write_floor(task.size, task.count); });
+            return bench::measure(task.count,
+                                  [&] { peer_->write_floor(task.size, task.count, copied); });
         }
         std::uint64_t bytes = 0;
         const Figures figures =

@@ -278,11 +278,13 @@ TEST(LoopbackPeer, CountsWrongAcks) {
 
 TEST(LoopbackPeer, MeasuresTheFloorWithTheSameOctets) {
     LoopbackPeer peer;
-    peer.write_floor(1024, 1000);
-    const PeerCounts counts = peer.counts();
-    EXPECT_EQ(counts.published, 1000U);
-    EXPECT_EQ(counts.body_bytes, 1024U * 1000);
-    EXPECT_EQ(counts.wrong, 0U);
+    for (const bool copied : {false, true}) {
+        peer.write_floor(1024, 1000, copied);
+        const PeerCounts counts = peer.counts();
+        EXPECT_EQ(counts.published, 1000U);
+        EXPECT_EQ(counts.body_bytes, 1024U * 1000);
+        EXPECT_EQ(counts.wrong, 0U);
+    }
     // deliver: ids, consumer tag, delivery tag, redelivered, exchange, routing key; header; body.
     const std::uint64_t deliver =
         8 + 4 + (1 + std::string_view("haigha-1.1").size()) + 8 + 1 + 1 + 6;

@@ -219,7 +219,7 @@ TEST_F(StubFault, OnlyCloseOkFollowsTheServersClose) {
     StubOptions small;
     small.socket_buffer = 4096;
     start(small);
-    const ConnectionHandle connection = connect();
+    const ConnectionHandle connection = connect({{"outbox_high_water_bytes", 64 * 1024 * 1024}});
     EventLog log;
     const haigha_then events = log.then();
     const ChannelHandle channel = open_channel(connection.get(), &events, true);
