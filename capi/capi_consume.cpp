@@ -43,10 +43,10 @@ auto consume(const haigha_consume_args* args) {
         method.no_ack = given.no_ack != 0;
         method.exclusive = given.exclusive != 0;
         method.arguments = arguments_table(arguments, given.arguments);
-        return [method, deliveries = given.deliveries](Channel& channel, Completion done,
-                                                       int64_t timeout_ms) {
-            return channel.consume(method, haigha::capi::then_from(&deliveries), std::move(done),
-                                   timeout_ms);
+        return [method, deliveries = given.deliveries, pauses = given.pause_when_full != 0](
+                   Channel& channel, Completion done, int64_t timeout_ms) {
+            return channel.consume(method, pauses, haigha::capi::then_from(&deliveries),
+                                   std::move(done), timeout_ms);
         };
     };
 }

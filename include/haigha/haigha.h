@@ -284,7 +284,12 @@ enum {
     HAIGHA_EVENT_RECOVERY = 13,
     /* The broker chose another name for a queue that it had named: name is the new one, routing_key
      * the one before. */
-    HAIGHA_EVENT_QUEUE_RENAMED = 14
+    HAIGHA_EVENT_QUEUE_RENAMED = 14,
+    /* A channel's: a delivery was not settled for delay_ms (option delivery_warning_ms): number is
+     * the oldest one's tag, consumer_tag its consumer's, state how many there are. Each is told
+     * once. A broker closes the channel of who keeps one too long: RabbitMQ's consumer_timeout is
+     * 30 minutes unless it is set. */
+    HAIGHA_EVENT_DELIVERY_HELD = 15
 };
 
 /* What a RECOVERY event tells. */
@@ -298,7 +303,10 @@ enum {
     /* Something was refused, error says why: number is 1 for the exchange `name`, 2 for the queue
      * `name`, 3 for a binding of `name` to `exchange` by `routing_key`, 4 for the consumer
      * `consumer_tag` of the queue `name`, on `channel`. */
-    HAIGHA_RECOVERY_ENTITY = 5
+    HAIGHA_RECOVERY_ENTITY = 5,
+    /* The consumer `consumer_tag` of the queue `name`, on `channel`, which the broker had cancelled,
+     * error says why, consumes again: recovery_policy HAIGHA_CHANNEL_RESUBSCRIBE. */
+    HAIGHA_RECOVERY_RESUBSCRIBED = 6
 };
 
 /* What an AUTH event asks for, and so how it is to be answered. */
@@ -349,13 +357,13 @@ typedef struct haigha_event {
     haigha_channel* channel; /* NULL when it is not about one channel */
     haigha_str exchange;     /* DELIVERY, RETURN */
     haigha_str routing_key;  /* DELIVERY, RETURN */
-    haigha_str consumer_tag; /* DELIVERY, CONSUMER_CANCELLED */
+    haigha_str consumer_tag; /* DELIVERY, CONSUMER_CANCELLED, DELIVERY_HELD, RECOVERY */
     haigha_str body;         /* DELIVERY, RETURN */
     uint32_t channel_id;
     int32_t outcome;        /* OUTCOME: HAIGHA_OUTCOME_* */
     int32_t state;          /* ..._STATE: the new HAIGHA_STATE_*; FLOW */
     int32_t previous_state; /* ..._STATE: the one before */
-    int64_t delay_ms; /* RECOVERY */
+    int64_t delay_ms; /* RECOVERY, DELIVERY_HELD */
     haigha_str name;  /* RECOVERY, QUEUE_RENAMED */
 } haigha_event;
 
@@ -376,16 +384,18 @@ typedef struct haigha_then {
 
 /* A queue of events for programs that would rather fetch than be called. One inbox may serve many
  * connections, channels, consumers and operations. capacity_events (1 to 1,000,000; 0: 1024) bounds
- * the deliveries that wait: beyond it the connections that fill it stop reading their sockets
- * until it is half empty (heartbeats go on; and while a thread waits in a function that ends in
- * _wait they are read on, since it may be the thread that would empty the inbox). Other events are
- * as many as the operations that were started, and always fit. Since: 0.1. */
+ * the deliveries that wait. Beyond it a consumer whose prefetch is finite, and which the broker
+ * holds back by that, still fits; one with pause_when_full is paused; otherwise the connection stops
+ * reading its socket until the inbox is half empty (heartbeats go on; and while a thread waits in a
+ * function that ends in _wait it is read on, since it may be the thread that would empty the
+ * inbox). Other events are as many as the operations that were started, and always fit.
+ * Since: 0.1. */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_inbox_new(size_t capacity_events,
                                                              haigha_inbox** inbox,
                                                              haigha_error** error);
-/* How many bytes the deliveries that wait may take together, at least 1; 64 MiB unless set. The
- * same happens beyond it as beyond capacity_events, so that a message of any size is still taken
- * when nothing waits. Errors: ARGUMENT. Since: 0.1. */
+/* How many bytes the deliveries that wait may take together, at least 1; 64 MiB unless set. Beyond
+ * it consumers with pause_when_full are paused, and for others the connection stops reading; a
+ * message of any size is still taken when nothing waits. Errors: ARGUMENT. Since: 0.1. */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_inbox_set_capacity_bytes(
     haigha_inbox* inbox, uint64_t capacity_bytes, haigha_error** error);
 /* A descriptor that is readable while events wait (level, not edge). Owned by the inbox: wait for
@@ -696,7 +706,7 @@ enum {
 
 typedef struct haigha_channel_args {
     size_t size; /* by HAIGHA_CHANNEL_ARGS_INIT */
-    /* receives CHANNEL_STATE, OUTCOME, RETURN, FLOW and WRITABLE */
+    /* receives CHANNEL_STATE, OUTCOME, RETURN, FLOW, WRITABLE and DELIVERY_HELD */
     haigha_then events;
     uint8_t confirm; /* open it in confirm mode: confirm.select follows the open */
     /* A return is matched to its publish by exchange, routing key, message id, correlation id, body
@@ -1155,13 +1165,17 @@ typedef struct haigha_consume_args {
     uint8_t no_local;
     uint8_t no_ack; /* deliveries need no ack, and are lost if the process dies */
     uint8_t exclusive;
-    uint8_t reserved[5];
+    /* When its inbox is full it is paused, by basic.cancel, and goes on once that is half empty; the
+     * connection is read on. What was on its way still comes. For consumers without acks or with
+     * large messages; not with a queue that is deleted when nobody consumes. */
+    uint8_t pause_when_full;
+    uint8_t reserved[4];
     const haigha_table* arguments;
 } haigha_consume_args;
 #define HAIGHA_CONSUME_ARGS_INIT                                                            \
     {                                                                                       \
         sizeof(haigha_consume_args), {NULL, 0}, {NULL, 0}, {NULL, NULL, NULL, NULL, 0}, 0,  \
-            0, 0, {0, 0, 0, 0, 0}, NULL                                                     \
+            0, 0, 0, {0, 0, 0, 0}, NULL                                                     \
     }
 
 /* Starts a consumer; it ends with CONSUMER_CANCELLED: after cancel, when the broker cancels it, or

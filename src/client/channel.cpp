@@ -96,8 +96,8 @@ ErrorRef Channel::close(Completion completion, std::int64_t timeout_ms) {
     return connection_->close_channel(*this, std::move(completion), timeout_ms);
 }
 
-ErrorRef Channel::consume(wire::basic::Consume method, Then deliveries, Completion completion,
-                          std::int64_t timeout_ms) {
+ErrorRef Channel::consume(wire::basic::Consume method, bool pause_when_full, Then deliveries,
+                          Completion completion, std::int64_t timeout_ms) {
     auto consumer = std::make_unique<Consumer>();
     consumer->then = std::move(deliveries);
     consumer->tag = method.consumer_tag.text;
@@ -111,7 +111,11 @@ ErrorRef Channel::consume(wire::basic::Consume method, Then deliveries, Completi
     {
         const std::lock_guard lock(connection_->mutex_);
         if (!method.no_ack) qos_known = connection_->machine_->mark_qos({number_, this});
+        const bool finite =
+            qos_known ? prefetch_each_ || prefetch_all_ : connection_->options().prefetch > 0;
+        consumer->is_limited = !method.no_ack && finite;
     }
+    consumer->pauses_when_full = pause_when_full;
     const std::int64_t prefetch = connection_->options().prefetch;
     if (!qos_known && prefetch > 0) {
         // A default that is not finite fills the memory of whoever forgets it (rule 74).
@@ -229,6 +233,8 @@ ErrorRef Channel::qos(const wire::basic::Qos& method, Completion completion,
     if (ErrorRef error = call(method, std::move(completion), timeout_ms)) return error;
     const std::lock_guard lock(connection_->mutex_);
     (void)connection_->machine_->mark_qos({number_, this});
+    // As RabbitMQ has it: `global` is for the channel, otherwise for each consumer to come.
+    (method.global ? prefetch_all_ : prefetch_each_) = method.prefetch_count > 0;
     return nullptr;
 }
 

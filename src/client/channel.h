@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/counted.h"
 #include "base/error.h"
@@ -32,7 +33,9 @@ struct Operation {
 struct Consumer {
     Then then;
     std::string tag;
-    std::string queue;  // that it consumes from, where that is recorded
+    std::string queue;              // that it consumes from, where that is recorded
+    bool is_limited = false;        // the broker holds it back at a prefetch
+    bool pauses_when_full = false;  // its inbox
 };
 
 class Channel : public Counted<Channel> {
@@ -64,8 +67,8 @@ class Channel : public Counted<Channel> {
         call.kind = kind;
         return start(method, std::move(call), std::move(completion), timeout_ms);
     }
-    ErrorRef consume(wire::basic::Consume method, Then deliveries, Completion completion,
-                     std::int64_t timeout_ms);
+    ErrorRef consume(wire::basic::Consume method, bool pause_when_full, Then deliveries,
+                     Completion completion, std::int64_t timeout_ms);
     // By basic.cancel: for good (CallKind::cancel), until its deliveries are settled (drain), or
     // for a while (pause).
     ErrorRef stop_consumer(protocol::CallKind kind, std::string_view consumer_tag,
@@ -152,6 +155,12 @@ class Channel : public Counted<Channel> {
     ErrorRef consumer_refusal(const ErrorRef& error, protocol::CallKind kind,
                               std::string_view consumer_tag) const;
 
+    // A consumer that is paused until its inbox is half empty.
+    struct HeldBack {
+        std::string tag;
+        bool is_due = false;  // it is, while the consumer could not yet go on
+    };
+
     Ref<Connection> connection_;
     const ChannelPolicy policy_;
     std::atomic<std::uint16_t> number_{0};
@@ -161,12 +170,15 @@ class Channel : public Counted<Channel> {
     HandleCount handles_;
     // ---- guarded by the connection's mutex
     ErrorRef last_error_;
+    bool prefetch_each_ = false;     // new consumers have a finite one by basic.qos
+    bool prefetch_all_ = false;      // all together have
     std::uint64_t stale_up_to_ = 0;  // delivery tags of earlier incarnations
     // ---- of the loop's thread
     Then events_;
     State state_before_end_ = State::closed;
     ChannelSettings settings_;
-    std::string last_queue_;        // that was declared on it, where that is recorded
+    std::string last_queue_;  // that was declared on it, where that is recorded
+    std::vector<HeldBack> held_back_;
     std::size_t restoring_ = 0;     // consumers whose consume-ok has not come
     std::string refused_consumer_;  // for which the broker is closing it
     std::uint32_t lost_in_a_row_ = 0;

@@ -104,6 +104,7 @@ protocol::ConnectionParameters Connection::machine_parameters() const {
     parameters.max_message_size = static_cast<std::uint64_t>(options_.max_message_size);
     parameters.outbox_high_water = static_cast<std::size_t>(options_.outbox_high_water_bytes);
     parameters.outbox_low_water = parameters.outbox_high_water / 2;
+    parameters.delivery_warning = milliseconds(options_.delivery_warning_ms);
     parameters.keeps_channels = recovers();
     return parameters;
 }
@@ -395,6 +396,8 @@ ErrorRef Connection::open_channel(Then events, ChannelModes modes, Completion co
             if (modes.policy != ChannelPolicy::report) {
                 machine_->keep_when_closed({number, opened.get()}, true);
             }
+            machine_->keep_when_cancelled({number, opened.get()},
+                                          modes.policy == ChannelPolicy::resubscribe);
             opened->add_ref();  // the machine's share, until channel_closed
             if (modes.correlate_returns) {
                 machine_->correlate_returns({opened->number_, opened.get()});

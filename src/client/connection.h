@@ -36,6 +36,7 @@
 namespace haigha::client {
 
 struct Operation;
+struct Consumer;
 // What the library does itself with an answer, before whoever asked has it. reply: null with an
 // error.
 using OperationNote = std::function<void(const ErrorRef& error, const Reply* reply)>;
@@ -208,6 +209,10 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     void arm_timer();
     void finish_flushes();
     void pause_reading(const Ref<Inbox>& full);
+    void inbox_is_full(Channel& channel, const Consumer& consumer, Inbox::Fill fill);
+    void hold_back(Channel& channel, const Consumer& consumer);
+    void go_on(Channel& channel, const std::string& tag);
+    void resubscribe(Channel& channel, const Consumer& consumer, const ErrorRef& cause);
     void resume_reading();
     void dispatch();
     void dispatch_one(protocol::MachineEvent& event);

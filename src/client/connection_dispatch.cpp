@@ -191,6 +191,21 @@ void Connection::dispatch_one(MachineEvent& event) {
             tell(consumer->then, told);
             return;
         }
+        case EventKind::consumer_lost:
+            if (channel != nullptr) {
+                resubscribe(*channel, *static_cast<Consumer*>(event.subject), event.error);
+            }
+            return;
+        case EventKind::delivery_held: {
+            if (channel == nullptr) return;
+            Event told = event_for(EventType::delivery_held, channel);
+            told.number = event.number;
+            told.consumer_tag = Str(event.name);
+            told.state = static_cast<std::int32_t>(event.message_count);
+            told.delay_ms = options_.delivery_warning_ms;
+            tell(channel->events_, told);
+            return;
+        }
         case EventKind::auth:
             ask(static_cast<AuthQuestion>(event.number), event.name,
                 {reinterpret_cast<const char*>(event.body.data()), event.body.size()});
@@ -232,9 +247,10 @@ void Connection::dispatch_delivery(MachineEvent& event) {
     told.consumer_tag = message->consumer_tag;
     told.body = message->body;
     // As tell(), but that a channel nobody holds keeps its consumers.
-    if (!muted_.load(std::memory_order_acquire) && consumer->then.deliver(told)) {
-        // Stop reading once this batch is told; the inbox says when to go on.
-        full_inboxes_.emplace_back(consumer->then.inbox());
+    if (!muted_.load(std::memory_order_acquire)) {
+        const Inbox::Fill fill = consumer->then.deliver(told);
+        if (fill != Inbox::Fill::room) [[unlikely]]
+            inbox_is_full(*channel, *consumer, fill);
     }
     messages_->settle(message, event.slab ? event.slab.get() : input_.slab());
 }

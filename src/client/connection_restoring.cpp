@@ -197,6 +197,8 @@ void Connection::take_over(Recovery::Plan& plan) {
     // As long as its consumers are coming back one that the broker refuses is not its end.
     machine_->keep_when_closed({plan.number, &channel}, channel.policy_ != ChannelPolicy::report ||
                                                             !plan.remains.consumers.empty());
+    machine_->keep_when_cancelled({plan.number, &channel},
+                                  channel.policy_ == ChannelPolicy::resubscribe);
     restore_consumers(channel, plan.remains);
 }
 
@@ -207,6 +209,11 @@ void Connection::restore_consumers(Channel& channel, protocol::ChannelRemains& r
         const auto* const known = static_cast<Consumer*>(consumer.token);
         if (!known->queue.empty()) {
             consumer.consume_frame = with_queue(consumer.consume_frame, known->queue);
+        }
+        if (consumer.paused && std::erase_if(channel.held_back_, [&](const auto& held) {
+                                   return held.is_due && held.tag == consumer.tag;
+                               }) > 0) {
+            consumer.paused = false;
         }
         protocol::Call call;
         if (!consumer.paused) {

@@ -39,6 +39,7 @@ enum class EventType : std::uint32_t {
     auth = 12,
     recovery = 13,
     queue_renamed = 14,
+    delivery_held = 15,
 };
 
 // What an auth event asks for.
@@ -60,6 +61,7 @@ enum class RecoveryStep : std::int32_t {
     recovered = 3,
     failed = 4,
     entity = 5,
+    resubscribed = 6,
 };
 
 inline constexpr std::uint32_t flag_redelivered = 1;

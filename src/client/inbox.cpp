@@ -63,9 +63,9 @@ Inbox::~Inbox() {
     ::close(fd_);
 }
 
-bool Inbox::push(const Event& event) {
+Inbox::Fill Inbox::push(const Event& event) {
     const std::lock_guard lock(mutex_);
-    if (dropped_) return false;
+    if (dropped_) return Fill::room;
     filler_ = std::this_thread::get_id();
     const bool first = waiting_.empty();
     waiting_.push(Item(event));
@@ -77,7 +77,8 @@ bool Inbox::push(const Event& event) {
         const std::uint64_t one = 1;
         (void)!::write(fd_, &one, sizeof one);
     }
-    return waiting_deliveries_ > capacity_ || waiting_bytes_ > capacity_bytes_;
+    if (waiting_bytes_ > capacity_bytes_) return Fill::too_heavy;
+    return waiting_deliveries_ > capacity_ ? Fill::too_many : Fill::room;
 }
 
 void Inbox::set_capacity_bytes(std::size_t bytes) {

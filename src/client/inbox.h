@@ -40,9 +40,11 @@ class Inbox : public Counted<Inbox> {
     // for ever.
     bool on_a_filling_thread() const;
 
-    // Keeps what the event refers to. True when more deliveries, or more bytes of them, wait than
-    // the capacity: whoever reads them off the network should stop until resume() is called.
-    bool push(const Event& event);
+    // How full it is: of more deliveries, or of more bytes of them, than its capacity.
+    enum class Fill : std::uint8_t { room, too_many, too_heavy };
+    // Keeps what the event refers to. Whoever fills it beyond its capacity should hold back until
+    // it is half empty.
+    Fill push(const Event& event);
     // Calls `resume` once, from a poll, when the inbox is half empty; at once if it is already.
     void when_half_empty(std::function<void()> resume);
 

@@ -74,6 +74,10 @@ constexpr std::array rows = {
     OptionRow{"prefetch",
               "The prefetch count of channels on which qos was not called; 0: no limit.", nullptr,
               &Options::prefetch, 0, 65535},
+    OptionRow{"delivery_warning_ms",
+              "A delivery that is not settled for so long is told of, by DELIVERY_HELD, before the "
+              "broker's consumer_timeout closes its channel; 0: never.",
+              nullptr, &Options::delivery_warning_ms, 0, std::int64_t{1} << 40},
     OptionRow{"address_family", "Which addresses of the host to use: 4, 6, or 0 for both.", nullptr,
               &Options::address_family, 0, 6},
     OptionRow{"tcp_nodelay", "Whether to send small packets at once (TCP_NODELAY): 0 or 1.",

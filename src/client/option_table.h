@@ -49,6 +49,7 @@ struct Options {
     std::int64_t max_message_size = 64 * 1024 * 1024;
     std::int64_t outbox_high_water_bytes = 4 * 1024 * 1024;
     std::int64_t prefetch = 300;
+    std::int64_t delivery_warning_ms = 25 * 60 * 1000;
     std::int64_t address_family = 0;
     std::int64_t tcp_nodelay = 1;
     std::int64_t tcp_keepalive = 1;

@@ -53,16 +53,16 @@ class Then {
     bool wanted() const { return fn_ != nullptr || inbox_; }
     Inbox* inbox() const { return inbox_.get(); }
 
-    // Completes the event with the tag and the user_data, and delivers it. Returns true when it
-    // went into an inbox that has had enough deliveries.
-    bool deliver(Event& event) const {
+    // Completes the event with the tag and the user_data, and delivers it. Returns how full an
+    // inbox is that it went into.
+    Inbox::Fill deliver(Event& event) const {
         event.tag = tag_;
         if (event.type != EventType::outcome) event.user_data = user_data_;
         if (fn_ != nullptr) {
             invoke_(fn_, event, user_data_);
-            return false;
+            return Inbox::Fill::room;
         }
-        return inbox_ ? inbox_->push(event) : false;
+        return inbox_ ? inbox_->push(event) : Inbox::Fill::room;
     }
 
   private:

@@ -16,6 +16,7 @@
 #include "protocol/confirm_ring.h"
 #include "protocol/consumer_table.h"
 #include "protocol/content_assembler.h"
+#include "protocol/delivery_watch.h"
 #include "protocol/delivery_window.h"
 #include "protocol/held_body.h"
 #include "protocol/machine_event.h"
@@ -116,10 +117,18 @@ class ChannelMachine {
     std::uint64_t delivery_base() const { return bases_.deliveries; }
     // When the broker closes it, it may be opened again: channel_lost in place of channel_closed.
     void keep_when_closed(bool keep) { keeps_ = keep; }
+    // A consumer that the broker cancels may consume again: consumer_lost in place of
+    // consumer_cancelled.
+    void keep_when_cancelled(bool keep) { resubscribes_ = keep; }
+    // It does so. False when it was cancelled by the caller meanwhile, or does not fit into a
+    // frame.
+    bool resubscribe(Call call);
     // Acks that follow one another before they have left become one for several, where everything
     // before them is settled; none waits for another.
     void write_ack(wire::basic::Ack ack);
 
+    // A DeliveryWatch's tick.
+    void watch_deliveries(EventList& events);
     // Tells of the consumers whose deliveries are all settled, with what settled them sent.
     void finish_drains(EventList& events);
     // Mandatory publishes are stamped, so that a return is known to be theirs (rule 67) also where
@@ -227,8 +236,10 @@ class ChannelMachine {
     bool qos_known_ = false;
     bool correlates_returns_ = false;
     bool keeps_ = false;
+    bool resubscribes_ = false;
     Token owner_;
     const ChannelBases bases_;
+    DeliveryWatch watch_;
     std::uint64_t last_delivery_ = 0;  // the broker's tag
     ChannelContext& context_;
     CallQueue calls_;

@@ -20,6 +20,20 @@ std::span<const std::byte> arguments_of(std::span<const std::byte> payload) {
 
 }  // namespace
 
+// ---- deliveries that are held
+
+void ChannelMachine::watch_deliveries(EventList& events) {
+    const DeliveryWatch::Held held = watch_.tick(deliveries_);
+    if (held.oldest == 0 || state_ != ChannelState::open) return;
+    MachineEvent& event = add_event(events, EventKind::delivery_held);
+    event.number = bases_.deliveries + held.oldest;
+    event.message_count = held.count;
+    const DeliveryWindow::Holder holder = deliveries_.holder(held.oldest);
+    for (const auto& [tag, consumer] : consumers_) {
+        if (consumer.holder == holder) event.name = tag;
+    }
+}
+
 // ---- content
 
 void ChannelMachine::deliver(const wire::basic::Deliver& method,
@@ -244,15 +258,25 @@ std::optional<Violation> ChannelMachine::on_method_open(MethodId id,
         case wire::basic::Cancel::id.key(): {
             wire::basic::Cancel method{};
             if (!wire::decode_method(arguments, method)) return undecodable(id);
-            const Consumer* consumer = consumers_.find(method.consumer_tag.text);
+            Consumer* consumer = consumers_.find(method.consumer_tag.text);
             if (consumer == nullptr) return std::nullopt;  // cancelled from both sides at once
-            MachineEvent& event = add_event(events, EventKind::consumer_cancelled);
+            const bool stays = resubscribes_ && consumer->state == ConsumerState::running &&
+                               !is_being_cancelled(method.consumer_tag.text);
+            MachineEvent& event =
+                add_event(events, stays ? EventKind::consumer_lost : EventKind::consumer_cancelled);
             event.subject = consumer->token;
             event.name = method.consumer_tag.text;
             event.error =
                 channel_error(Status::closed, "the broker cancelled consumer \"" +
                                                   std::string(method.consumer_tag.text) +
                                                   "\": its queue was deleted or is not available");
+            if (stays) {
+                // As one of an earlier incarnation until it is back: it has to come back with the
+                // channel if the broker refuses it by closing that.
+                consumer->state = ConsumerState::starting;
+                consumer->restored = true;
+                return std::nullopt;
+            }
             if (event.subject == nullptr) events.pop_back();
             consumers_.remove(method.consumer_tag.text);
             return std::nullopt;

@@ -67,6 +67,20 @@ bool ChannelMachine::restore(const ConsumerRemains& consumer, Call call) {
     return true;
 }
 
+bool ChannelMachine::resubscribe(Call call) {
+    const Consumer* consumer = consumers_.find(call.name);
+    if (consumer == nullptr || consumer->state != ConsumerState::starting || !consumer->restored ||
+        is_being_cancelled(call.name)) {
+        return false;
+    }
+    const std::vector<std::byte> frame = consumer->resume_frame(id_);
+    if (frame.size() > context_.frame_max) return false;
+    call.kind = CallKind::restore;
+    call.reply = wire::basic::ConsumeOk::id;
+    calls_.add(std::move(call), frame, context_.outbox);
+    return true;
+}
+
 void ConnectionMachine::give_channel(ChannelId channel, Token owner) {
     if (ChannelMachine* machine = find(channel); machine != nullptr) machine->set_owner(owner);
 }
@@ -75,6 +89,18 @@ void ConnectionMachine::keep_when_closed(ChannelId channel, bool keep) {
     if (ChannelMachine* machine = find(channel); machine != nullptr) {
         machine->keep_when_closed(keep);
     }
+}
+
+void ConnectionMachine::keep_when_cancelled(ChannelId channel, bool keep) {
+    if (ChannelMachine* machine = find(channel); machine != nullptr) {
+        machine->keep_when_cancelled(keep);
+    }
+}
+
+Status ConnectionMachine::resubscribe(ChannelId channel, Call call) {
+    ChannelMachine* machine = nullptr;
+    if (const Status status = find_open(channel, &machine); status != Status::ok) return status;
+    return machine->resubscribe(std::move(call)) ? Status::ok : Status::argument;
 }
 
 Status ConnectionMachine::restore_consumer(ChannelId channel, const ConsumerRemains& consumer,

@@ -211,6 +211,7 @@ void ConnectionMachine::on_tune(std::span<const std::byte> arguments, Instant no
     ok.heartbeat = heartbeat_s_;
     write(ok);
     heartbeat_.start(heartbeat_s_, now);
+    start_watch(now);
     wire::connection::Open open{};
     open.virtual_host = {parameters_.vhost};
     write(open);

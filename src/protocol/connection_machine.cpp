@@ -408,7 +408,7 @@ void ConnectionMachine::end(const ErrorRef& error, bool output, EventList& event
 
 Instant ConnectionMachine::deadline() const {
     if (state_ == ConnectionState::closed) return Instant::never();
-    Instant first = heartbeat_.deadline();
+    Instant first = std::min(heartbeat_.deadline(), watch_at_);
     for (const Call& call : secrets_) {
         if (call.token != nullptr) first = std::min(first, call.deadline);
     }
@@ -439,6 +439,7 @@ void ConnectionMachine::expire(Instant now, EventList& events) {
         heartbeat_.note_sent(now);
     }
     expire_secrets(now, events);
+    if (watch_at_ <= now) watch_deliveries(now, events);
     for (const auto& channel : channels_) {
         if (channel == nullptr) continue;
         channel->expire(now, events);
@@ -447,6 +448,20 @@ void ConnectionMachine::expire(Instant now, EventList& events) {
     check_room(events);
     check_drains(events);
     write_close_when_drained();
+}
+
+void ConnectionMachine::start_watch(Instant now) {
+    const std::int64_t limit = parameters_.delivery_warning.nanoseconds;
+    if (limit <= 0) return;
+    constexpr auto ticks = static_cast<std::int64_t>(DeliveryWatch::ticks);
+    watch_at_ = now + Duration{std::max<std::int64_t>(limit / ticks, 1)};
+}
+
+void ConnectionMachine::watch_deliveries(Instant now, EventList& events) {
+    start_watch(now);
+    for (const auto& channel : channels_) {
+        if (channel != nullptr) channel->watch_deliveries(events);
+    }
 }
 
 // ---- output

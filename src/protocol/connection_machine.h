@@ -40,6 +40,8 @@ struct ConnectionParameters {
     // Publishes are refused above the first and owed an event below the second.
     std::size_t outbox_high_water = 4 * 1024 * 1024;
     std::size_t outbox_low_water = 2 * 1024 * 1024;
+    // A delivery that is open for so long is told of; 0: none is.
+    Duration delivery_warning{};
     // An end that nobody here has asked for leaves channels that can be opened again on another
     // connection: channel_lost in place of channel_closed.
     bool keeps_channels = false;
@@ -151,6 +153,8 @@ class ConnectionMachine {
     void give_channel(ChannelId channel, Token owner);
     // See ChannelMachine.
     void keep_when_closed(ChannelId channel, bool keep);
+    void keep_when_cancelled(ChannelId channel, bool keep);
+    Status resubscribe(ChannelId channel, Call call);
     Status restore_consumer(ChannelId channel, const ConsumerRemains& consumer, Call call);
     Status close_channel(ChannelId channel, Call call);
     // argument: the method does not fit into a frame. unsupported: the consumer tag is in use, or
@@ -273,6 +277,8 @@ class ConnectionMachine {
             finish_drains(events);
     }
     void finish_drains(EventList& events);
+    void start_watch(Instant now);
+    void watch_deliveries(Instant now, EventList& events);
     void enlist(ChannelMachine& channel);
     void gate_opened(EventList& events);
     void write_close_when_drained();
@@ -299,6 +305,7 @@ class ConnectionMachine {
     std::uint16_t channel_max_ = 0;
     std::uint16_t heartbeat_s_ = 0;
     Heartbeat heartbeat_;
+    Instant watch_at_ = Instant::never();  // the next tick of the channels' DeliveryWatch
     std::size_t wanted_ = 0;
     std::vector<std::byte> server_properties_;
     enum class Awaited : std::uint8_t { nothing, for_start, for_secure };

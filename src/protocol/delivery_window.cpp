@@ -25,6 +25,13 @@ std::uint64_t DeliveryWindow::last_open(std::uint64_t from) const {
     return 0;
 }
 
+std::uint64_t DeliveryWindow::first_open(std::uint64_t tag) const {
+    for (tag = std::max(tag, oldest_); tag < next_; ++tag) {
+        if (at(tag) != nobody) return tag;
+    }
+    return 0;
+}
+
 std::size_t DeliveryWindow::count(Holder holder) const {
     std::size_t open = 0;
     for (std::uint64_t tag = oldest_; tag < next_; ++tag)

@@ -85,6 +85,10 @@ class DeliveryWindow {
     // Whether it has ever come.
     bool has_come(std::uint64_t tag) const { return tag > 0 && tag < next_; }
     std::size_t count(Holder holder) const;
+    std::uint64_t last() const { return next_ - 1; }  // that has come
+    // The first open one from `tag` on, or 0.
+    std::uint64_t first_open(std::uint64_t tag) const;
+    Holder holder(std::uint64_t tag) const { return is_open(tag) ? at(tag) : nobody; }
 
   private:
     // Beyond this, memory that is not used any more is given back.

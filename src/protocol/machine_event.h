@@ -32,8 +32,10 @@ enum class EventKind : std::uint8_t {
     returned,            // owner; message, and error with the broker's code and text
     outcomes,            // owner; one settled range waits in ring
     consumer_cancelled,  // subject; error, or null after a cancel; its last event
-    flow,                // owner; number is 0 or 1
-    auth,                // number is an AuthQuestion; name is the mechanism, body the challenge
+    consumer_lost,       // subject; error: the broker has cancelled it, see resubscribe()
+    delivery_held,  // owner; number, name its consumer; message_count with it: see DeliveryWatch
+    flow,           // owner; number is 0 or 1
+    auth,           // number is an AuthQuestion; name is the mechanism, body the challenge
 };
 
 // What has to be answered before authentication goes on.

@@ -184,7 +184,8 @@ MEMBER(haigha_consume_args, deliveries, 40);
 MEMBER(haigha_consume_args, no_local, 80);
 MEMBER(haigha_consume_args, no_ack, 81);
 MEMBER(haigha_consume_args, exclusive, 82);
-MEMBER(haigha_consume_args, reserved, 83);
+MEMBER(haigha_consume_args, pause_when_full, 83);
+MEMBER(haigha_consume_args, reserved, 84);
 MEMBER(haigha_consume_args, arguments, 88);
 
 SIZE(haigha_get_args, 32);

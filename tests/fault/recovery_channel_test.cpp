@@ -11,6 +11,11 @@ class RecoveryChannel : public RecoveryTest {
   protected:
     // Closes the first channel from the broker's side.
     void close_channel() { script("close-channel 1 406 PRECONDITION_FAILED - delivery timed out"); }
+    haigha_status delete_queue(haigha_channel* channel, std::string_view queue) {
+        haigha_queue_delete_args args = HAIGHA_QUEUE_DELETE_ARGS_INIT;
+        args.queue = str(queue);
+        return haigha_queue_delete_wait(channel, &args, -1, nullptr, error_);
+    }
 };
 
 // rule 62
@@ -60,10 +65,7 @@ TEST_F(RecoveryChannel, ComesBackByItsPolicy) {
             EXPECT_EQ(deliveries.count(HAIGHA_EVENT_CONSUMER_CANCELLED), 0U);
         }
         EXPECT_EQ(haigha_channel_state(other.get()), HAIGHA_STATE_OPEN);
-        haigha_queue_delete_args gone = HAIGHA_QUEUE_DELETE_ARGS_INIT;
-        gone.queue = str("jobs");
-        EXPECT_EQ(HAIGHA_OK, haigha_queue_delete_wait(other.get(), &gone, -1, nullptr, error_))
-            << error_;
+        EXPECT_EQ(HAIGHA_OK, delete_queue(other.get(), "jobs")) << error_;
         EXPECT_EQ(HAIGHA_OK, haigha_connection_close_wait(connection.get(), -1, error_)) << error_;
     }
 }
@@ -104,6 +106,79 @@ TEST_F(RecoveryChannel, ALostConnectionBringsItBackAsWell) {
     ASSERT_EQ(HAIGHA_OK, publish(channel.get(), "jobs", "x"));
     EXPECT_EQ(deliveries.wait_for(HAIGHA_EVENT_DELIVERY).body, "x");
     EXPECT_EQ(deliveries.count(HAIGHA_EVENT_CONSUMER_CANCELLED), 0U);
+}
+
+// ---- rule 48: a consumer that the broker cancels
+
+TEST_F(RecoveryChannel, ACancelledConsumerConsumesAgain) {
+    EventLog events;
+    const haigha_then then = events.then();
+    const ConnectionHandle connection = connect({}, &then);
+    const ConnectionHandle other = connect();
+    const ChannelHandle owner = open_channel(other.get());
+    ASSERT_EQ(HAIGHA_OK, declare(owner.get(), "jobs")) << error_;
+    haigha_channel_args args = HAIGHA_CHANNEL_ARGS_INIT;
+    args.recovery_policy = HAIGHA_CHANNEL_RESUBSCRIBE;
+    const ChannelHandle channel = open_channel(connection.get(), args);
+    EventLog deliveries;
+    consume(channel.get(), "jobs", deliveries.then());
+    ASSERT_EQ(HAIGHA_OK, publish(owner.get(), "jobs", "first"));
+    const std::uint64_t first = deliveries.wait_for(HAIGHA_EVENT_DELIVERY).number;
+    script("on basic.consume hold");
+    ASSERT_EQ(HAIGHA_OK, delete_queue(owner.get(), "jobs")) << error_;
+    ASSERT_TRUE(saw("basic.consume", 2));
+    ASSERT_EQ(HAIGHA_OK, declare(owner.get(), "jobs")) << error_;
+    script("clear");
+    script("release");
+    const Recorded again = step(events, HAIGHA_RECOVERY_RESUBSCRIBED);
+    EXPECT_EQ(again.name, "jobs");
+    EXPECT_NE(again.error.find("cancelled"), std::string::npos) << again.error;
+    ASSERT_EQ(HAIGHA_OK, publish(owner.get(), "jobs", "second"));
+    EXPECT_EQ(deliveries.wait_for(HAIGHA_EVENT_DELIVERY, 1).body, "second");
+    // The channel is the same: so is what came on it.
+    EXPECT_EQ(HAIGHA_OK, haigha_ack(channel.get(), first, 0, error_)) << error_;
+    EXPECT_EQ(deliveries.count(HAIGHA_EVENT_CONSUMER_CANCELLED), 0U);
+}
+
+TEST_F(RecoveryChannel, ACancelledConsumersQueueIsDeclaredAgain) {
+    const ConnectionHandle connection = connect();
+    haigha_channel_args args = HAIGHA_CHANNEL_ARGS_INIT;
+    args.recovery_policy = HAIGHA_CHANNEL_RESUBSCRIBE;
+    const ChannelHandle channel = open_channel(connection.get(), args);
+    ASSERT_EQ(HAIGHA_OK, declare(channel.get(), "jobs")) << error_;
+    EventLog deliveries;
+    consume(channel.get(), "jobs", deliveries.then());
+    const ConnectionHandle other = connect();
+    const ChannelHandle owner = open_channel(other.get());
+    ASSERT_EQ(HAIGHA_OK, delete_queue(owner.get(), "jobs")) << error_;
+    ASSERT_TRUE(saw("basic.consume", 3));  // the second was refused: there was no queue
+    ASSERT_EQ(HAIGHA_OK, publish(owner.get(), "jobs", "of the new queue"));
+    EXPECT_EQ(deliveries.wait_for(HAIGHA_EVENT_DELIVERY).body, "of the new queue");
+    EXPECT_EQ(deliveries.count(HAIGHA_EVENT_CONSUMER_CANCELLED), 0U);
+}
+
+TEST_F(RecoveryChannel, AConsumerWhoseQueueIsGoneForGoodIsTold) {
+    EventLog events;
+    const haigha_then then = events.then();
+    const ConnectionHandle connection = connect({}, &then);
+    const ConnectionHandle other = connect();
+    const ChannelHandle owner = open_channel(other.get());
+    ASSERT_EQ(HAIGHA_OK, declare(owner.get(), "jobs")) << error_;
+    EventLog channel_events;
+    haigha_channel_args args = HAIGHA_CHANNEL_ARGS_INIT;
+    args.events = channel_events.then();
+    args.recovery_policy = HAIGHA_CHANNEL_RESUBSCRIBE;
+    const ChannelHandle channel = open_channel(connection.get(), args);
+    EventLog deliveries;
+    consume(channel.get(), "jobs", deliveries.then());
+    ASSERT_EQ(HAIGHA_OK, delete_queue(owner.get(), "jobs")) << error_;
+    EXPECT_EQ(deliveries.wait_for(HAIGHA_EVENT_CONSUMER_CANCELLED).reply_code, 404);
+    EXPECT_EQ(step(events, HAIGHA_RECOVERY_ENTITY).number, 4U);
+    // The channel is there for other things.
+    channel_events.wait(
+        [](const std::vector<Recorded>& told) { return told.back().state == HAIGHA_STATE_OPEN; },
+        "the channel to be open again");
+    ASSERT_EQ(HAIGHA_OK, declare(channel.get(), "others")) << error_;
 }
 
 }  // namespace

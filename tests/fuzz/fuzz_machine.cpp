@@ -99,6 +99,7 @@ protocol::ConnectionParameters parameters() {
     made.max_message_size = 100'000;
     made.outbox_high_water = 400'000;
     made.outbox_low_water = 200'000;
+    made.delivery_warning = seconds(8);
     return made;
 }
 
@@ -469,7 +470,9 @@ class Session {
         const Status status = machine_.open_channel(owner, std::move(open), &number);
         accepted(status, token);
         accepted(status, owner);
-        if (status == Status::ok) channels_.push_back({number, owner});
+        if (status != Status::ok) return;
+        channels_.push_back({number, owner});
+        machine_.keep_when_cancelled(channels_.back(), number % 2 == 0);
     }
     void declare(protocol::ChannelId channel, Instant at) {
         Call declare = plain_call(CallKind::plain, wire::queue::DeclareOk::id, channel);

@@ -100,6 +100,13 @@ class MachineLedger {
             case EventKind::blocked:
                 require(static_cast<bool>(event.error), "a broker that blocks says why");
                 return;
+            case EventKind::consumer_lost:
+                require(at(event.subject).kind == Kind::consumer && at(event.subject).live,
+                        "a consumer that is lost has not ended");
+                return;
+            case EventKind::delivery_held:
+                require(event.number > 0 && event.message_count > 0, "a held delivery has a tag");
+                return;
             case EventKind::unblocked:
             case EventKind::writable:
             case EventKind::flow:

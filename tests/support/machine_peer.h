@@ -337,6 +337,12 @@ class MachinePeer {
         call.deadline = deadline;
         return machine.resume(id(channel), std::move(call));
     }
+    Status resubscribe(std::uint16_t channel, std::uintptr_t subject, std::string_view tag) {
+        protocol::Call call;
+        call.token = token(subject);
+        call.name = tag;
+        return machine.resubscribe(id(channel), std::move(call));
+    }
     Status get(std::uint16_t channel, std::uintptr_t subject, Instant deadline = Instant::never(),
                bool no_ack = false) {
         protocol::Call call;
@@ -447,6 +453,11 @@ class MachinePeer {
             case EventKind::consumer_cancelled:
                 return channel + (event.silent ? "silently " : "") + "cancelled " +
                        named(event.subject) + error_text(event.error);
+            case EventKind::consumer_lost:
+                return channel + "lost " + named(event.subject) + error_text(event.error);
+            case EventKind::delivery_held:
+                return channel + "held " + std::to_string(event.number) + " of " +
+                       std::to_string(event.message_count) + " " + std::string(event.name);
             case EventKind::flow:
                 return channel + "flow " + std::to_string(event.number);
             case EventKind::auth:

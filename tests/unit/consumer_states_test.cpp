@@ -450,5 +450,102 @@ TEST_F(ConsumerStatesTest, TheBrokerMayCancelAConsumerThatIsBeingPaused) {
     EXPECT_EQ(peer_.resume(1, 21, "c"), Status::unsupported);
 }
 
+// ---- the broker cancels
+
+// rule 48
+TEST_F(ConsumerStatesTest, OneThatTheBrokerCancelsMayConsumeAgain) {
+    const auto cancelled = [&] { peer_.send(1, wire::basic::Cancel{{"c"}, true}); };
+    peer_.machine.keep_when_cancelled(peer_.id(1), true);
+    deliver(1);
+    cancelled();
+    EXPECT_EQ(peer_.told(),
+              (Lines{"1 delivery #11 tag=1 x/k 'm'", "1 lost #11: HAIGHA_ERR_CLOSED"}));
+    EXPECT_EQ(peer_.resubscribe(1, 20, "c"), Status::ok);
+    EXPECT_EQ(peer_.output(), (Lines{"1 basic.consume"}));
+    consume_ok();
+    deliver(2);
+    EXPECT_EQ(peer_.told(), (Lines{"1 done #20 c", "1 delivery #11 tag=2 x/k 'm'"}));
+    EXPECT_EQ(peer_.ack(1, 1), Status::ok);
+    EXPECT_EQ(peer_.resubscribe(1, 21, "c"), Status::argument);  // it runs
+    (void)peer_.output();
+    // Once the program has cancelled it that is the end of it.
+    EXPECT_EQ(peer_.cancel(1, 22, "c", CallKind::cancel), Status::ok);
+    EXPECT_EQ(peer_.output(), (Lines{"1 basic.cancel"}));
+    cancelled();
+    EXPECT_EQ(peer_.told(), (Lines{"1 cancelled #11: HAIGHA_ERR_CLOSED"}));
+    EXPECT_EQ(peer_.resubscribe(1, 23, "c"), Status::argument);
+    cancel_ok();
+    EXPECT_EQ(peer_.told(), (Lines{"1 done #22 c"}));
+}
+
+// It has to come back with its channel.
+TEST_F(ConsumerStatesTest, OneThatTheBrokerCancelsIsAmongTheRemains) {
+    peer_.machine.keep_when_cancelled(peer_.id(1), true);
+    peer_.machine.keep_when_closed(peer_.id(1), true);
+    peer_.send(1, wire::basic::Cancel{{"c"}, true});
+    EXPECT_EQ(peer_.resubscribe(1, 20, "c"), Status::ok);
+    wire::channel::Close close{};
+    close.reply_code = 404;
+    peer_.send(1, close);
+    const std::vector<ChannelRemains> remains = peer_.machine.take_remains();
+    ASSERT_EQ(remains.size(), 1U);
+    ASSERT_EQ(remains[0].consumers.size(), 1U);
+    EXPECT_EQ(remains[0].consumers[0].tag, "c");
+    EXPECT_FALSE(remains[0].consumers[0].paused);
+}
+
+// ---- deliveries that are held
+
+class HeldDeliveries : public testing::Test {
+  protected:
+    void SetUp() override {
+        peer_.handshake(tune_method(0, 0, 0));
+        ASSERT_EQ(peer_.open_channel(), 1);
+        peer_.consuming(1, 10, "c");
+    }
+    void deliver(std::uint64_t tag) { peer_.feed(content(1, deliver_method("c", tag), "m")); }
+    // An eighth of the limit.
+    Lines passes() {
+        peer_.expire_at(peer_.now + seconds(1));
+        return peer_.told();
+    }
+
+    static ConnectionParameters warning_after_8_s() {
+        ConnectionParameters parameters = test::without_heartbeats();
+        parameters.delivery_warning = seconds(8);
+        return parameters;
+    }
+    MachinePeer peer_{warning_after_8_s()};
+};
+
+TEST_F(HeldDeliveries, AreToldOnceAfterTheLimit) {
+    (void)passes();
+    deliver(1);
+    deliver(2);
+    deliver(3);
+    (void)peer_.told();
+    EXPECT_EQ(peer_.ack(1, 2), Status::ok);
+    for (int i = 0; i < 8; ++i)
+        EXPECT_EQ(passes(), Lines{}) << i;
+    EXPECT_EQ(passes(), (Lines{"1 held 1 of 2 c"}));
+    deliver(4);
+    (void)peer_.told();
+    for (int i = 0; i < 8; ++i)
+        EXPECT_EQ(passes(), Lines{}) << i;
+    EXPECT_EQ(passes(), (Lines{"1 held 4 of 1 c"}));
+    EXPECT_EQ(passes(), Lines{});
+}
+
+TEST_F(HeldDeliveries, AreNotToldWhenTheyAreSettledInTime) {
+    for (std::uint64_t tag = 1; tag <= 30; ++tag) {
+        deliver(tag);
+        EXPECT_EQ(peer_.told().size(), 1U);
+        if (tag > 7) {
+            EXPECT_EQ(peer_.ack(1, tag - 7), Status::ok);
+        }
+        EXPECT_EQ(passes(), Lines{}) << tag;
+    }
+}
+
 }  // namespace
 }  // namespace haigha::protocol

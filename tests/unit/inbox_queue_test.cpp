@@ -27,7 +27,7 @@ class InboxTest : public testing::Test {
     void TearDown() override {
         if (inbox_) inbox_.leak()->drop_handle();
     }
-    bool push(std::uint64_t number, EventType type = EventType::delivery) {
+    Inbox::Fill push(std::uint64_t number, EventType type = EventType::delivery) {
         Event event;
         event.type = type;
         event.number = number;
@@ -75,10 +75,10 @@ TEST_F(InboxTest, SaysWhenItHasEnoughBytes) {
     Event event;
     event.type = EventType::delivery;
     event.body = Str(body);
-    EXPECT_FALSE(inbox_->push(event));
-    EXPECT_FALSE(inbox_->push(event));
-    EXPECT_FALSE(push(1, EventType::outcome));
-    EXPECT_TRUE(inbox_->push(event));
+    EXPECT_EQ(inbox_->push(event), Inbox::Fill::room);
+    EXPECT_EQ(inbox_->push(event), Inbox::Fill::room);
+    EXPECT_EQ(push(1, EventType::outcome), Inbox::Fill::room);
+    EXPECT_EQ(inbox_->push(event), Inbox::Fill::too_heavy);
     int resumed = 0;
     inbox_->when_half_empty([&] { ++resumed; });
     EXPECT_EQ(poll(1), 1U);
@@ -88,7 +88,7 @@ TEST_F(InboxTest, SaysWhenItHasEnoughBytes) {
     // What is larger than all of it is taken, alone.
     EXPECT_EQ(poll(8), 1U);
     inbox_->set_capacity_bytes(100);
-    EXPECT_TRUE(inbox_->push(event));
+    EXPECT_EQ(inbox_->push(event), Inbox::Fill::too_heavy);
     inbox_->when_half_empty([&] { ++resumed; });
     EXPECT_EQ(resumed, 1);
     inbox_->set_capacity_bytes(100'000);
@@ -124,11 +124,11 @@ TEST_F(InboxTest, IsReadableWhileSomethingWaits) {
 // rules 20, 82: more deliveries than the capacity stop the reading; nothing else counts or is lost
 TEST_F(InboxTest, SaysWhenItHasEnoughDeliveries) {
     for (std::uint64_t i = 0; i < 100; ++i)
-        EXPECT_FALSE(push(i, EventType::outcome));
+        EXPECT_EQ(push(i, EventType::outcome), Inbox::Fill::room);
     for (std::uint64_t i = 0; i < 8; ++i)
-        EXPECT_FALSE(push(i));
-    EXPECT_TRUE(push(8));
-    EXPECT_TRUE(push(9));
+        EXPECT_EQ(push(i), Inbox::Fill::room);
+    EXPECT_EQ(push(8), Inbox::Fill::too_many);
+    EXPECT_EQ(push(9), Inbox::Fill::too_many);
 }
 
 TEST_F(InboxTest, ResumesOnceWhenHalfEmpty) {
@@ -187,7 +187,7 @@ TEST_F(InboxTest, DropsWhatWaitsWithItsLastHandle) {
     EXPECT_EQ(resumed, 0);
     inbox_.leak()->drop_handle();
     EXPECT_EQ(resumed, 1);
-    EXPECT_FALSE(of_the_library->push(event));
+    EXPECT_EQ(of_the_library->push(event), Inbox::Fill::room);
 }
 
 TEST_F(InboxTest, PassesEventsBetweenTwoThreads) {

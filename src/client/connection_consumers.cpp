@@ -1,0 +1,117 @@
+// The part of Connection that is about consumers: those that are held back while their inbox is
+// full, and those that consume again.
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "client/channel.h"
+#include "client/connection.h"
+
+namespace haigha::client {
+
+using protocol::CallKind;
+using transport::Loop;
+
+// ---- one that is slow must not stall its connection
+
+void Connection::inbox_is_full(Channel& channel, const Consumer& consumer, Inbox::Fill fill) {
+    if (consumer.pauses_when_full) {
+        hold_back(channel, consumer);
+        return;
+    }
+    // The broker holds it back: what comes in has a bound already.
+    if (fill == Inbox::Fill::too_many && consumer.is_limited) return;
+    // Stop reading once this batch is told; the inbox says when to go on.
+    full_inboxes_.emplace_back(consumer.then.inbox());
+}
+
+void Connection::hold_back(Channel& channel, const Consumer& consumer) {
+    const auto is_it = [&consumer](const auto& held) { return held.tag == consumer.tag; };
+    if (std::any_of(channel.held_back_.begin(), channel.held_back_.end(), is_it)) return;
+    channel.held_back_.push_back({consumer.tag});
+    wire::basic::Cancel method{};
+    method.consumer_tag = {consumer.tag};
+    protocol::Call pause;
+    pause.kind = CallKind::pause;
+    pause.name = consumer.tag;
+    pause.reply = wire::basic::CancelOk::id;
+    const auto paused = [this, &channel, tag = consumer.tag](const ErrorRef& error, const Reply*) {
+        auto& all = channel.held_back_;
+        const auto held = std::find_if(all.begin(), all.end(),
+                                       [&tag](const auto& one) { return one.tag == tag; });
+        if (held == all.end()) return;
+        if (error) {
+            all.erase(held);
+        } else if (held->is_due) {
+            go_on(channel, tag);
+        }
+    };
+    if (call(channel, method, std::move(pause), Completion(), -1, paused)) {
+        // It is being stopped by the program, and with that what comes in.
+        channel.held_back_.pop_back();
+        return;
+    }
+    consumer.then.inbox()->when_half_empty(
+        [self = Ref<Connection>(this), kept = Ref<Channel>(&channel), tag = consumer.tag] {
+            self->loop_->transport().post([self, kept, tag] { self->go_on(*kept, tag); });
+        });
+}
+
+// Its inbox is half empty.
+void Connection::go_on(Channel& channel, const std::string& tag) {
+    auto& all = channel.held_back_;
+    const auto held =
+        std::find_if(all.begin(), all.end(), [&tag](const auto& one) { return one.tag == tag; });
+    if (held == all.end()) return;
+    protocol::ConsumerState state = protocol::ConsumerState::none;
+    {
+        const std::lock_guard lock(mutex_);
+        state = machine_->consumer_state({channel.number_, &channel}, tag);
+    }
+    if (state == protocol::ConsumerState::pausing || channel.state() == State::recovering) {
+        held->is_due = true;
+        return;
+    }
+    all.erase(held);
+    if (state == protocol::ConsumerState::paused) {
+        (void)channel.resume_consumer(tag, Completion(), -1);
+    }
+}
+
+// ---- one that the broker has cancelled, rule 48
+
+void Connection::resubscribe(Channel& channel, const Consumer& consumer, const ErrorRef& cause) {
+    loop_->log(LogLevel::warn, id_, "recovery", cause->message + "; it is subscribed again");
+    auto operation = std::make_unique<Operation>();
+    operation->channel = Ref<Channel>(&channel);
+    operation->note = [this, &channel, tag = consumer.tag, queue = consumer.queue, cause](
+                          const ErrorRef& error, const Reply*) {
+        on_consumer_restored(channel, tag, error);
+        if (error) return;
+        Event told = event_for(EventType::recovery, &channel);
+        told.state = static_cast<std::int32_t>(RecoveryStep::resubscribed);
+        told.error = cause.get();
+        told.consumer_tag = Str(tag);
+        told.name = Str(queue);
+        tell(events_, told);
+    };
+    protocol::Call again;
+    again.name = consumer.tag;
+    again.deadline = Loop::now() + timeout(-1);
+    again.token = operation.get();
+    bool started = false;
+    {
+        const std::lock_guard lock(mutex_);
+        started =
+            machine_->resubscribe({channel.number_, &channel}, std::move(again)) == Status::ok;
+        if (started) {
+            (void)operation.release();
+            ++restoring_;
+            ++channel.restoring_;
+            (void)note_work(Loop::now() + timeout(-1));
+        }
+    }
+    if (started) tell_loop();
+}
+
+}  // namespace haigha::client
