@@ -187,6 +187,24 @@ haigha_status haigha_options_set_tls_fn(haigha_options* options, haigha_tls_fn f
                     });
 }
 
+haigha_status haigha_options_set_recovery_filter_fn(haigha_options* options,
+                                                    haigha_recovery_filter_fn fn, void* user_data,
+                                                    haigha_release_fn release,
+                                                    haigha_error** error) {
+    return set_hook(options, fn, user_data, release, &haigha::client::Options::recovery_filter,
+                    error, [](const auto& hook) {
+                        return [hook](const haigha::client::RecoveryEntity& of) {
+                            haigha_recovery_entity entity{};
+                            entity.kind = static_cast<std::uint32_t>(of.kind);
+                            entity.name = haigha::capi::str(of.name);
+                            entity.exchange = haigha::capi::str(of.exchange);
+                            entity.routing_key = haigha::capi::str(of.routing_key);
+                            entity.consumer_tag = haigha::capi::str(of.consumer_tag);
+                            return hook->fn(&entity, hook->user_data) != 0;
+                        };
+                    });
+}
+
 haigha_status haigha_options_set_choose_host_fn(haigha_options* options, haigha_choose_host_fn fn,
                                                 void* user_data, haigha_release_fn release,
                                                 haigha_error** error) {

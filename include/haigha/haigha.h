@@ -562,6 +562,31 @@ HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_options_set_choose_host_fn(
     haigha_options* options, haigha_choose_host_fn fn, void* user_data, haigha_release_fn release,
     haigha_error** error);
 
+/* What recovery is about to bring back, by its kind as in HAIGHA_RECOVERY_ENTITY: an exchange or a
+ * queue `name`, a binding of `name` to `exchange` by `routing_key`, the consumer `consumer_tag` of
+ * the queue `name`. Borrowed. Grows only at the end. */
+typedef struct haigha_recovery_entity {
+    uint32_t kind; /* 1 exchange, 2 queue, 3 binding, 4 consumer */
+    uint32_t reserved;
+    haigha_str name;
+    haigha_str exchange;
+    haigha_str routing_key;
+    haigha_str consumer_tag;
+} haigha_recovery_entity;
+
+/* Nonzero: it is brought back. 0: it is left out. */
+typedef int32_t (*haigha_recovery_filter_fn)(const haigha_recovery_entity* entity,
+                                             void* user_data);
+
+/* Has `fn` say what each recovery brings back, on the loop's thread, before the broker is asked for
+ * anything. What is bound to an exchange or a queue that is left out, and consumes from it, is left
+ * out too; such a consumer ends with CONSUMER_CANCELLED, the others stay recorded and are asked
+ * about again the next time. `fn` must not call this library. Sharing, `release` and fn NULL as in
+ * haigha_options_set_key_password_fn. Errors: ARGUMENT, NO_MEMORY. Since: 0.1. */
+HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_options_set_recovery_filter_fn(
+    haigha_options* options, haigha_recovery_filter_fn fn, void* user_data,
+    haigha_release_fn release, haigha_error** error);
+
 enum { HAIGHA_OPTION_STRING = 1, HAIGHA_OPTION_INT = 2 };
 
 /* A row of the table of options. All strings are static. Filled by the library up to `size`. */

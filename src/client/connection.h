@@ -259,6 +259,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     protocol::Call make(Answer answer) override;
     void drop(protocol::Token call) override;
     void start_recovery(std::vector<Recovery::Plan> plans, bool topology);
+    void leave_out(std::vector<Recovery::Plan>& plans, TopologyReplay* replay) const;
     void check_recoveries();
     void finish_recovery(Recovery& recovery);
     void take_over(Recovery::Plan& plan);

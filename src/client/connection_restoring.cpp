@@ -90,6 +90,7 @@ void Connection::start_recovery(std::vector<Recovery::Plan> plans, bool topology
                                            static_cast<OwnCalls&>(*this));
     Recovery& recovery = *made;
     if (careful_) recovery.be_careful(spared_);
+    if (options_.recovery_filter) leave_out(plans, recovery.replay());
     recoveries_.push_back(std::move(made));
     Status status = Status::ok;
     {
@@ -104,6 +105,18 @@ void Connection::start_recovery(std::vector<Recovery::Plan> plans, bool topology
         return;
     }
     check_recoveries();
+}
+
+void Connection::leave_out(std::vector<Recovery::Plan>& plans, TopologyReplay* replay) const {
+    if (replay != nullptr) replay->leave_out(options_.recovery_filter);
+    for (Recovery::Plan& plan : plans) {
+        for (protocol::ConsumerRemains& consumer : plan.remains.consumers) {
+            const std::string& queue = static_cast<Consumer*>(consumer.token)->queue;
+            consumer.left_out = (replay != nullptr && replay->leaves_out_queue(queue)) ||
+                                !options_.recovery_filter(
+                                    {RecoveryEntity::Kind::consumer, queue, {}, {}, consumer.tag});
+        }
+    }
 }
 
 void Connection::dispatch_to_recovery(MachineEvent& event) {
@@ -184,6 +197,13 @@ void Connection::finish_recovery(Recovery& recovery) {
             continue;
         }
         tell_channel_state(*channel, State::open, nullptr);
+        for (protocol::ConsumerRemains& consumer : plan.remains.consumers) {
+            if (!consumer.left_out) continue;
+            cancel_consumer(*channel, consumer,
+                            make_error(Status::closed,
+                                       "the program's recovery filter has left the "
+                                       "consumer, or its queue, out"));
+        }
     }
     if (whole) tell_state(State::open, nullptr);
 }
@@ -206,6 +226,7 @@ void Connection::restore_consumers(Channel& channel, protocol::ChannelRemains& r
     channel.refused_consumer_.clear();
     channel.restoring_ = 0;
     for (protocol::ConsumerRemains& consumer : remains.consumers) {
+        if (consumer.left_out) continue;
         const auto* const known = static_cast<Consumer*>(consumer.token);
         if (!known->queue.empty()) {
             consumer.consume_frame = with_queue(consumer.consume_frame, known->queue);

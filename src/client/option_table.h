@@ -12,6 +12,15 @@
 
 namespace haigha::client {
 
+// What was on a lost connection, as the program is told of it.
+struct RecoveryEntity {
+    enum class Kind : std::uint32_t { exchange = 1, queue, binding, consumer } kind;
+    std::string_view name;         // of the exchange or queue; a binding's destination
+    std::string_view exchange;     // a binding's source
+    std::string_view routing_key;  // a binding's
+    std::string_view consumer_tag;
+};
+
 // What a program that chooses among hosts is told of each.
 struct KnownHost {
     std::string name;
@@ -89,6 +98,8 @@ struct Options {
     std::function<bool(std::string* password)> ask_key_password;
     // Likewise: has it choose the host of an attempt at recovery.
     std::function<std::size_t(std::span<const KnownHost> hosts)> choose_host;
+    // Likewise: whether it wants something back that was on a lost connection.
+    std::function<bool(const RecoveryEntity& entity)> recovery_filter;
     // Likewise: shows it OpenSSL's SSL_CTX. False: it is not to be used.
     std::function<bool(void* ssl_ctx)> prepare_tls;
 };

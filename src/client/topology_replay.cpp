@@ -103,7 +103,29 @@ std::vector<TopologyReplay::Step> TopologyReplay::steps() const {
     return all;
 }
 
+void TopologyReplay::leave_out(std::function<bool(const RecoveryEntity& entity)> wanted) {
+    using Of = RecoveryEntity::Kind;
+    for (const auto& [name, record] : records_.exchanges()) {
+        if (!wanted({Of::exchange, name, {}, {}, {}})) exchanges_out_.insert(name);
+    }
+    for (const auto& [name, record] : records_.queues()) {
+        if (!wanted({Of::queue, name, {}, {}, {}})) queues_out_.insert(name);
+    }
+    for (const BindingRecord& binding : records_.bindings()) {
+        const auto& destinations = binding.to_exchange ? exchanges_out_ : queues_out_;
+        if (exchanges_out_.contains(binding.source) || destinations.contains(binding.destination) ||
+            !wanted({Of::binding, binding.destination, binding.source, binding.routing_key, {}})) {
+            bindings_out_.insert(binding);
+        }
+    }
+}
+
 bool TopologyReplay::is_spared(const Step& step) const {
+    if (step.kind == Kind::binding
+            ? bindings_out_.contains(step.binding)
+            : (step.kind == Kind::exchange ? exchanges_out_ : queues_out_).contains(step.name)) {
+        return true;
+    }
     return std::any_of(spared_.begin(), spared_.end(), [&](const Failure& spared) {
         const Failure of = failure_of(step, nullptr);
         return of.kind == spared.kind && of.name == spared.name && of.source == spared.source &&
@@ -136,7 +158,7 @@ Status TopologyReplay::start(bool fresh) {
     const std::size_t left = machine_.channel_max() - machine_.channel_count();
     const std::size_t most_lanes = std::clamp<std::size_t>(left, 2, lanes + 1) - 1;
     for (const auto& [name, record] : records_.queues()) {
-        if (!record.server_named) continue;
+        if (!record.server_named || leaves_out_queue(name)) continue;
         if (named_by_broker.size() < most_lanes) named_by_broker.emplace_back();
         Step step;
         step.kind = Kind::queue;

@@ -6,12 +6,14 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
+#include "client/option_table.h"
 #include "client/topology_records.h"
 #include "protocol/connection_machine.h"
 
@@ -73,6 +75,8 @@ class TopologyReplay {
         careful_ = true;
         failures_ = spared_ = std::move(spared);
     }
+    // What the program does not want back, and what goes with it: neither said nor told.
+    void leave_out(std::function<bool(const RecoveryEntity& entity)> wanted);
     // What a careful one has asked for last, if it is not answered yet.
     std::optional<Failure> in_hand() const;
 
@@ -83,6 +87,7 @@ class TopologyReplay {
     void on_channel_end(std::uint16_t number, const ErrorRef& error);
 
     bool done() const { return started_ && open_channels_ == 0; }
+    bool leaves_out_queue(std::string_view name) const { return queues_out_.contains(name); }
     std::vector<Failure> take_failures() { return std::exchange(failures_, {}); }
     std::vector<Renamed> take_renamed() { return std::exchange(renamed_, {}); }
 
@@ -133,6 +138,9 @@ class TopologyReplay {
     bool started_ = false;
     bool careful_ = false;
     std::vector<Failure> spared_;
+    std::set<std::string, std::less<>> exchanges_out_;
+    std::set<std::string, std::less<>> queues_out_;
+    std::set<BindingRecord> bindings_out_;
     Lane* one_by_one_ = nullptr;
     std::size_t open_channels_ = 0;
     std::uint16_t flight_ = 0;  // the channel on which everything is said at once

@@ -38,7 +38,7 @@ void ChannelMachine::lose(const ErrorRef& error, std::uint64_t unsent, EventList
         const bool paused =
             consumer.state == ConsumerState::paused || consumer.state == ConsumerState::resuming;
         remains.consumers.push_back({tag, std::exchange(consumer.token, nullptr), consumer.no_ack,
-                                     paused, consumer.resume_frame(id_)});
+                                     paused, false, consumer.resume_frame(id_)});
     }
     context_.remains.push_back(std::move(remains));
     end(error, unsent, events);

@@ -113,6 +113,7 @@ TEST(NullArguments, FallibleFunctionsNameTheArgument) {
     EXPECT_ARGUMENT(haigha_options_set_uri);
     EXPECT_ARGUMENT(haigha_options_set_key_password_fn);
     EXPECT_ARGUMENT(haigha_options_set_choose_host_fn);
+    EXPECT_ARGUMENT(haigha_options_set_recovery_filter_fn);
     EXPECT_ARGUMENT(haigha_options_set_tls_fn);
     EXPECT_ARGUMENT(haigha_options_get_string);
     EXPECT_ARGUMENT(haigha_options_get_int);
