@@ -56,7 +56,8 @@ extern "C" {
  *            thread. At most one method that has a reply is on the wire per channel; the next
  *            ones, and what follows them, wait inside the library.
  * Recovering With the option recovery a connection that is lost comes back with its channels and
- *            consumers, and handles stay what they are. Meanwhile calls are refused, RECOVERING.
+ *            consumers, and handles stay what they are. Meanwhile calls are refused, RECOVERING,
+ *            but for publishes of channels whose publish_policy keeps them.
  * Numbers    Names end in their unit: timeout_ms, capacity_bytes. Where a timeout is asked for,
  *            -1 means the connection's rpc_timeout_ms option and 0 means "at once".
  * Forking    After fork() the child's calls return HAIGHA_ERR_FORKED and write nothing.
@@ -694,6 +695,19 @@ enum {
     HAIGHA_CHANNEL_RESUBSCRIBE = 2 /* and its consumers consume again */
 };
 
+/* What becomes of a confirm channel's publishes when it is lost, with its connection or alone, and
+ * comes back. Each has one OUTCOME all the same, of the number that it was given. */
+enum {
+    /* What was under way ends as UNKNOWN or NOT_SENT; meanwhile publishes are refused. */
+    HAIGHA_PUBLISH_FAIL = 0,
+    /* What never left whole, and what is published meanwhile, is kept and sent when the channel is
+     * back, before anything newer. What was on the wire ends as UNKNOWN: nothing is sent twice. */
+    HAIGHA_PUBLISH_KEEP_UNSENT = 1,
+    /* What was on the wire is sent again too, with a header of its own: x-haigha-republished, true.
+     * Unless the broker ended the channel or the connection over a publish: then as above. */
+    HAIGHA_PUBLISH_RESEND = 2
+};
+
 typedef struct haigha_channel_args {
     size_t size; /* by HAIGHA_CHANNEL_ARGS_INIT */
     /* receives CHANNEL_STATE, OUTCOME, RETURN, FLOW and WRITABLE */
@@ -705,16 +719,23 @@ typedef struct haigha_channel_args {
      * bindings change. With confirm. */
     uint8_t correlate_returns;
     uint8_t recovery_policy; /* HAIGHA_CHANNEL_*; also without the option recovery */
-    uint8_t reserved[5];
-    /* How many publishes, and bytes of their bodies, may be without an outcome; 0: any number. A
-     * publish beyond either is refused with WOULD_BLOCK; WRITABLE follows when a quarter of it is
-     * free. With confirm. */
+    /* HAIGHA_PUBLISH_*. Other than FAIL, where the channel can come back: each body is kept, copied
+     * or lent, until its outcome is known. With confirm. */
+    uint8_t publish_policy;
+    uint8_t reserved[4];
+    /* How many publishes, and bytes of their bodies, may be without an outcome; 0: any number or,
+     * where publish_policy keeps them, 65,536 and 64 MiB. A publish beyond either is refused with
+     * WOULD_BLOCK; WRITABLE follows when a quarter of it is free. With confirm. */
     uint64_t max_in_flight;
     uint64_t max_in_flight_bytes;
+    /* A publish that is older, by the time since it was taken, when it would be sent by a channel
+     * that has come back ends as NOT_SENT or, if it was on the wire before, UNKNOWN; 0: of any age.
+     * With publish_policy. */
+    uint64_t publish_max_age_ms;
 } haigha_channel_args;
 
 #define HAIGHA_CHANNEL_ARGS_INIT \
-    { sizeof(haigha_channel_args), {NULL, NULL, NULL, NULL, 0}, 0, 0, 0, {0, 0, 0, 0, 0}, 0, 0 }
+    { sizeof(haigha_channel_args), {NULL, NULL, NULL, NULL, 0}, 0, 0, 0, 0, {0, 0, 0, 0}, 0, 0, 0 }
 
 /* Opens a channel; `args` may be NULL. The handle may be used at once: what is called on it before
  * the broker has answered waits inside the library. Errors: CLOSED (the connection is not open),
@@ -1047,8 +1068,9 @@ HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_publish(haigha_channel* chann
 /* The same of a body that stays the caller's: from 16 KiB on it is not copied but written from where
  * it is. It must neither change nor go before `release` (not NULL) has been called with
  * `release_data`: once, by any thread, when nothing of it is needed any more, which is when it was
- * handed to the operating system, or dropped with its channel or connection; for a smaller body
- * before this call returns. A body that was refused is not released. Since: 0.1. */
+ * handed to the operating system, or dropped with its channel or connection, and with a
+ * publish_policy that keeps it when its outcome is known; for a smaller body before this call
+ * returns. A body that was refused is not released. Since: 0.1. */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_status
 haigha_publish_lent(haigha_channel* channel, const haigha_publish_args* args, haigha_str body,
                     haigha_release_fn release, void* release_data, uint64_t* sequence,

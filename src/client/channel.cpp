@@ -246,10 +246,12 @@ ErrorRef Channel::publish_wait(protocol::PublishRequest request, std::int64_t ti
         Status status = Status::ok;
         {
             const std::lock_guard lock(connection.mutex_);
-            status = told(connection.machine_->publish({number_, this}, request, &sequence));
+            status = kept_
+                         ? connection.publish_kept(*this, &sequence, request)
+                         : told(connection.machine_->publish({number_, this}, request, &sequence));
             if (status == Status::ok) {
                 if (sequence > 0) waiter->add_ref();  // the ring's share
-                (void)connection.note_work();
+                if (state() != State::recovering) (void)connection.note_work();
             } else if (status == Status::would_block) {
                 connection.room_waiters_.push_back(waiter);
             }
@@ -270,6 +272,9 @@ ErrorRef Channel::publish_wait(protocol::PublishRequest request, std::int64_t ti
                     : "the message could not be taken in time: too many bytes wait to "
                       "be written, or the broker holds publishes back");
         }
+        // Where publishes are kept one that was not taken may be taken while there is no
+        // connection.
+        if (waiter->error() && status == Status::would_block && kept_) continue;
         if (waiter->error()) return waiter->error();
         if (status == Status::ok) {
             *reply = waiter->reply();

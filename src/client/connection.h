@@ -47,11 +47,21 @@ enum class ChannelPolicy : std::uint8_t {
     resubscribe,  // and its consumers consume again
 };
 
+// What becomes of the publishes that a channel has when it is lost and comes back, and of those
+// that are made meanwhile.
+enum class PublishPolicy : std::uint8_t {
+    fail,         // they end, and are refused
+    keep_unsent,  // what never left whole is sent later
+    resend,       // and what has no outcome is sent again
+};
+
 struct ChannelModes {
     bool confirm = false;
     bool correlate_returns = false;       // with confirm
     protocol::InFlightLimit in_flight{};  // with confirm
     ChannelPolicy policy = ChannelPolicy::report;
+    PublishPolicy publishes = PublishPolicy::fail;  // with confirm
+    Duration max_age{};                             // of what is kept; 0: any
 };
 
 // One mutex guards the machine, so that any thread may publish or call; it is never held while user
@@ -150,9 +160,12 @@ class Connection final : public Counted<Connection>, public transport::Flushable
 
     // ---- for Channel: from any thread, unless it says otherwise
 
-    // `what`: of ConnectionMachine::publish, behind the channel.
+    // `what`: of ConnectionMachine::publish, behind the channel and before the number.
     template <class... What>
-    Status publish(Channel& channel, const What&... what);
+    Status publish(Channel& channel, std::uint64_t* sequence, const What&... what);
+    // Of a channel that keeps them, with the mutex held.
+    template <class... What>
+    Status publish_kept(Channel& channel, std::uint64_t* sequence, const What&... what);
     template <class Method>
     ErrorRef call(Channel& channel, const Method& method, protocol::Call call,
                   Completion completion, std::int64_t timeout_ms, OperationNote note);
@@ -234,7 +247,8 @@ class Connection final : public Counted<Connection>, public transport::Flushable
 
     // ---- recovery: connection_recovery.cpp, and what it brings back: connection_restoring.cpp
 
-    std::unique_ptr<protocol::ConnectionMachine> new_machine() const;
+    std::unique_ptr<protocol::ConnectionMachine> new_machine(
+        protocol::ReturnedBodies* returned) const;
     StrategySettings strategy_settings() const;
     ConnectionStrategy::Choose host_chooser() const;
     bool will_recover(const ErrorRef& cause) const;  // with the mutex held
@@ -256,7 +270,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     void start_recovery(std::vector<Recovery::Plan> plans, bool topology);
     void check_recoveries();
     void finish_recovery(Recovery& recovery);
-    void take_over(Recovery::Plan& plan);
+    void take_over(Recovery::Plan& plan, protocol::EventList& events);
     void restore_consumers(Channel& channel, protocol::ChannelRemains& remains);
     void on_consumer_restored(Channel& channel, const std::string& tag, const ErrorRef& error);
     void check_recovered();
@@ -264,6 +278,8 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     void rename_queues(const std::vector<TopologyReplay::Renamed>& renamed);
     void recover_channel(Recovery::Plan plan, const ErrorRef& error);
     void end_channel(Recovery::Plan& plan, const ErrorRef& error);
+    void end_kept(Channel& channel);
+    void tell_room_meanwhile(Channel& channel);
     void cancel_consumer(Channel& channel, protocol::ConsumerRemains& consumer,
                          const ErrorRef& error);
     bool drop_waiting(Channel& channel);
@@ -292,6 +308,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
 
     mutable BusyMutex mutex_;
     // ---- guarded by mutex_
+    protocol::ReturnedBodies returned_;                     // by the machines, and what is kept
     std::unique_ptr<protocol::ConnectionMachine> machine_;  // never null
     ErrorRef outage_error_;          // why it is being recovered, and why the last attempt failed
     std::uint64_t sent_before_ = 0;  // by the machines before this one

@@ -73,17 +73,36 @@ inline bool Connection::note_work(Instant deadline) {
 }
 
 template <class... What>
-Status Connection::publish(Channel& channel, const What&... what) {
+Status Connection::publish(Channel& channel, std::uint64_t* sequence, const What&... what) {
     bool tell = false;
     {
         const std::lock_guard lock(mutex_);
-        const Status status = machine_->publish({channel.number_, &channel}, what...);
-        if (status != Status::ok) [[unlikely]]
-            return channel.told(status);
+        Status status = machine_->publish({channel.number_, &channel}, what..., sequence);
+        if (status != Status::ok) [[unlikely]] {
+            if (!channel.kept_) return channel.told(status);
+            status = publish_kept(channel, sequence, what...);
+            // What is kept for later is not the loop's yet.
+            if (status != Status::ok || channel.state() == State::recovering) return status;
+        }
         tell = note_work();
     }
     if (tell) tell_loop();
     return Status::ok;
+}
+
+template <class... What>
+Status Connection::publish_kept(Channel& channel, std::uint64_t* sequence, const What&... what) {
+    const Instant now = transport::Loop::now();
+    if (channel.state() != State::recovering) {
+        return machine_->publish_kept({channel.number_, &channel}, now, sequence, what...);
+    }
+    protocol::KeptPublishes& kept = *channel.kept_->kept();
+    if (kept.is_full()) {
+        kept.refused = true;
+        return Status::would_block;
+    }
+    return kept.take(
+        what..., now, [](const protocol::KeptPublish&) {}, sequence);
 }
 
 }  // namespace haigha::client

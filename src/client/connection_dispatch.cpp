@@ -285,9 +285,12 @@ void Connection::dispatch_outcomes(MachineEvent& event) {
     bool done = false;
     while (!done) {
         std::size_t count = 0;
+        protocol::ReturnedBodies returned;
         {
             const std::lock_guard lock(mutex_);
             count = event.ring->take(settled, &done);
+            if (event.ring->kept() != nullptr) [[unlikely]]
+                returned = machine_->take_returned();
             if (done && channel != nullptr) {
                 machine_->outcomes_taken({channel->number_, channel}, writable);
             }

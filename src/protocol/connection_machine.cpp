@@ -17,8 +17,8 @@ using wire::MethodId;
 }  // namespace
 
 ConnectionMachine::ConnectionMachine(ConnectionParameters parameters, Ref<SlabPool> slabs,
-                                     Ref<ChunkPool> chunks)
-    : parameters_(std::move(parameters)), context_(std::move(chunks)) {
+                                     Ref<ChunkPool> chunks, ReturnedBodies* returned)
+    : parameters_(std::move(parameters)), context_(std::move(chunks), returned) {
     context_.slabs = std::move(slabs);
     context_.host = parameters_.host;
     context_.max_message_size = parameters_.max_message_size;
@@ -651,6 +651,20 @@ Status ConnectionMachine::publish(ChannelId channel, const PreparedHead& head,
                                   const PublishRequest& rest, std::uint64_t* sequence) {
     return publish_on(
         channel, [&](ChannelMachine& machine) { return machine.publish(head, rest, sequence); });
+}
+
+Status ConnectionMachine::publish_kept(ChannelId channel, Instant now, std::uint64_t* sequence,
+                                       const PublishRequest& request) {
+    return publish_on(channel, [&](ChannelMachine& machine) {
+        return machine.publish_kept(now, sequence, request);
+    });
+}
+
+Status ConnectionMachine::publish_kept(ChannelId channel, Instant now, std::uint64_t* sequence,
+                                       const PreparedHead& head, const PublishRequest& rest) {
+    return publish_on(channel, [&](ChannelMachine& machine) {
+        return machine.publish_kept(now, sequence, head, rest);
+    });
 }
 
 void ConnectionMachine::outcomes_taken(ChannelId channel, EventList& events) {

@@ -76,7 +76,8 @@ class ConnectionMachine {
     static constexpr std::uint32_t default_frame_max = 131072;
 
     ConnectionMachine(ConnectionParameters parameters, Ref<SlabPool> slabs,
-                      Ref<ChunkPool> chunks = Ref<ChunkPool>::adopt(new ChunkPool));
+                      Ref<ChunkPool> chunks = Ref<ChunkPool>::adopt(new ChunkPool),
+                      ReturnedBodies* returned = nullptr);
 
     // ---- input
 
@@ -214,6 +215,15 @@ class ConnectionMachine {
     Status publish(ChannelId channel, const PublishRequest& request, std::uint64_t* sequence);
     Status publish(ChannelId channel, const PreparedHead& head, const PublishRequest& rest,
                    std::uint64_t* sequence);
+    // Where publishes are kept, in place of publish(). `what`: of KeptPublishes::take, before the
+    // time.
+    Status publish_kept(ChannelId channel, Instant now, std::uint64_t* sequence,
+                        const PublishRequest& request);
+    Status publish_kept(ChannelId channel, Instant now, std::uint64_t* sequence,
+                        const PreparedHead& head, const PublishRequest& rest);
+    // See ChannelMachine.
+    void continue_publishes(ChannelId channel, Ref<ConfirmRing> ring, Instant now,
+                            EventList& events);
     // Before its first publish.
     void correlate_returns(ChannelId channel) {
         if (ChannelMachine* machine = find(channel); machine != nullptr) {
