@@ -246,9 +246,7 @@ ErrorRef Channel::publish_wait(protocol::PublishRequest request, std::int64_t ti
         Status status = Status::ok;
         {
             const std::lock_guard lock(connection.mutex_);
-            status = kept_
-                         ? connection.publish_kept(*this, &sequence, request)
-                         : told(connection.machine_->publish({number_, this}, request, &sequence));
+            status = connection.publish_now(*this, &sequence, request);
             if (status == Status::ok) {
                 if (sequence > 0) waiter->add_ref();  // the ring's share
                 if (state() != State::recovering) (void)connection.note_work();

@@ -163,9 +163,12 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     // `what`: of ConnectionMachine::publish, behind the channel and before the number.
     template <class... What>
     Status publish(Channel& channel, std::uint64_t* sequence, const What&... what);
-    // Of a channel that keeps them, with the mutex held.
     template <class... What>
-    Status publish_kept(Channel& channel, std::uint64_t* sequence, const What&... what);
+    Status publish_otherwise(Channel& channel, Status status, std::uint64_t* sequence,
+                             const What&... what);
+    // With the mutex held; also for a channel that keeps them.
+    template <class... What>
+    Status publish_now(Channel& channel, std::uint64_t* sequence, const What&... what);
     template <class Method>
     ErrorRef call(Channel& channel, const Method& method, protocol::Call call,
                   Completion completion, std::int64_t timeout_ms, OperationNote note);
@@ -279,6 +282,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     void recover_channel(Recovery::Plan plan, const ErrorRef& error);
     void end_channel(Recovery::Plan& plan, const ErrorRef& error);
     void end_kept(Channel& channel);
+    [[gnu::cold, gnu::noinline]] void give_back();
     void tell_room_meanwhile(Channel& channel);
     void cancel_consumer(Channel& channel, protocol::ConsumerRemains& consumer,
                          const ErrorRef& error);

@@ -285,12 +285,9 @@ void Connection::dispatch_outcomes(MachineEvent& event) {
     bool done = false;
     while (!done) {
         std::size_t count = 0;
-        protocol::ReturnedBodies returned;
         {
             const std::lock_guard lock(mutex_);
             count = event.ring->take(settled, &done);
-            if (event.ring->kept() != nullptr) [[unlikely]]
-                returned = machine_->take_returned();
             if (done && channel != nullptr) {
                 machine_->outcomes_taken({channel->number_, channel}, writable);
             }
@@ -320,6 +317,15 @@ void Connection::dispatch_outcomes(MachineEvent& event) {
     }
     for (MachineEvent& one : writable)
         dispatch_one(one);
+    if (event.ring->kept() != nullptr) [[unlikely]]
+        give_back();
+}
+
+// Bodies that were kept until now.
+void Connection::give_back() {
+    protocol::ReturnedBodies returned;
+    const std::lock_guard lock(mutex_);
+    returned = machine_->take_returned();
 }
 
 // Has each publish_wait that waits for room try again.

@@ -110,6 +110,22 @@ template <class Head>
 }
 
 template <class Head>
+[[gnu::cold, gnu::noinline]] void ChannelMachine::hold_message(const Head& head,
+                                                               const PublishRequest& rest,
+                                                               std::size_t piece, bool large) {
+    const Ref<HeldBody> held =
+        rest.release != nullptr
+            ? HeldBody::lend(rest.body, rest.release, rest.release_data, context_.returned)
+            : HeldBody::copy(rest.body, context_.returned);
+    try {
+        hold_body(head, held, piece, large);
+    } catch (...) {
+        held->disarm();
+        throw;
+    }
+}
+
+template <class Head>
 [[gnu::always_inline]] inline void ChannelMachine::copy_body(const Head& head,
                                                              std::span<const std::byte> body,
                                                              std::size_t piece) {
@@ -142,16 +158,7 @@ Status ChannelMachine::write_message(const Head& head, const PublishRequest& res
     const std::size_t piece = context_.frame_max - wire::frame_overhead;
     const bool large = body.size() > large_content;
     if (large || rest.release != nullptr) [[unlikely]] {
-        const Ref<HeldBody> held =
-            rest.release != nullptr
-                ? HeldBody::lend(body, rest.release, rest.release_data, context_.returned)
-                : HeldBody::copy(body, context_.returned);
-        try {
-            hold_body(head, held, piece, large);
-        } catch (...) {
-            held->disarm();
-            throw;
-        }
+        hold_message(head, rest, piece, large);
     } else {
         copy_body(head, body, piece);
     }

@@ -181,6 +181,8 @@ class ChannelMachine {
     };
 
     template <class Head>
+    void hold_message(const Head& head, const PublishRequest& rest, std::size_t piece, bool large);
+    template <class Head>
     void hold_body(const Head& head, const Ref<HeldBody>& held, std::size_t piece, bool large);
     template <class Head>
     void copy_body(const Head& head, std::span<const std::byte> body, std::size_t piece);

@@ -94,6 +94,10 @@ std::size_t ConfirmRing::end(std::uint64_t unsent) {
 
 // ---- one ring for several incarnations
 
+void ConfirmRing::drop_kept(std::span<const Settled> settled) {
+    kept_->drop(settled);
+}
+
 void ConfirmRing::keep(std::unique_ptr<KeptPublishes> kept) {
     kept_ = std::move(kept);
 }
@@ -129,7 +133,7 @@ void ConfirmRing::end_restart() {
     first_sequence_ = next_;
 }
 
-std::size_t ConfirmRing::take(std::span<Settled> out, bool* done) {
+std::size_t ConfirmRing::take_settled(std::span<Settled> out, bool* done) {
     *done = true;
     if (ranges_.empty()) return 0;
     Range& range = ranges_.front();
@@ -153,8 +157,6 @@ std::size_t ConfirmRing::take(std::span<Settled> out, bool* done) {
     while (oldest_ < next_ && !at(oldest_).open)
         ++oldest_;
     if (*done) ranges_.pop();
-    if (kept_) [[unlikely]]
-        kept_->drop(out.first(count));
     return count;
 }
 

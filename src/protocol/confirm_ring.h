@@ -117,7 +117,12 @@ class ConfirmRing : public Counted<ConfirmRing> {
 
     // Hands out entries of the oldest range noted by settle(), at most out.size(); a first outcome
     // stands, so a range may give none. *done says that the range is finished.
-    std::size_t take(std::span<Settled> out, bool* done);
+    std::size_t take(std::span<Settled> out, bool* done) {
+        const std::size_t count = take_settled(out, done);
+        if (kept_) [[unlikely]]
+            drop_kept(out.first(count));
+        return count;
+    }
 
   private:
     struct Entry {
@@ -136,6 +141,8 @@ class ConfirmRing : public Counted<ConfirmRing> {
     const Entry& at(std::uint64_t sequence) const {
         return entries_[sequence & (entries_.size() - 1)];
     }
+    std::size_t take_settled(std::span<Settled> out, bool* done);
+    void drop_kept(std::span<const Settled> settled);
     void grow();
     // The publish that the broker counts as its `tag`; 0 for 0.
     std::uint64_t sequence_of(std::uint64_t tag) const;

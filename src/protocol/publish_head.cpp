@@ -8,6 +8,19 @@ namespace haigha::protocol {
 
 namespace {
 constexpr wire::Properties no_properties{};
+
+inline std::byte* write_encoded(wire::Bytes octets, std::size_t method_size, std::byte* at,
+                                std::uint16_t channel, std::uint64_t body_size) {
+    constexpr std::size_t channel_at = 1;
+    constexpr std::size_t body_size_at = wire::frame_header_size + 4;  // behind class and weight
+    std::memcpy(at, octets.data(), octets.size());
+    wire::store_big(at + channel_at, channel);
+    std::byte* const header = at + method_size;
+    wire::store_big(header + channel_at, channel);
+    wire::store_big(header + body_size_at, body_size);
+    return at + octets.size();
+}
+
 }  // namespace
 
 PreparedHead::PreparedHead(const PublishRequest& request)
@@ -31,15 +44,13 @@ PublishRequest PreparedHead::request(wire::Properties* properties,
     return whole;
 }
 
+std::byte* PreparedHead::write(std::byte* at, std::uint16_t channel,
+                               std::uint64_t body_size) const {
+    return write_encoded(octets_, method_size_, at, channel, body_size);
+}
+
 std::byte* EncodedHead::write(std::byte* at, std::uint16_t channel, std::uint64_t body_size) const {
-    constexpr std::size_t channel_at = 1;
-    constexpr std::size_t body_size_at = wire::frame_header_size + 4;  // behind class and weight
-    std::memcpy(at, octets.data(), octets.size());
-    wire::store_big(at + channel_at, channel);
-    std::byte* const header = at + method_size;
-    wire::store_big(header + channel_at, channel);
-    wire::store_big(header + body_size_at, body_size);
-    return at + octets.size();
+    return write_encoded(octets, method_size, at, channel, body_size);
 }
 
 PublishRequest EncodedHead::request(wire::Properties* properties) const {

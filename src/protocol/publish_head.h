@@ -86,9 +86,7 @@ class PreparedHead {
 
     std::size_t size() const { return octets_.size(); }
     std::size_t header_frame_size() const { return octets_.size() - method_size_; }
-    std::byte* write(std::byte* at, std::uint16_t channel, std::uint64_t body_size) const {
-        return encoded().write(at, channel, body_size);
-    }
+    std::byte* write(std::byte* at, std::uint16_t channel, std::uint64_t body_size) const;
 
     bool mandatory() const { return mandatory_; }
     // Of return_matcher.h.
