@@ -645,6 +645,35 @@ HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_connection_close(haigha_conne
 /* The same, waiting up to timeout_ms (-1: close_timeout_ms; 0: hard, at once). */
 HAIGHA_API HAIGHA_BLOCKING haigha_status haigha_connection_close_wait(
     haigha_connection* connection, int64_t timeout_ms, haigha_error** error);
+typedef struct haigha_stop_args {
+    size_t size;
+    /* In milliseconds; 0: the option rpc_timeout_ms, for the last close_timeout_ms. How long what
+     * was delivered may take to be settled, then what was published to be confirmed and written,
+     * then the closing itself. */
+    uint32_t settle_timeout_ms;
+    uint32_t publish_timeout_ms;
+    uint32_t close_timeout_ms;
+    uint8_t reserved[4];
+} haigha_stop_args;
+#define HAIGHA_STOP_ARGS_INIT \
+    { sizeof(haigha_stop_args), 0, 0, 0, {0, 0, 0, 0} }
+
+/* Ends a connection so that nothing is left, in this order: its consumers are cancelled; what was
+ * delivered is settled by the program, which may still publish; then publishes are refused, CLOSED;
+ * those that were taken are written and have their outcome; connection.close. `args` may be NULL.
+ * Always completes, in every state; one that is RECOVERING goes on until what its channels keep has
+ * been published. Error in the completion: TIMEOUT, when something was left at its deadline or the
+ * connection had to be closed hard, or how it ended before; haigha_reply_unwritten_bytes,
+ * _unconfirmed and _unsettled tell what was left, with the error too. A second call joins the
+ * first. Errors: ARGUMENT, STRUCT_VERSION, CLOSED (the loop was closed). Since: 0.1. */
+HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_connection_stop(haigha_connection* connection,
+                                                                   const haigha_stop_args* args,
+                                                                   const haigha_then* then,
+                                                                   haigha_error** error);
+/* The same, waiting. *reply (may be NULL) is given on TIMEOUT as well. */
+HAIGHA_API HAIGHA_BLOCKING haigha_status haigha_connection_stop_wait(
+    haigha_connection* connection, const haigha_stop_args* args, haigha_reply** reply,
+    haigha_error** error);
 /* Completes when everything taken before it has been handed to the operating system. Error in the
  * completion: TIMEOUT (rpc_timeout_ms), or why the connection ended. Since: 0.1. */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_connection_flush(haigha_connection* connection,
@@ -807,6 +836,11 @@ HAIGHA_API HAIGHA_NONBLOCKING int32_t haigha_reply_outcome(const haigha_reply* r
 /* publish_wait whose outcome is RETURNED: the broker's code and text; otherwise NULL. */
 HAIGHA_API HAIGHA_NONBLOCKING const haigha_error* haigha_reply_return_reason(
     const haigha_reply* reply);
+/* haigha_connection_stop: bytes that were taken and not written, publishes without an outcome, and
+ * deliveries that were not settled and are the broker's again. */
+HAIGHA_API HAIGHA_NONBLOCKING uint64_t haigha_reply_unwritten_bytes(const haigha_reply* reply);
+HAIGHA_API HAIGHA_NONBLOCKING uint64_t haigha_reply_unconfirmed(const haigha_reply* reply);
+HAIGHA_API HAIGHA_NONBLOCKING uint64_t haigha_reply_unsettled(const haigha_reply* reply);
 /* AUTH: the name of the mechanism, and the broker's challenge (bytes). */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_str haigha_reply_mechanism(const haigha_reply* reply);
 HAIGHA_API HAIGHA_NONBLOCKING haigha_str haigha_reply_challenge(const haigha_reply* reply);

@@ -45,6 +45,11 @@ ErrorRef Channel::refusal(Status status) const {
                           "the arguments or properties do not fit into one frame (frame_max is " +
                               std::to_string(connection_->machine_->frame_max()) + ")");
     }
+    if (connection_->publishes_stopped_ &&
+        (state() == State::open || state() == State::recovering)) {
+        return connection_->failure(Status::closed,
+                                    "the connection is being stopped and takes no more publishes");
+    }
     if (!last_error_) {
         if (state() == State::closed || state() == State::closing) {
             const Ref<Error> closed =

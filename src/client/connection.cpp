@@ -236,8 +236,9 @@ ErrorRef Connection::await(Waiter& waiter, std::int64_t timeout_ms, Ref<Reply>* 
                            " ms, and the loop did not say why: is it running, or is a callback "
                            "keeping it?");
     }
-    if (waiter.error()) return waiter.error();
+    // Some errors come with an account of what was done.
     if (reply != nullptr) *reply = waiter.reply();
+    if (waiter.error()) return waiter.error();
     return nullptr;
 }
 

@@ -55,6 +55,13 @@ enum class PublishPolicy : std::uint8_t {
     resend,       // and what has no outcome is sent again
 };
 
+// How long each part of a stop may take.
+struct StopTimes {
+    std::int64_t settle_ms = 0;
+    std::int64_t publish_ms = 0;
+    std::int64_t close_ms = 0;
+};
+
 struct ChannelModes {
     bool confirm = false;
     bool correlate_returns = false;       // with confirm
@@ -108,6 +115,8 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     ErrorRef open(Completion completion, std::int64_t timeout_ms, int given_fd = -1);
     ErrorRef close(Completion completion, std::int64_t timeout_ms);
     ErrorRef flush(Completion completion, std::int64_t timeout_ms);
+    // connection_stopping.cpp
+    ErrorRef stop(const StopTimes& times, Completion completion);
     ErrorRef open_channel(Then events, ChannelModes modes, Completion completion,
                           std::int64_t timeout_ms, Ref<Channel>* channel);
 
@@ -144,6 +153,14 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     struct Closing {
         Instant deadline;
         Completion completion;
+    };
+    struct Stop {
+        enum class Phase : std::uint8_t { settling, publishing, closing };
+        StopTimes times;
+        Phase phase = Phase::settling;
+        Instant deadline;  // of the phase
+        protocol::Unfinished left{};
+        std::vector<Completion> completions{};
     };
     // While a thread waits for an answer the connection is read on, however full an inbox is: the
     // thread may be the one that would empty it (rule 82).
@@ -289,6 +306,14 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     bool drop_waiting(Channel& channel);
     bool has_waiting_consumers(const Channel& channel) const;
 
+    // ---- stopping: connection_stopping.cpp
+
+    void begin_stop(const StopTimes& times, Completion completion);
+    void cancel_consumers();
+    protocol::Unfinished unfinished() const;  // with the mutex held
+    void advance_stop();
+    void finish_stop(const ErrorRef& cause);
+
     bool traces() const { return loop_->logs(LogLevel::trace); }
     protocol::ConnectionParameters machine_parameters() const;
 
@@ -332,6 +357,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     std::vector<Closing> closings_;
     std::vector<Flush> flushes_;
     std::vector<Ref<Waiter>> room_waiters_;  // of publish_wait
+    bool publishes_stopped_ = false;         // by stop()
     ErrorRef last_error_;
 
     // ---- of the loop's thread
@@ -351,8 +377,9 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     bool ended_ = false;  // connection_closed was dispatched
     bool torn_down_ = false;
     State state_before_end_ = State::closed;
-    bool called_back_ = false;  // user code ran since it was last reset
-    ErrorRef hard_close_;       // what a graceful close that took too long is answered with
+    bool called_back_ = false;    // user code ran since it was last reset
+    std::unique_ptr<Stop> stop_;  // while it is stopped
+    ErrorRef hard_close_;         // what a graceful close that took too long is answered with
     // The loop's, empty whenever another connection has its turn.
     protocol::EventList& machine_events_;
     std::vector<Ref<Inbox>> full_inboxes_;

@@ -117,6 +117,7 @@ template <class... What>
     if (channel.state() != State::recovering) {
         return machine_->publish_kept({channel.number_, &channel}, now, sequence, what...);
     }
+    if (publishes_stopped_) return Status::closed;
     protocol::KeptPublishes& kept = *channel.kept_->kept();
     if (kept.is_full()) {
         kept.refused = true;

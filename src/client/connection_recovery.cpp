@@ -134,6 +134,7 @@ void Connection::next_incarnation() {
         machine_.swap(next_machine);
         next_machine.reset();  // the one before: bodies that were lent to it go back
         returned = machine_->take_returned();
+        if (publishes_stopped_) machine_->stop_publishing();
         if (asks_) machine_->ask_for_credentials();
         closing = !closings_.empty();
         cause = outage_error_;

@@ -154,6 +154,13 @@ void Connection::finish_recovery(Recovery& recovery) {
     }
     for (const Recovery::Plan& plan : plans)
         static_cast<Channel*>(plan.channel)->rename_queues(renamed, plan.remains.consumers);
+    if (stop_) {
+        // Nothing more is to be delivered.
+        for (Recovery::Plan& plan : plans) {
+            for (protocol::ConsumerRemains& consumer : std::exchange(plan.remains.consumers, {}))
+                cancel_consumer(*static_cast<Channel*>(plan.channel), consumer, nullptr);
+        }
+    }
     const bool whole = state() == State::recovering;
     protocol::EventList events;
     {

@@ -104,6 +104,11 @@ class ChannelMachine {
     }
     bool has_consumer(std::string_view tag) const { return consumers_.contains(tag); }
     std::size_t consumer_count() const { return consumers_.size(); }
+    // channel_stopping.cpp: what its end has to wait for.
+    std::size_t wanted_consumers() const;
+    std::vector<std::string> consumers_to_cancel() const;
+    std::size_t open_deliveries() const { return deliveries_.count_open(); }
+    std::size_t outstanding() const { return ring_ ? ring_->outstanding() : 0; }
     ConsumerState consumer_state(std::string_view tag) {
         const Consumer* consumer = consumers_.find(tag);
         return consumer != nullptr ? consumer->state : ConsumerState::none;

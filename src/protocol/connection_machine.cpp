@@ -484,7 +484,7 @@ void ConnectionMachine::finish_drains(EventList& events) {
 }
 
 void ConnectionMachine::check_room(EventList& events) {
-    if (outbox_full_ && bytes_waiting() <= parameters_.outbox_low_water) {
+    if (outbox_full_ && !publishes_stopped_ && bytes_waiting() <= parameters_.outbox_low_water) {
         outbox_full_ = false;
         gate_opened(events);
     }
@@ -633,6 +633,7 @@ Status ConnectionMachine::publish_on(ChannelId channel, Publish publish) {
     if (bytes_waiting() >= parameters_.outbox_high_water) outbox_full_ = true;
     if (blocked_ || outbox_full_ || !machine->flow_active || machine->in_flight_is_full())
         [[unlikely]] {
+        if (publishes_stopped_) return Status::closed;
         refuse(*machine);
         return Status::would_block;
     }

@@ -61,6 +61,14 @@ struct ChannelId {
     Token owner = nullptr;
 };
 
+// What is not done yet: octets taken and not handed to the operating system, publishes without an
+// outcome, deliveries that are not settled.
+struct Unfinished {
+    std::uint64_t bytes = 0;
+    std::uint64_t publishes = 0;
+    std::uint64_t deliveries = 0;
+};
+
 class ConnectionMachine {
   public:
     // feed() stops after about this many events, so that its caller can hold a lock for a short
@@ -145,6 +153,12 @@ class ConnectionMachine {
     Status update_secret(std::string_view secret, std::string_view reason, Call call);
     // connection.close, after all that was taken before it; answered by connection_closed.
     void close(std::uint16_t reply_code, std::string_view text);
+    // No publish is taken any more, Status::closed; everything else is.
+    void stop_publishing() { publishes_stopped_ = outbox_full_ = true; }
+    Unfinished unfinished() const;
+    // Those that somebody has; with their channels, those that nobody is cancelling.
+    std::size_t consumers() const;
+    std::vector<std::pair<ChannelId, std::string>> consumers_to_cancel() const;
     // preferred: the number it had, to be had again if it is free; 0: any.
     Status open_channel(Token owner, Call open, std::uint16_t* number, ChannelBases bases = {},
                         std::uint16_t preferred = 0);
@@ -302,6 +316,7 @@ class ConnectionMachine {
     bool reading_ = true;
     bool blocked_ = false;
     bool outbox_full_ = false;
+    bool publishes_stopped_ = false;
     bool any_refused_ = false;
     bool close_requested_ = false;
     std::uint16_t close_code_ = 0;

@@ -85,6 +85,7 @@ class DeliveryWindow {
     // Whether it has ever come.
     bool has_come(std::uint64_t tag) const { return tag > 0 && tag < next_; }
     std::size_t count(Holder holder) const;
+    std::size_t count_open() const;
 
   private:
     // Beyond this, memory that is not used any more is given back.

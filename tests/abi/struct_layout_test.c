@@ -171,6 +171,13 @@ MEMBER(haigha_publish_args, mandatory, 56);
 MEMBER(haigha_publish_args, immediate, 57);
 MEMBER(haigha_publish_args, reserved, 58);
 
+SIZE(haigha_stop_args, 24);
+MEMBER(haigha_stop_args, size, 0);
+MEMBER(haigha_stop_args, settle_timeout_ms, 8);
+MEMBER(haigha_stop_args, publish_timeout_ms, 12);
+MEMBER(haigha_stop_args, close_timeout_ms, 16);
+MEMBER(haigha_stop_args, reserved, 20);
+
 SIZE(haigha_qos_args, 16);
 MEMBER(haigha_qos_args, size, 0);
 MEMBER(haigha_qos_args, prefetch_bytes, 8);
