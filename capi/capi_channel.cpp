@@ -1,4 +1,5 @@
 // haigha_channel: open, close, flow and state.
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <utility>
@@ -21,6 +22,12 @@ using haigha::client::Completion;
 
 namespace {
 
+// What is kept for a channel's next incarnation has a bound.
+constexpr uint64_t kept_in_flight = 65536;
+constexpr uint64_t kept_in_flight_bytes = 64 * 1024 * 1024;
+// As good as any.
+constexpr uint64_t longest_age_ms = uint64_t{100} * 365 * 24 * 3600 * 1000;
+
 haigha_channel_args read_args(Arguments& arguments, haigha_connection* connection,
                               const haigha_channel_args* args, haigha_channel** channel) {
     arguments.required(connection, "connection");
@@ -38,6 +45,16 @@ haigha_channel_args read_args(Arguments& arguments, haigha_connection* connectio
     if ((given.max_in_flight != 0 || given.max_in_flight_bytes != 0) && given.confirm == 0) {
         arguments.fault(Status::argument, "args->max_in_flight needs args->confirm");
     }
+    if (given.publish_policy > HAIGHA_PUBLISH_RESEND) {
+        arguments.fault(Status::argument,
+                        "args->publish_policy is " + std::to_string(given.publish_policy));
+    }
+    if (given.publish_policy != HAIGHA_PUBLISH_FAIL && given.confirm == 0) {
+        arguments.fault(Status::argument, "args->publish_policy needs args->confirm");
+    }
+    if (given.publish_max_age_ms != 0 && given.publish_policy == HAIGHA_PUBLISH_FAIL) {
+        arguments.fault(Status::argument, "args->publish_max_age_ms needs args->publish_policy");
+    }
     if (given.recovery_policy > HAIGHA_CHANNEL_RESUBSCRIBE) {
         arguments.fault(Status::argument,
                         "args->recovery_policy is " + std::to_string(given.recovery_policy));
@@ -46,10 +63,18 @@ haigha_channel_args read_args(Arguments& arguments, haigha_connection* connectio
 }
 
 haigha::client::ChannelModes modes_of(const haigha_channel_args& args) {
-    return {args.confirm != 0,
-            args.correlate_returns != 0,
-            {args.max_in_flight, args.max_in_flight_bytes},
-            static_cast<haigha::client::ChannelPolicy>(args.recovery_policy)};
+    haigha::client::ChannelModes modes;
+    modes.confirm = args.confirm != 0;
+    modes.correlate_returns = args.correlate_returns != 0;
+    modes.in_flight = {args.max_in_flight, args.max_in_flight_bytes};
+    modes.policy = static_cast<haigha::client::ChannelPolicy>(args.recovery_policy);
+    modes.publishes = static_cast<haigha::client::PublishPolicy>(args.publish_policy);
+    modes.max_age = haigha::milliseconds(
+        static_cast<int64_t>(std::min(args.publish_max_age_ms, longest_age_ms)));
+    if (modes.publishes == haigha::client::PublishPolicy::fail) return modes;
+    if (modes.in_flight.messages == 0) modes.in_flight.messages = kept_in_flight;
+    if (modes.in_flight.bytes == 0) modes.in_flight.bytes = kept_in_flight_bytes;
+    return modes;
 }
 
 auto flow(int32_t active) {

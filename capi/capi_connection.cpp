@@ -134,6 +134,54 @@ haigha_status haigha_connection_close_wait(haigha_connection* connection, int64_
     });
 }
 
+namespace {
+haigha::client::StopTimes read_stop(Arguments& arguments, const Connection* connection,
+                                    const haigha_stop_args* args) {
+    const haigha_stop_args given =
+        args != nullptr ? arguments.args(args, "args") : haigha_stop_args HAIGHA_STOP_ARGS_INIT;
+    if (connection == nullptr) return {};
+    const auto& options = connection->options();
+    const auto or_default = [](uint32_t chosen, int64_t otherwise) {
+        return chosen != 0 ? int64_t{chosen} : otherwise;
+    };
+    return {or_default(given.settle_timeout_ms, options.rpc_timeout_ms),
+            or_default(given.publish_timeout_ms, options.rpc_timeout_ms),
+            or_default(given.close_timeout_ms, options.close_timeout_ms)};
+}
+}  // namespace
+
+haigha_status haigha_connection_stop(haigha_connection* connection, const haigha_stop_args* args,
+                                     const haigha_then* then, haigha_error** error) {
+    return guard(error, [&]() -> haigha_status {
+        Arguments arguments;
+        Connection* object = usable(arguments, connection);
+        check_then(arguments, then, "then");
+        const auto times = read_stop(arguments, object, args);
+        if (arguments.bad()) return arguments.refuse(error);
+        return haigha::capi::answer(object->stop(times, Completion(haigha::capi::then_from(then))),
+                                    error);
+    });
+}
+
+haigha_status haigha_connection_stop_wait(haigha_connection* connection,
+                                          const haigha_stop_args* args, haigha_reply** reply,
+                                          haigha_error** error) {
+    return guard(error, [&]() -> haigha_status {
+        Arguments arguments;
+        Connection* object = usable(arguments, connection);
+        const auto times = read_stop(arguments, object, args);
+        if (arguments.bad()) return arguments.refuse(error);
+        // The loop keeps to the parts; what is begun on a loop that does not run ends here.
+        constexpr int64_t grace_ms = 1000;
+        Ref<haigha::client::Reply> answered;
+        ErrorRef failed =
+            object->wait([&](Completion done) { return object->stop(times, std::move(done)); },
+                         times.settle_ms + times.publish_ms + times.close_ms + grace_ms, &answered);
+        if (reply != nullptr && answered) *reply = haigha::capi::give(std::move(answered));
+        return haigha::capi::answer(std::move(failed), error);
+    });
+}
+
 haigha_status haigha_connection_flush(haigha_connection* connection, const haigha_then* then,
                                       haigha_error** error) {
     return guard(error, [&]() -> haigha_status {

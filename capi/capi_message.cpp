@@ -110,6 +110,15 @@ haigha_str haigha_reply_queue(const haigha_reply* reply) {
 uint32_t haigha_reply_message_count(const haigha_reply* reply) {
     return reply != nullptr ? core(reply)->message_count : 0;
 }
+uint64_t haigha_reply_unwritten_bytes(const haigha_reply* reply) {
+    return reply != nullptr ? core(reply)->unwritten_bytes : 0;
+}
+uint64_t haigha_reply_unconfirmed(const haigha_reply* reply) {
+    return reply != nullptr ? core(reply)->unconfirmed : 0;
+}
+uint64_t haigha_reply_unsettled(const haigha_reply* reply) {
+    return reply != nullptr ? core(reply)->unsettled : 0;
+}
 uint32_t haigha_reply_consumer_count(const haigha_reply* reply) {
     return reply != nullptr ? core(reply)->consumer_count : 0;
 }

@@ -14,7 +14,6 @@ using haigha::capi::Arguments;
 using haigha::capi::guard;
 using haigha::capi::usable;
 using haigha::client::Reply;
-using haigha::protocol::ChannelMachine;
 using haigha::protocol::PublishRequest;
 using haigha::wire::Properties;
 
@@ -79,7 +78,7 @@ void read_body(Arguments& arguments, haigha_str body, PublishRequest& request) {
 void lend(Arguments& arguments, haigha_release_fn release, void* release_data,
           PublishRequest& request) {
     arguments.required(reinterpret_cast<const void*>(release), "release");
-    if (request.body.size() < ChannelMachine::least_held_body) return;
+    if (request.body.size() < haigha::protocol::least_held_body) return;
     request.release = release;
     request.release_data = release_data;
 }

@@ -56,7 +56,8 @@ extern "C" {
  *            thread. At most one method that has a reply is on the wire per channel; the next
  *            ones, and what follows them, wait inside the library.
  * Recovering With the option recovery a connection that is lost comes back with its channels and
- *            consumers, and handles stay what they are. Meanwhile calls are refused, RECOVERING.
+ *            consumers, and handles stay what they are. Meanwhile calls are refused, RECOVERING,
+ *            but for publishes of channels whose publish_policy keeps them.
  * Numbers    Names end in their unit: timeout_ms, capacity_bytes. Where a timeout is asked for,
  *            -1 means the connection's rpc_timeout_ms option and 0 means "at once".
  * Forking    After fork() the child's calls return HAIGHA_ERR_FORKED and write nothing.
@@ -679,6 +680,35 @@ HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_connection_close(haigha_conne
 /* The same, waiting up to timeout_ms (-1: close_timeout_ms; 0: hard, at once). */
 HAIGHA_API HAIGHA_BLOCKING haigha_status haigha_connection_close_wait(
     haigha_connection* connection, int64_t timeout_ms, haigha_error** error);
+typedef struct haigha_stop_args {
+    size_t size;
+    /* In milliseconds; 0: the option rpc_timeout_ms, for the last close_timeout_ms. How long what
+     * was delivered may take to be settled, then what was published to be confirmed and written,
+     * then the closing itself. */
+    uint32_t settle_timeout_ms;
+    uint32_t publish_timeout_ms;
+    uint32_t close_timeout_ms;
+    uint8_t reserved[4];
+} haigha_stop_args;
+#define HAIGHA_STOP_ARGS_INIT \
+    { sizeof(haigha_stop_args), 0, 0, 0, {0, 0, 0, 0} }
+
+/* Ends a connection so that nothing is left, in this order: its consumers are cancelled; what was
+ * delivered is settled by the program, which may still publish; then publishes are refused, CLOSED;
+ * those that were taken are written and have their outcome; connection.close. `args` may be NULL.
+ * Always completes, in every state; one that is RECOVERING goes on until what its channels keep has
+ * been published. Error in the completion: TIMEOUT, when something was left at its deadline or the
+ * connection had to be closed hard, or how it ended before; haigha_reply_unwritten_bytes,
+ * _unconfirmed and _unsettled tell what was left, with the error too. A second call joins the
+ * first. Errors: ARGUMENT, STRUCT_VERSION, CLOSED (the loop was closed). Since: 0.1. */
+HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_connection_stop(haigha_connection* connection,
+                                                                   const haigha_stop_args* args,
+                                                                   const haigha_then* then,
+                                                                   haigha_error** error);
+/* The same, waiting. *reply (may be NULL) is given on TIMEOUT as well. */
+HAIGHA_API HAIGHA_BLOCKING haigha_status haigha_connection_stop_wait(
+    haigha_connection* connection, const haigha_stop_args* args, haigha_reply** reply,
+    haigha_error** error);
 /* Completes when everything taken before it has been handed to the operating system. Error in the
  * completion: TIMEOUT (rpc_timeout_ms), or why the connection ended. Since: 0.1. */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_connection_flush(haigha_connection* connection,
@@ -729,6 +759,19 @@ enum {
     HAIGHA_CHANNEL_RESUBSCRIBE = 2 /* and its consumers consume again */
 };
 
+/* What becomes of a confirm channel's publishes when it is lost, with its connection or alone, and
+ * comes back. Each has one OUTCOME all the same, of the number that it was given. */
+enum {
+    /* What was under way ends as UNKNOWN or NOT_SENT; meanwhile publishes are refused. */
+    HAIGHA_PUBLISH_FAIL = 0,
+    /* What never left whole, and what is published meanwhile, is kept and sent when the channel is
+     * back, before anything newer. What was on the wire ends as UNKNOWN: nothing is sent twice. */
+    HAIGHA_PUBLISH_KEEP_UNSENT = 1,
+    /* What was on the wire is sent again too, with a header of its own: x-haigha-republished, true.
+     * Unless the broker ended the channel or the connection over a publish: then as above. */
+    HAIGHA_PUBLISH_RESEND = 2
+};
+
 typedef struct haigha_channel_args {
     size_t size; /* by HAIGHA_CHANNEL_ARGS_INIT */
     /* receives CHANNEL_STATE, OUTCOME, RETURN, FLOW, WRITABLE and DELIVERY_HELD */
@@ -740,16 +783,23 @@ typedef struct haigha_channel_args {
      * bindings change. With confirm. */
     uint8_t correlate_returns;
     uint8_t recovery_policy; /* HAIGHA_CHANNEL_*; also without the option recovery */
-    uint8_t reserved[5];
-    /* How many publishes, and bytes of their bodies, may be without an outcome; 0: any number. A
-     * publish beyond either is refused with WOULD_BLOCK; WRITABLE follows when a quarter of it is
-     * free. With confirm. */
+    /* HAIGHA_PUBLISH_*. Other than FAIL, where the channel can come back: each body is kept, copied
+     * or lent, until its outcome is known. With confirm. */
+    uint8_t publish_policy;
+    uint8_t reserved[4];
+    /* How many publishes, and bytes of their bodies, may be without an outcome; 0: any number or,
+     * where publish_policy keeps them, 65,536 and 64 MiB. A publish beyond either is refused with
+     * WOULD_BLOCK; WRITABLE follows when a quarter of it is free. With confirm. */
     uint64_t max_in_flight;
     uint64_t max_in_flight_bytes;
+    /* A publish that is older, by the time since it was taken, when it would be sent by a channel
+     * that has come back ends as NOT_SENT or, if it was on the wire before, UNKNOWN; 0: of any age.
+     * With publish_policy. */
+    uint64_t publish_max_age_ms;
 } haigha_channel_args;
 
 #define HAIGHA_CHANNEL_ARGS_INIT \
-    { sizeof(haigha_channel_args), {NULL, NULL, NULL, NULL, 0}, 0, 0, 0, {0, 0, 0, 0, 0}, 0, 0 }
+    { sizeof(haigha_channel_args), {NULL, NULL, NULL, NULL, 0}, 0, 0, 0, 0, {0, 0, 0, 0}, 0, 0, 0 }
 
 /* Opens a channel; `args` may be NULL. The handle may be used at once: what is called on it before
  * the broker has answered waits inside the library. Errors: CLOSED (the connection is not open),
@@ -821,6 +871,11 @@ HAIGHA_API HAIGHA_NONBLOCKING int32_t haigha_reply_outcome(const haigha_reply* r
 /* publish_wait whose outcome is RETURNED: the broker's code and text; otherwise NULL. */
 HAIGHA_API HAIGHA_NONBLOCKING const haigha_error* haigha_reply_return_reason(
     const haigha_reply* reply);
+/* haigha_connection_stop: bytes that were taken and not written, publishes without an outcome, and
+ * deliveries that were not settled and are the broker's again. */
+HAIGHA_API HAIGHA_NONBLOCKING uint64_t haigha_reply_unwritten_bytes(const haigha_reply* reply);
+HAIGHA_API HAIGHA_NONBLOCKING uint64_t haigha_reply_unconfirmed(const haigha_reply* reply);
+HAIGHA_API HAIGHA_NONBLOCKING uint64_t haigha_reply_unsettled(const haigha_reply* reply);
 /* AUTH: the name of the mechanism, and the broker's challenge (bytes). */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_str haigha_reply_mechanism(const haigha_reply* reply);
 HAIGHA_API HAIGHA_NONBLOCKING haigha_str haigha_reply_challenge(const haigha_reply* reply);
@@ -1082,8 +1137,9 @@ HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_publish(haigha_channel* chann
 /* The same of a body that stays the caller's: from 16 KiB on it is not copied but written from where
  * it is. It must neither change nor go before `release` (not NULL) has been called with
  * `release_data`: once, by any thread, when nothing of it is needed any more, which is when it was
- * handed to the operating system, or dropped with its channel or connection; for a smaller body
- * before this call returns. A body that was refused is not released. Since: 0.1. */
+ * handed to the operating system, or dropped with its channel or connection, and with a
+ * publish_policy that keeps it when its outcome is known; for a smaller body before this call
+ * returns. A body that was refused is not released. Since: 0.1. */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_status
 haigha_publish_lent(haigha_channel* channel, const haigha_publish_args* args, haigha_str body,
                     haigha_release_fn release, void* release_data, uint64_t* sequence,

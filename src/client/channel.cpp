@@ -45,6 +45,11 @@ ErrorRef Channel::refusal(Status status) const {
                           "the arguments or properties do not fit into one frame (frame_max is " +
                               std::to_string(connection_->machine_->frame_max()) + ")");
     }
+    if (connection_->publishes_stopped_ &&
+        (state() == State::open || state() == State::recovering)) {
+        return connection_->failure(Status::closed,
+                                    "the connection is being stopped and takes no more publishes");
+    }
     if (!last_error_) {
         if (state() == State::closed || state() == State::closing) {
             const Ref<Error> closed =
@@ -252,10 +257,10 @@ ErrorRef Channel::publish_wait(protocol::PublishRequest request, std::int64_t ti
         Status status = Status::ok;
         {
             const std::lock_guard lock(connection.mutex_);
-            status = told(connection.machine_->publish({number_, this}, request, &sequence));
+            status = connection.publish_now(*this, &sequence, request);
             if (status == Status::ok) {
                 if (sequence > 0) waiter->add_ref();  // the ring's share
-                (void)connection.note_work();
+                if (state() != State::recovering) (void)connection.note_work();
             } else if (status == Status::would_block) {
                 connection.room_waiters_.push_back(waiter);
             }
@@ -276,6 +281,9 @@ ErrorRef Channel::publish_wait(protocol::PublishRequest request, std::int64_t ti
                     : "the message could not be taken in time: too many bytes wait to "
                       "be written, or the broker holds publishes back");
         }
+        // Where publishes are kept one that was not taken may be taken while there is no
+        // connection.
+        if (waiter->error() && status == Status::would_block && kept_) continue;
         if (waiter->error()) return waiter->error();
         if (status == Status::ok) {
             *reply = waiter->reply();

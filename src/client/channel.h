@@ -81,11 +81,11 @@ class Channel : public Counted<Channel> {
 
     // would_block gives no error object: it costs nothing.
     Status publish(const protocol::PublishRequest& request, std::uint64_t* sequence) {
-        return connection_->publish(*this, request, sequence);
+        return connection_->publish(*this, sequence, request);
     }
     Status publish(const protocol::PreparedHead& head, const protocol::PublishRequest& rest,
                    std::uint64_t* sequence) {
-        return connection_->publish(*this, head, rest, sequence);
+        return connection_->publish(*this, sequence, head, rest);
     }
     // Waits for room, and for the outcome when there are confirms.
     ErrorRef publish_wait(protocol::PublishRequest request, std::int64_t timeout_ms,
@@ -168,6 +168,7 @@ class Channel : public Counted<Channel> {
     std::atomic<bool> muted_{false};
     std::atomic<std::uint32_t> next_consumer_{0};
     HandleCount handles_;
+    Ref<protocol::ConfirmRing> kept_;  // null, or that of all its incarnations
     // ---- guarded by the connection's mutex
     ErrorRef last_error_;
     bool prefetch_each_ = false;     // new consumers have a finite one by basic.qos

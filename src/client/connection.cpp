@@ -72,7 +72,7 @@ Connection::Connection(Ref<EventLoop> loop, Options options, Then events)
       options_(std::move(options)),
       endpoints_(endpoints_of(options_)),
       id_(loop_->next_connection_id()),
-      machine_(new_machine()),
+      machine_(new_machine(&returned_)),
       events_(std::move(events)),
       tracer_([this](std::string_view line) { loop_->log(LogLevel::trace, id_, "frame", line); }),
       messages_(Ref<MessagePool>::adopt(new MessagePool)),
@@ -237,8 +237,9 @@ ErrorRef Connection::await(Waiter& waiter, std::int64_t timeout_ms, Ref<Reply>* 
                            " ms, and the loop did not say why: is it running, or is a callback "
                            "keeping it?");
     }
-    if (waiter.error()) return waiter.error();
+    // Some errors come with an account of what was done.
     if (reply != nullptr) *reply = waiter.reply();
+    if (waiter.error()) return waiter.error();
     return nullptr;
 }
 
@@ -393,6 +394,18 @@ ErrorRef Connection::open_channel(Then events, ChannelModes modes, Completion co
                      : machine_->open_channel(opened.get(), std::move(call), &number);
         opened->number_ = number;
         if (status == Status::ok) {
+            const bool keeps = modes.publishes != PublishPolicy::fail && opened->records();
+            if (keeps) {
+                opened->kept_ = Ref<protocol::ConfirmRing>::adopt(new protocol::ConfirmRing);
+                opened->kept_->keep(std::make_unique<protocol::KeptPublishes>(
+                    *opened->kept_,
+                    protocol::KeepSettings{modes.publishes == PublishPolicy::resend, modes.max_age,
+                                           modes.correlate_returns, modes.in_flight},
+                    returned_));
+                protocol::EventList none;
+                machine_->continue_publishes({number, opened.get()}, opened->kept_, Loop::now(),
+                                             none);
+            }
             if (modes.policy != ChannelPolicy::report) {
                 machine_->keep_when_closed({number, opened.get()}, true);
             }

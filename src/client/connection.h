@@ -48,11 +48,28 @@ enum class ChannelPolicy : std::uint8_t {
     resubscribe,  // and its consumers consume again
 };
 
+// What becomes of the publishes that a channel has when it is lost and comes back, and of those
+// that are made meanwhile.
+enum class PublishPolicy : std::uint8_t {
+    fail,         // they end, and are refused
+    keep_unsent,  // what never left whole is sent later
+    resend,       // and what has no outcome is sent again
+};
+
+// How long each part of a stop may take.
+struct StopTimes {
+    std::int64_t settle_ms = 0;
+    std::int64_t publish_ms = 0;
+    std::int64_t close_ms = 0;
+};
+
 struct ChannelModes {
     bool confirm = false;
     bool correlate_returns = false;       // with confirm
     protocol::InFlightLimit in_flight{};  // with confirm
     ChannelPolicy policy = ChannelPolicy::report;
+    PublishPolicy publishes = PublishPolicy::fail;  // with confirm
+    Duration max_age{};                             // of what is kept; 0: any
 };
 
 // One mutex guards the machine, so that any thread may publish or call; it is never held while user
@@ -99,6 +116,8 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     ErrorRef open(Completion completion, std::int64_t timeout_ms, int given_fd = -1);
     ErrorRef close(Completion completion, std::int64_t timeout_ms);
     ErrorRef flush(Completion completion, std::int64_t timeout_ms);
+    // connection_stopping.cpp
+    ErrorRef stop(const StopTimes& times, Completion completion);
     ErrorRef open_channel(Then events, ChannelModes modes, Completion completion,
                           std::int64_t timeout_ms, Ref<Channel>* channel);
 
@@ -136,6 +155,14 @@ class Connection final : public Counted<Connection>, public transport::Flushable
         Instant deadline;
         Completion completion;
     };
+    struct Stop {
+        enum class Phase : std::uint8_t { settling, publishing, closing };
+        StopTimes times;
+        Phase phase = Phase::settling;
+        Instant deadline;  // of the phase
+        protocol::Unfinished left{};
+        std::vector<Completion> completions{};
+    };
     // While a thread waits for an answer the connection is read on, however full an inbox is: the
     // thread may be the one that would empty it (rule 82).
     class ReadOn {
@@ -151,9 +178,15 @@ class Connection final : public Counted<Connection>, public transport::Flushable
 
     // ---- for Channel: from any thread, unless it says otherwise
 
-    // `what`: of ConnectionMachine::publish, behind the channel.
+    // `what`: of ConnectionMachine::publish, behind the channel and before the number.
     template <class... What>
-    Status publish(Channel& channel, const What&... what);
+    Status publish(Channel& channel, std::uint64_t* sequence, const What&... what);
+    template <class... What>
+    Status publish_otherwise(Channel& channel, Status status, std::uint64_t* sequence,
+                             const What&... what);
+    // With the mutex held; also for a channel that keeps them.
+    template <class... What>
+    Status publish_now(Channel& channel, std::uint64_t* sequence, const What&... what);
     template <class Method>
     ErrorRef call(Channel& channel, const Method& method, protocol::Call call,
                   Completion completion, std::int64_t timeout_ms, OperationNote note);
@@ -239,7 +272,8 @@ class Connection final : public Counted<Connection>, public transport::Flushable
 
     // ---- recovery: connection_recovery.cpp, and what it brings back: connection_restoring.cpp
 
-    std::unique_ptr<protocol::ConnectionMachine> new_machine() const;
+    std::unique_ptr<protocol::ConnectionMachine> new_machine(
+        protocol::ReturnedBodies* returned) const;
     StrategySettings strategy_settings() const;
     ConnectionStrategy::Choose host_chooser() const;
     bool will_recover(const ErrorRef& cause) const;  // with the mutex held
@@ -262,7 +296,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     void leave_out(std::vector<Recovery::Plan>& plans, TopologyReplay* replay) const;
     void check_recoveries();
     void finish_recovery(Recovery& recovery);
-    void take_over(Recovery::Plan& plan);
+    void take_over(Recovery::Plan& plan, protocol::EventList& events);
     void restore_consumers(Channel& channel, protocol::ChannelRemains& remains);
     void on_consumer_restored(Channel& channel, const std::string& tag, const ErrorRef& error);
     void check_recovered();
@@ -270,10 +304,21 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     void rename_queues(const std::vector<TopologyReplay::Renamed>& renamed);
     void recover_channel(Recovery::Plan plan, const ErrorRef& error);
     void end_channel(Recovery::Plan& plan, const ErrorRef& error);
+    void end_kept(Channel& channel);
+    [[gnu::cold, gnu::noinline]] void give_back();
+    void tell_room_meanwhile(Channel& channel);
     void cancel_consumer(Channel& channel, protocol::ConsumerRemains& consumer,
                          const ErrorRef& error);
     bool drop_waiting(Channel& channel);
     bool has_waiting_consumers(const Channel& channel) const;
+
+    // ---- stopping: connection_stopping.cpp
+
+    void begin_stop(const StopTimes& times, Completion completion);
+    void cancel_consumers();
+    protocol::Unfinished unfinished() const;  // with the mutex held
+    void advance_stop();
+    void finish_stop(const ErrorRef& cause);
 
     bool traces() const { return loop_->logs(LogLevel::trace); }
     protocol::ConnectionParameters machine_parameters() const;
@@ -298,6 +343,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
 
     mutable BusyMutex mutex_;
     // ---- guarded by mutex_
+    protocol::ReturnedBodies returned_;                     // by the machines, and what is kept
     std::unique_ptr<protocol::ConnectionMachine> machine_;  // never null
     ErrorRef outage_error_;          // why it is being recovered, and why the last attempt failed
     std::uint64_t sent_before_ = 0;  // by the machines before this one
@@ -317,6 +363,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     std::vector<Closing> closings_;
     std::vector<Flush> flushes_;
     std::vector<Ref<Waiter>> room_waiters_;  // of publish_wait
+    bool publishes_stopped_ = false;         // by stop()
     ErrorRef last_error_;
 
     // ---- of the loop's thread
@@ -336,8 +383,9 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     bool ended_ = false;  // connection_closed was dispatched
     bool torn_down_ = false;
     State state_before_end_ = State::closed;
-    bool called_back_ = false;  // user code ran since it was last reset
-    ErrorRef hard_close_;       // what a graceful close that took too long is answered with
+    bool called_back_ = false;    // user code ran since it was last reset
+    std::unique_ptr<Stop> stop_;  // while it is stopped
+    ErrorRef hard_close_;         // what a graceful close that took too long is answered with
     // The loop's, empty whenever another connection has its turn.
     protocol::EventList& machine_events_;
     std::vector<Ref<Inbox>> full_inboxes_;

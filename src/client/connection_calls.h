@@ -73,17 +73,58 @@ inline bool Connection::note_work(Instant deadline) {
 }
 
 template <class... What>
-Status Connection::publish(Channel& channel, const What&... what) {
+Status Connection::publish(Channel& channel, std::uint64_t* sequence, const What&... what) {
     bool tell = false;
+    Status status = Status::ok;
     {
         const std::lock_guard lock(mutex_);
-        const Status status = machine_->publish({channel.number_, &channel}, what...);
-        if (status != Status::ok) [[unlikely]]
-            return channel.told(status);
+        status = machine_->publish({channel.number_, &channel}, what..., sequence);
+        if (status == Status::ok) [[likely]]
+            tell = note_work();
+    }
+    if (status != Status::ok) [[unlikely]]
+        return publish_otherwise(channel, status, sequence, what...);
+    if (tell) tell_loop();
+    return Status::ok;
+}
+
+template <class... What>
+[[gnu::cold, gnu::noinline]] Status Connection::publish_otherwise(Channel& channel, Status status,
+                                                                  std::uint64_t* sequence,
+                                                                  const What&... what) {
+    if (status != Status::closed && status != Status::unsupported) return status;
+    bool tell = false;
+    {
+        // Once more, so that what is said of the channel is so now.
+        const std::lock_guard lock(mutex_);
+        status = publish_now(channel, sequence, what...);
+        // What is kept for later is not the loop's yet.
+        if (status != Status::ok || channel.state() == State::recovering) return status;
         tell = note_work();
     }
     if (tell) tell_loop();
     return Status::ok;
+}
+
+template <class... What>
+[[gnu::cold, gnu::noinline]] Status Connection::publish_now(Channel& channel,
+                                                            std::uint64_t* sequence,
+                                                            const What&... what) {
+    if (!channel.kept_) {
+        return channel.told(machine_->publish({channel.number_, &channel}, what..., sequence));
+    }
+    const Instant now = transport::Loop::now();
+    if (channel.state() != State::recovering) {
+        return machine_->publish_kept({channel.number_, &channel}, now, sequence, what...);
+    }
+    if (publishes_stopped_) return Status::closed;
+    protocol::KeptPublishes& kept = *channel.kept_->kept();
+    if (kept.is_full()) {
+        kept.refused = true;
+        return Status::would_block;
+    }
+    return kept.take(
+        what..., now, [](const protocol::KeptPublish&) {}, sequence);
 }
 
 }  // namespace haigha::client

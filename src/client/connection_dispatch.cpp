@@ -43,6 +43,8 @@ void Connection::dispatch() {
     machine_events_.clear();
     if (recovered_is_due_) [[unlikely]]
         check_recovered();
+    if (stop_) [[unlikely]]
+        advance_stop();
     if (full_inboxes_.empty()) return;
     const Ref<Inbox> full = full_inboxes_.front();
     full_inboxes_.clear();
@@ -333,6 +335,15 @@ void Connection::dispatch_outcomes(MachineEvent& event) {
     }
     for (MachineEvent& one : writable)
         dispatch_one(one);
+    if (event.ring->kept() != nullptr) [[unlikely]]
+        give_back();
+}
+
+// Bodies that were kept until now.
+void Connection::give_back() {
+    protocol::ReturnedBodies returned;
+    const std::lock_guard lock(mutex_);
+    returned = machine_->take_returned();
 }
 
 // Has each publish_wait that waits for room try again.
@@ -440,6 +451,7 @@ void Connection::dispatch_end(MachineEvent& event) {
         Event answer = event_for(EventType::reply, nullptr);
         closing.completion.complete(answer, hard_close_, nullptr, muted_);
     }
+    if (!goes_on) finish_stop(event.error);
     // The last words, if there are any, have a little time.
     if (timer_ != nullptr) timer_->set(transport::Loop::now() + seconds(1));
     if (stream_ != nullptr) tell_loop();

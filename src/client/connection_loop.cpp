@@ -43,6 +43,7 @@ void Connection::on_ready(bool readable, bool writable) {
         socket_full_ = false;
         write();
     }
+    if (stop_) advance_stop();
 }
 
 void Connection::read() {
@@ -164,6 +165,7 @@ bool Connection::flush() {
     }
     write();
     finish_flushes();  // also those that found everything gone already
+    if (stop_) advance_stop();
     arm_timer();
     return called_back_;
 }
@@ -330,6 +332,7 @@ void Connection::on_timer() {
         }
         for (const Flush& flush : flushes_)
             timer_due_ = std::min(timer_due_, flush.deadline);
+        if (stop_ && stop_->deadline > now) timer_due_ = std::min(timer_due_, stop_->deadline);
         output = !machine_->outbox().empty();
     }
     for (Flush& flush : late) {
@@ -378,6 +381,7 @@ void Connection::on_timer() {
     }
     if (output) write();
     if (attempt_at_ <= now) start_attempt();
+    if (stop_) advance_stop();
     if (timer_ != nullptr) timer_->set(timer_due_);
 }
 

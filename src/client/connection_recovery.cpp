@@ -37,9 +37,10 @@ ConnectionStrategy::Choose Connection::host_chooser() const {
     };
 }
 
-std::unique_ptr<protocol::ConnectionMachine> Connection::new_machine() const {
+std::unique_ptr<protocol::ConnectionMachine> Connection::new_machine(
+    protocol::ReturnedBodies* returned) const {
     return std::make_unique<protocol::ConnectionMachine>(
-        machine_parameters(), loop_->transport().slabs(), loop_->chunks());
+        machine_parameters(), loop_->transport().slabs(), loop_->chunks(), returned);
 }
 
 void Connection::tell_recovery(RecoveryStep step, const ErrorRef& error, std::uint64_t number,
@@ -125,18 +126,22 @@ void Connection::next_incarnation() {
     ++generation_;
     ErrorRef cause;
     bool closing = false;
-    std::unique_ptr<protocol::ConnectionMachine> next_machine = new_machine();
+    std::unique_ptr<protocol::ConnectionMachine> next_machine = new_machine(&returned_);
+    protocol::ReturnedBodies returned;
     {
         const std::lock_guard lock(mutex_);
         sent_before_ += machine_->outbox().sent();
         machine_.swap(next_machine);
+        next_machine.reset();  // the one before: bodies that were lent to it go back
+        returned = machine_->take_returned();
+        if (publishes_stopped_) machine_->stop_publishing();
         if (asks_) machine_->ask_for_credentials();
         closing = !closings_.empty();
         cause = outage_error_;
         open_deadline_ = timer_due_ = Instant::never();
         flush_scheduled_ = false;
     }
-    next_machine.reset();  // the one before: bodies that were lent to it go back
+    returned = protocol::ReturnedBodies();
     if (closing || muted_ || loop_->transport().closing()) {
         give_up(nullptr);
         return;

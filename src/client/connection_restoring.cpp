@@ -1,5 +1,6 @@
 // The part of Connection that brings back what was on a lost connection, or on a lost channel.
 #include <algorithm>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -166,13 +167,21 @@ void Connection::finish_recovery(Recovery& recovery) {
     }
     for (const Recovery::Plan& plan : plans)
         static_cast<Channel*>(plan.channel)->rename_queues(renamed, plan.remains.consumers);
+    if (stop_) {
+        // Nothing more is to be delivered.
+        for (Recovery::Plan& plan : plans) {
+            for (protocol::ConsumerRemains& consumer : std::exchange(plan.remains.consumers, {}))
+                cancel_consumer(*static_cast<Channel*>(plan.channel), consumer, nullptr);
+        }
+    }
     const bool whole = state() == State::recovering;
+    protocol::EventList events;
     {
         const std::lock_guard lock(mutex_);
         for (Recovery::Plan& plan : plans) {
             if (plan.number == 0) continue;
             machine_->give_channel({plan.number, recovery.token()}, plan.channel);
-            take_over(plan);
+            take_over(plan, events);
         }
         if (whole) {
             outage_error_ = nullptr;
@@ -206,10 +215,12 @@ void Connection::finish_recovery(Recovery& recovery) {
         }
     }
     if (whole) tell_state(State::open, nullptr);
+    for (MachineEvent& event : events)
+        dispatch_one(event);
 }
 
 // With the mutex held.
-void Connection::take_over(Recovery::Plan& plan) {
+void Connection::take_over(Recovery::Plan& plan, protocol::EventList& events) {
     auto& channel = *static_cast<Channel*>(plan.channel);
     channel.number_ = plan.number;
     channel.last_error_ = nullptr;
@@ -220,6 +231,8 @@ void Connection::take_over(Recovery::Plan& plan) {
     machine_->keep_when_cancelled({plan.number, &channel},
                                   channel.policy_ == ChannelPolicy::resubscribe);
     restore_consumers(channel, plan.remains);
+    if (!channel.kept_) return;
+    machine_->continue_publishes({plan.number, &channel}, channel.kept_, Loop::now(), events);
 }
 
 void Connection::restore_consumers(Channel& channel, protocol::ChannelRemains& remains) {
@@ -333,6 +346,7 @@ void Connection::dispatch_channel_lost(MachineEvent& event) {
     if (state() != State::open) {
         waiting_.push_back(std::move(plan));
         tell_channel_state(*channel, State::recovering, event.error);
+        tell_room_meanwhile(*channel);
         return;
     }
     recover_channel(std::move(plan), event.error);
@@ -374,6 +388,7 @@ void Connection::recover_channel(Recovery::Plan plan, const ErrorRef& error) {
         dropped.swap(plan.remains.consumers);
     }
     tell_channel_state(*channel, State::recovering, error);
+    tell_room_meanwhile(*channel);
     for (protocol::ConsumerRemains& consumer : dropped) {
         if (!refused.empty()) {
             Event told = event_for(EventType::recovery, channel.get());
@@ -413,9 +428,39 @@ void Connection::end_channel(Recovery::Plan& plan, const ErrorRef& error) {
         }
         channel->last_error_ = error;
     }
+    end_kept(*channel);
     for (protocol::ConsumerRemains& consumer : plan.remains.consumers)
         cancel_consumer(*channel, consumer, error);
     tell_channel_state(*channel, State::closed, error);
+}
+
+// Nobody will send what it has kept.
+void Connection::end_kept(Channel& channel) {
+    if (!channel.kept_) return;
+    MachineEvent event;
+    event.kind = EventKind::outcomes;
+    event.owner = &channel;
+    event.ring = channel.kept_;
+    std::size_t ranges = 0;
+    {
+        const std::lock_guard lock(mutex_);
+        ranges = channel.kept_->end(std::numeric_limits<std::uint64_t>::max());
+    }
+    for (; ranges > 0; --ranges)
+        dispatch_outcomes(event);
+}
+
+// What was refused before the channel was lost may be taken now, and kept.
+void Connection::tell_room_meanwhile(Channel& channel) {
+    if (!channel.kept_) return;
+    {
+        const std::lock_guard lock(mutex_);
+        protocol::KeptPublishes& kept = *channel.kept_->kept();
+        if (channel.state() != State::recovering || !kept.refused || kept.is_full()) return;
+        kept.refused = false;
+    }
+    Event told = event_for(EventType::writable, &channel);
+    tell(channel.events_, told);
 }
 
 bool Connection::has_waiting_consumers(const Channel& channel) const {

@@ -61,6 +61,7 @@ class Recovery {
         if (replay_) replay_->be_careful(std::move(spared));
     }
     const Plan* find(const void* channel) const;
+    const std::vector<Plan>& plans() const { return plans_; }
     std::vector<Plan> take_plans() { return std::exchange(plans_, {}); }
     TopologyReplay* replay() { return replay_ ? &*replay_ : nullptr; }
 

@@ -19,6 +19,9 @@ struct Reply : Counted<Reply> {
     std::int32_t outcome = 0;
     ErrorRef return_reason;
     Ref<Message> message;
+    std::uint64_t unwritten_bytes = 0;  // of a stop
+    std::uint64_t unconfirmed = 0;
+    std::uint64_t unsettled = 0;
     std::string mechanism;  // of an auth event
     std::string challenge;
 };

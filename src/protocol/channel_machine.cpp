@@ -96,45 +96,57 @@ void ChannelMachine::close(Call call) {
     calls_.add(std::move(call), {buffer, static_cast<std::size_t>(end - buffer)}, context_.outbox);
 }
 
-namespace {
-
-struct Stamped {
-    wire::Properties properties;
-    std::vector<std::byte> headers;  // what they point to
-};
-
-Stamped stamp(const wire::Properties& given, std::uint64_t sequence) {
-    Stamped stamped;
-    stamped.properties = given;
-    stamped.headers = stamped_headers(
-        given.has(wire::property_headers) ? given.headers.bytes : wire::Bytes(), sequence);
-    stamped.properties.present |= wire::property_headers;
-    stamped.properties.headers = {stamped.headers};
-    return stamped;
-}
-
-}  // namespace
-
 // A large message waits its turn, even when nothing else does, and is copied once; one that is lent
 // is not copied.
 template <class Head>
-[[gnu::cold]] void ChannelMachine::hold_body(const Head& head, const PublishRequest& rest,
+[[gnu::cold]] void ChannelMachine::hold_body(const Head& head, const Ref<HeldBody>& held,
                                              std::size_t piece, bool large) {
+    const std::size_t size = held->octets().size();
+    std::byte* const at =
+        large || !calls_.idle()
+            ? calls_.hold(head.size(), {held, piece, id_}, large)
+            : context_.outbox.append_held(head.size(), HeldFrames(held, 0, size, piece, id_));
+    (void)head.write(at, id_, size);
+}
+
+template <class Head>
+[[gnu::cold, gnu::noinline]] void ChannelMachine::hold_message(const Head& head,
+                                                               const PublishRequest& rest,
+                                                               std::size_t piece, bool large) {
     const Ref<HeldBody> held =
         rest.release != nullptr
             ? HeldBody::lend(rest.body, rest.release, rest.release_data, context_.returned)
             : HeldBody::copy(rest.body, context_.returned);
-    std::byte* at = nullptr;
     try {
-        at = large || !calls_.idle()
-                 ? calls_.hold(head.size(), {held, piece, id_}, large)
-                 : context_.outbox.append_held(head.size(),
-                                               HeldFrames(held, 0, rest.body.size(), piece, id_));
+        hold_body(head, held, piece, large);
     } catch (...) {
         held->disarm();
         throw;
     }
-    (void)head.write(at, id_, rest.body.size());
+}
+
+template <class Head>
+[[gnu::always_inline]] inline void ChannelMachine::copy_body(const Head& head,
+                                                             std::span<const std::byte> body,
+                                                             std::size_t piece) {
+    const std::size_t pieces =
+        body.size() <= piece ? (body.empty() ? 0 : 1) : (body.size() + piece - 1) / piece;
+    const std::size_t total = head.size() + body.size() + pieces * wire::frame_overhead;
+    // One stretch for everything, or for one frame at a time where a chunk would be too large.
+    const bool direct = calls_.idle();
+    const bool together = !direct || total <= Outbox::chunk_capacity;
+    std::byte* at =
+        direct ? context_.outbox.append(together ? total : head.size()) : calls_.hold(total);
+    at = head.write(at, id_, body.size());
+    for (std::size_t done = 0; done < body.size();) {
+        const std::size_t size = std::min(piece, body.size() - done);
+        if (!together) at = context_.outbox.append(size + wire::frame_overhead);
+        at = wire::write_frame_header(at, wire::FrameType::body, id_,
+                                      static_cast<std::uint32_t>(size));
+        std::memcpy(at, body.data() + done, size);
+        at = wire::write_frame_end(at + size);
+        done += size;
+    }
 }
 
 template <class Head>
@@ -146,38 +158,41 @@ Status ChannelMachine::write_message(const Head& head, const PublishRequest& res
     const std::size_t piece = context_.frame_max - wire::frame_overhead;
     const bool large = body.size() > large_content;
     if (large || rest.release != nullptr) [[unlikely]] {
-        hold_body(head, rest, piece, large);
+        hold_message(head, rest, piece, large);
     } else {
-        const std::size_t pieces =
-            body.size() <= piece ? (body.empty() ? 0 : 1) : (body.size() + piece - 1) / piece;
-        const std::size_t total = head.size() + body.size() + pieces * wire::frame_overhead;
-        // One stretch for everything, or for one frame at a time where a chunk would be too large.
-        const bool direct = calls_.idle();
-        const bool together = !direct || total <= Outbox::chunk_capacity;
-        std::byte* at =
-            direct ? context_.outbox.append(together ? total : head.size()) : calls_.hold(total);
-        at = head.write(at, id_, body.size());
-        for (std::size_t done = 0; done < body.size();) {
-            const std::size_t size = std::min(piece, body.size() - done);
-            if (!together) at = context_.outbox.append(size + wire::frame_overhead);
-            at = wire::write_frame_header(at, wire::FrameType::body, id_,
-                                          static_cast<std::uint32_t>(size));
-            std::memcpy(at, body.data() + done, size);
-            at = wire::write_frame_end(at + size);
-            done += size;
-        }
+        copy_body(head, body, piece);
     }
     *sequence = ring_ ? ring_->add(rest.data, rest.waiter, body.size()) : 0;
     return Status::ok;
+}
+
+bool ChannelMachine::write_kept(const KeptPublish& publish, bool marked) {
+    const std::span<const std::byte> body = publish.body();
+    const std::size_t piece = context_.frame_max - wire::frame_overhead;
+    const auto write = [&](const auto& head) {
+        if (head.header_frame_size() > context_.frame_max) return false;
+        if (publish.held) {
+            hold_body(head, publish.held, piece, body.size() > large_content);
+        } else {
+            copy_body(head, body, piece);
+        }
+        return true;
+    };
+    if (!marked) return write(publish.head());
+    const MarkedHead head(publish.head());
+    return write(PublishHead(head.request, head.properties));
 }
 
 Status ChannelMachine::publish(const PublishRequest& request, std::uint64_t* sequence) {
     static constexpr wire::Properties no_properties{};
     const wire::Properties& given =
         request.properties != nullptr ? *request.properties : no_properties;
-    if (stamps(request.mandatory)) {
-        const Stamped stamped = stamp(given, ring_->last() + 1);
-        return write_message(PublishHead(request, stamped.properties), request, sequence);
+    if (special_) [[unlikely]] {
+        if (ring_ && ring_->kept() != nullptr) return Status::unsupported;
+        if (stamps(request.mandatory)) {
+            const Stamped stamped = stamp(given, ring_->last() + 1);
+            return write_message(PublishHead(request, stamped.properties), request, sequence);
+        }
     }
     const Status status = write_message(PublishHead(request, given), request, sequence);
     if (request.mandatory && status == Status::ok && ring_) [[unlikely]] {
@@ -189,18 +204,18 @@ Status ChannelMachine::publish(const PublishRequest& request, std::uint64_t* seq
 
 Status ChannelMachine::publish(const PreparedHead& head, const PublishRequest& rest,
                                std::uint64_t* sequence) {
-    if (!stamps(head.mandatory())) {
-        const Status status = write_message(head, rest, sequence);
-        if (head.mandatory() && status == Status::ok && ring_) [[unlikely]] {
-            returns_.add(head.return_key(), rest.body, *ring_);
+    if (special_) [[unlikely]] {
+        if (ring_ && ring_->kept() != nullptr) return Status::unsupported;
+        if (stamps(head.mandatory())) {
+            wire::Properties properties;
+            return publish(head.request(&properties, rest), sequence);
         }
-        return status;
     }
-    wire::Properties properties;
-    PublishRequest whole = head.request(&properties);
-    whole.body = rest.body;
-    whole.data = rest.data;
-    return publish(whole, sequence);
+    const Status status = write_message(head, rest, sequence);
+    if (head.mandatory() && status == Status::ok && ring_) [[unlikely]] {
+        returns_.add(head.return_key(), rest.body, *ring_);
+    }
+    return status;
 }
 
 // ---- the end
@@ -265,21 +280,27 @@ std::optional<Violation> ChannelMachine::on_close_ok(EventList& events) {
     return std::nullopt;
 }
 
-void ChannelMachine::end(const ErrorRef& error, std::uint64_t unsent, EventList& events) {
-    const ErrorRef closed = error ? error : channel_error(Status::closed, "the channel was closed");
+std::uint64_t ChannelMachine::count_waiting_publishes() const {
+    std::uint64_t count = 0;
     for (const CallQueue::Waiting& item : calls_.waiting()) {
-        // Publishes that never reached the outbox are not sent either.
         if (item.is_call) continue;
         std::span<const std::byte> frames = item.frames;
         while (!frames.empty()) {
             const auto parsed = wire::parse_frame(frames, 0);
             if (parsed.frame.type == wire::FrameType::method &&
                 wire::read_method_id(parsed.frame.payload) == wire::basic::Publish::id) {
-                ++unsent;
+                ++count;
             }
             frames = frames.subspan(parsed.size);
         }
     }
+    return count;
+}
+
+void ChannelMachine::end(const ErrorRef& error, std::uint64_t unsent, EventList& events) {
+    const ErrorRef closed = error ? error : channel_error(Status::closed, "the channel was closed");
+    // Publishes that never reached the outbox are not sent either.
+    unsent += count_waiting_publishes();
     if (ring_) {
         for (std::size_t ranges = ring_->end(unsent); ranges > 0; --ranges) {
             add_event(events, EventKind::outcomes).ring = ring_;

@@ -19,6 +19,7 @@
 #include "protocol/delivery_watch.h"
 #include "protocol/delivery_window.h"
 #include "protocol/held_body.h"
+#include "protocol/kept_publishes.h"
 #include "protocol/machine_event.h"
 #include "protocol/outbox.h"
 #include "protocol/publish_head.h"
@@ -39,9 +40,11 @@ enum class ChannelState : std::uint8_t {
 
 // What the channels of a connection share.
 struct ChannelContext {
-    explicit ChannelContext(Ref<ChunkPool> chunks) : outbox(std::move(chunks)) {}
+    ChannelContext(Ref<ChunkPool> chunks, ReturnedBodies* shared)
+        : returned(shared != nullptr ? *shared : own_returned), outbox(std::move(chunks)) {}
 
-    ReturnedBodies returned;
+    ReturnedBodies own_returned;
+    ReturnedBodies& returned;
     Outbox outbox;
     Ref<SlabPool> slabs;
     std::size_t waiting_bytes = 0;  // in all call queues
@@ -54,19 +57,10 @@ struct ChannelContext {
     std::vector<ChannelRemains> remains;  // of channels that were lost, see take_remains()
 };
 
-// How much of a confirm channel's publishes may be without an outcome; 0: any.
-struct InFlightLimit {
-    std::uint64_t messages = 0;
-    std::uint64_t bytes = 0;
-};
-
 class ChannelMachine {
   public:
     // A content beyond this waits its turn, so that other channels' frames go between its own.
     static constexpr std::size_t large_content = 256 * 1024;
-    // A body that is lent is written from where it is from this size on; below it a copy is
-    // cheaper.
-    static constexpr std::size_t least_held_body = 16 * 1024;
 
     ChannelMachine(std::uint16_t id, Token owner, ChannelContext& context, ChannelBases bases = {})
         : id_(id), owner_(owner), bases_(bases), context_(context), calls_(context.waiting_bytes) {}
@@ -85,10 +79,24 @@ class ChannelMachine {
     void call(Call call, std::span<const std::byte> frame);
     void close(Call call);
     // *sequence is the publish's number, or 0 when there are no confirms. Refused,
-    // Status::argument, when the properties do not fit a frame.
+    // Status::argument, when the properties do not fit a frame; Status::unsupported, where
+    // publishes are kept.
     Status publish(const PublishRequest& request, std::uint64_t* sequence);
     // The same of a message whose head was encoded before; only body and data count of `rest`.
     Status publish(const PreparedHead& head, const PublishRequest& rest, std::uint64_t* sequence);
+    // Where they are. `what`: of KeptPublishes::take, before the time.
+    template <class... What>
+    Status publish_kept(Instant now, std::uint64_t* sequence, const What&... what) {
+        if (!ring_ || ring_->kept() == nullptr) return Status::unsupported;
+        const Status status = ring_->kept()->take(
+            what..., now, [this](const KeptPublish& publish) { write_kept(publish, false); },
+            sequence);
+        if (status == Status::ok) note_kept(*sequence);
+        return status;
+    }
+    // Goes on with the publishes of the channel's earlier incarnations: those that have no outcome
+    // are written, in order. Before the first publish.
+    void continue_publishes(Ref<ConfirmRing> ring, Instant now, EventList& events);
     // Makes room for one frame without an answer, in its turn.
     std::byte* frame(std::size_t size) {
         if (calls_.idle()) [[likely]]
@@ -97,6 +105,11 @@ class ChannelMachine {
     }
     bool has_consumer(std::string_view tag) const { return consumers_.contains(tag); }
     std::size_t consumer_count() const { return consumers_.size(); }
+    // channel_stopping.cpp: what its end has to wait for.
+    std::size_t wanted_consumers() const;
+    std::vector<std::string> consumers_to_cancel() const;
+    std::size_t open_deliveries() const { return deliveries_.count_open(); }
+    std::size_t outstanding() const { return ring_ ? ring_->outstanding() : 0; }
     ConsumerState consumer_state(std::string_view tag) {
         const Consumer* consumer = consumers_.find(tag);
         return consumer != nullptr ? consumer->state : ConsumerState::none;
@@ -133,18 +146,11 @@ class ChannelMachine {
     void finish_drains(EventList& events);
     // Mandatory publishes are stamped, so that a return is known to be theirs (rule 67) also where
     // another like it was routed.
-    void correlate_returns() { correlates_returns_ = true; }
+    void correlate_returns() { special_ = correlates_returns_ = true; }
     void limit_in_flight(const InFlightLimit& limit) { in_flight_limit_ = limit; }
     // Nothing more is taken before outcomes come (rule 73), or, once something was refused, before
     // a quarter has got one.
-    bool in_flight_is_full() const {
-        if (!ring_) return false;
-        const auto over = [this](std::uint64_t limit, std::uint64_t now) {
-            return limit > 0 && now >= (refused ? limit - limit / 4 : limit);
-        };
-        return over(in_flight_limit_.messages, ring_->outstanding()) ||
-               over(in_flight_limit_.bytes, ring_->outstanding_bytes());
-    }
+    bool in_flight_is_full() const { return ring_ && ring_->is_full(in_flight_limit_, refused); }
     void set_qos_known() { qos_known_ = true; }
     bool qos_known() const { return qos_known_; }
 
@@ -189,7 +195,15 @@ class ChannelMachine {
     };
 
     template <class Head>
-    void hold_body(const Head& head, const PublishRequest& rest, std::size_t piece, bool large);
+    void hold_message(const Head& head, const PublishRequest& rest, std::size_t piece, bool large);
+    template <class Head>
+    void hold_body(const Head& head, const Ref<HeldBody>& held, std::size_t piece, bool large);
+    template <class Head>
+    void copy_body(const Head& head, std::span<const std::byte> body, std::size_t piece);
+    // marked: says that it is sent again. False when it does not fit.
+    bool write_kept(const KeptPublish& publish, bool marked);
+    void note_kept(std::uint64_t sequence);
+    std::uint64_t count_waiting_publishes() const;
     template <class Head>
     Status write_message(const Head& head, const PublishRequest& rest, std::uint64_t* sequence);
     bool is_being_cancelled(std::string_view tag) const;
@@ -235,6 +249,7 @@ class ChannelMachine {
     bool close_when_opened_ = false;  // it ended before it was open: close when the answer comes
     bool qos_known_ = false;
     bool correlates_returns_ = false;
+    bool special_ = false;  // correlates_returns_, or what is published is kept
     bool keeps_ = false;
     bool resubscribes_ = false;
     Token owner_;

@@ -22,6 +22,11 @@ bool ChannelMachine::is_being_cancelled(std::string_view tag) const {
                        [&](const auto& item) { return item.is_call && cancels(item.call); });
 }
 
+// A broker that ends a channel, or the connection, over a publish would do so each time.
+static bool blames_a_publish(const ErrorRef& error) {
+    return error && wire::MethodId{error->class_id, error->method_id} == wire::basic::Publish::id;
+}
+
 void ChannelMachine::lose(const ErrorRef& error, std::uint64_t unsent, EventList& events) {
     if (owner_ == nullptr || state_ != ChannelState::open || close_requested_) {
         end(error, unsent, events);
@@ -41,6 +46,15 @@ void ChannelMachine::lose(const ErrorRef& error, std::uint64_t unsent, EventList
                                      paused, false, consumer.resume_frame(id_)});
     }
     context_.remains.push_back(std::move(remains));
+    if (ring_ && ring_->kept() != nullptr) {
+        KeptPublishes& kept = *ring_->kept();
+        kept.refused |= refused;
+        std::size_t ranges = ring_->lose(unsent + count_waiting_publishes(),
+                                         kept.again() && !blames_a_publish(error));
+        for (; ranges > 0; --ranges)
+            add_event(events, EventKind::outcomes).ring = ring_;
+        ring_ = nullptr;
+    }
     end(error, unsent, events);
     events.back().kind = EventKind::channel_lost;
 }
@@ -79,6 +93,38 @@ bool ChannelMachine::resubscribe(Call call) {
     call.reply = wire::basic::ConsumeOk::id;
     calls_.add(std::move(call), frame, context_.outbox);
     return true;
+}
+
+void ChannelMachine::note_kept(std::uint64_t sequence) {
+    const KeptPublish& publish = ring_->kept()->at(sequence);
+    if (publish.to_match) returns_.add(sequence, publish.return_key, publish.body(), *ring_);
+}
+
+void ChannelMachine::continue_publishes(Ref<ConfirmRing> ring, Instant now, EventList& events) {
+    ring_ = std::move(ring);
+    special_ = true;
+    KeptPublishes& kept = *ring_->kept();
+    kept.frame_max = context_.frame_max;
+    std::size_t ranges = ring_->restart([&](std::uint64_t sequence, bool sent) {
+        const KeptPublish& publish = kept.at(sequence);
+        if (kept.is_too_old(publish, now) || !write_kept(publish, sent)) return false;
+        note_kept(sequence);
+        return true;
+    });
+    for (; ranges > 0; --ranges)
+        add_event(events, EventKind::outcomes).ring = ring_;
+}
+
+void ConnectionMachine::continue_publishes(ChannelId channel, Ref<ConfirmRing> ring, Instant now,
+                                           EventList& events) {
+    ChannelMachine* machine = find(channel);
+    if (machine == nullptr) return;
+    KeptPublishes& kept = *ring->kept();
+    machine->continue_publishes(std::move(ring), now, events);
+    if (machine->calls().large_is_next()) enlist(*machine);
+    if (!std::exchange(kept.refused, false)) return;
+    refuse(*machine);
+    gate_opened(events);
 }
 
 void ConnectionMachine::give_channel(ChannelId channel, Token owner) {

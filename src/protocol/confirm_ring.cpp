@@ -4,7 +4,14 @@
 #include <limits>
 #include <utility>
 
+#include "protocol/kept_publishes.h"
+
 namespace haigha::protocol {
+
+ConfirmRing::ConfirmRing(std::uint64_t base)
+    : first_sequence_(base + 1), oldest_(base + 1), next_(base + 1) {}
+
+ConfirmRing::~ConfirmRing() = default;
 
 std::uint64_t ConfirmRing::add(void* data, bool waiter, std::size_t bytes) {
     if (next_ - oldest_ == entries_.size()) grow();
@@ -25,9 +32,13 @@ void ConfirmRing::grow() {
 }
 
 bool ConfirmRing::settle(std::uint64_t tag, bool multiple, Outcome outcome) {
-    if (tag >= next_ - base_ || (tag == 0 && !multiple)) return false;
-    if (tag != 0) tag += base_;
-    const std::uint64_t last = tag == 0 ? next_ - 1 : tag;
+    // Of a tag before the first that is a large number.
+    const std::uint64_t place = tag - first_tag_;
+    std::uint64_t last = first_sequence_ + place;
+    if (place >= next_ - first_sequence_) [[unlikely]] {
+        if (tag == 0 ? !multiple : tag > rewritten_.size()) return false;
+        last = tag == 0 ? next_ - 1 : rewritten_[tag - 1];
+    }
     const std::uint64_t first = multiple ? oldest_ : last;
     ranges_.push(Range{first, last, outcome});
     return true;
@@ -55,9 +66,20 @@ ErrorRef ConfirmRing::take_return(std::uint64_t sequence) {
     return why;
 }
 
+std::uint64_t ConfirmRing::sequence_of(std::uint64_t tag) const {
+    if (tag == 0) return 0;
+    return tag <= rewritten_.size() ? rewritten_[tag - 1] : first_sequence_ + (tag - first_tag_);
+}
+
+void ConfirmRing::note_sent(std::uint64_t unsent) {
+    const std::uint64_t sent = written() - std::min(unsent, written());
+    sent_up_to_ = std::max(sent_up_to_, sequence_of(sent));
+}
+
 std::size_t ConfirmRing::end(std::uint64_t unsent) {
+    note_sent(unsent);
     const std::uint64_t published = next_ - 1;
-    const std::uint64_t sent = published - std::min(unsent, published);
+    const std::uint64_t sent = sent_up_to_;
     std::size_t ranges = 0;
     if (sent >= oldest_) {
         ranges_.push(Range{oldest_, sent, Outcome::unknown});
@@ -70,7 +92,48 @@ std::size_t ConfirmRing::end(std::uint64_t unsent) {
     return ranges;
 }
 
-std::size_t ConfirmRing::take(std::span<Settled> out, bool* done) {
+// ---- one ring for several incarnations
+
+void ConfirmRing::drop_kept(std::span<const Settled> settled) {
+    kept_->drop(settled);
+}
+
+void ConfirmRing::keep(std::unique_ptr<KeptPublishes> kept) {
+    kept_ = std::move(kept);
+}
+
+std::size_t ConfirmRing::lose(std::uint64_t unsent, bool again) {
+    note_sent(unsent);
+    // What is added from now on is written by nobody.
+    rewritten_.clear();
+    first_tag_ = 1;
+    first_sequence_ = next_;
+    if (!again) {
+        if (sent_up_to_ < oldest_) return 0;
+        ranges_.push(Range{oldest_, sent_up_to_, Outcome::unknown});
+        return 1;
+    }
+    std::vector<std::uint64_t> returned;
+    for (const auto& [sequence, why] : returns_) {
+        if (is_open(sequence)) returned.push_back(sequence);
+    }
+    std::sort(returned.begin(), returned.end());
+    for (const std::uint64_t sequence : returned)
+        ranges_.push(Range{sequence, sequence, Outcome::unknown});
+    return returned.size();
+}
+
+void ConfirmRing::begin_restart() {
+    rewritten_.clear();
+    rewritten_.reserve(outstanding_);
+}
+
+void ConfirmRing::end_restart() {
+    first_tag_ = rewritten_.size() + 1;
+    first_sequence_ = next_;
+}
+
+std::size_t ConfirmRing::take_settled(std::span<Settled> out, bool* done) {
     *done = true;
     if (ranges_.empty()) return 0;
     Range& range = ranges_.front();

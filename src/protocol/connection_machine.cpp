@@ -17,8 +17,8 @@ using wire::MethodId;
 }  // namespace
 
 ConnectionMachine::ConnectionMachine(ConnectionParameters parameters, Ref<SlabPool> slabs,
-                                     Ref<ChunkPool> chunks)
-    : parameters_(std::move(parameters)), context_(std::move(chunks)) {
+                                     Ref<ChunkPool> chunks, ReturnedBodies* returned)
+    : parameters_(std::move(parameters)), context_(std::move(chunks), returned) {
     context_.slabs = std::move(slabs);
     context_.host = parameters_.host;
     context_.max_message_size = parameters_.max_message_size;
@@ -499,7 +499,7 @@ void ConnectionMachine::finish_drains(EventList& events) {
 }
 
 void ConnectionMachine::check_room(EventList& events) {
-    if (outbox_full_ && bytes_waiting() <= parameters_.outbox_low_water) {
+    if (outbox_full_ && !publishes_stopped_ && bytes_waiting() <= parameters_.outbox_low_water) {
         outbox_full_ = false;
         gate_opened(events);
     }
@@ -648,6 +648,7 @@ Status ConnectionMachine::publish_on(ChannelId channel, Publish publish) {
     if (bytes_waiting() >= parameters_.outbox_high_water) outbox_full_ = true;
     if (blocked_ || outbox_full_ || !machine->flow_active || machine->in_flight_is_full())
         [[unlikely]] {
+        if (publishes_stopped_) return Status::closed;
         refuse(*machine);
         return Status::would_block;
     }
@@ -666,6 +667,20 @@ Status ConnectionMachine::publish(ChannelId channel, const PreparedHead& head,
                                   const PublishRequest& rest, std::uint64_t* sequence) {
     return publish_on(
         channel, [&](ChannelMachine& machine) { return machine.publish(head, rest, sequence); });
+}
+
+Status ConnectionMachine::publish_kept(ChannelId channel, Instant now, std::uint64_t* sequence,
+                                       const PublishRequest& request) {
+    return publish_on(channel, [&](ChannelMachine& machine) {
+        return machine.publish_kept(now, sequence, request);
+    });
+}
+
+Status ConnectionMachine::publish_kept(ChannelId channel, Instant now, std::uint64_t* sequence,
+                                       const PreparedHead& head, const PublishRequest& rest) {
+    return publish_on(channel, [&](ChannelMachine& machine) {
+        return machine.publish_kept(now, sequence, head, rest);
+    });
 }
 
 void ConnectionMachine::outcomes_taken(ChannelId channel, EventList& events) {

@@ -63,6 +63,14 @@ struct ChannelId {
     Token owner = nullptr;
 };
 
+// What is not done yet: octets taken and not handed to the operating system, publishes without an
+// outcome, deliveries that are not settled.
+struct Unfinished {
+    std::uint64_t bytes = 0;
+    std::uint64_t publishes = 0;
+    std::uint64_t deliveries = 0;
+};
+
 class ConnectionMachine {
   public:
     // feed() stops after about this many events, so that its caller can hold a lock for a short
@@ -78,7 +86,8 @@ class ConnectionMachine {
     static constexpr std::uint32_t default_frame_max = 131072;
 
     ConnectionMachine(ConnectionParameters parameters, Ref<SlabPool> slabs,
-                      Ref<ChunkPool> chunks = Ref<ChunkPool>::adopt(new ChunkPool));
+                      Ref<ChunkPool> chunks = Ref<ChunkPool>::adopt(new ChunkPool),
+                      ReturnedBodies* returned = nullptr);
 
     // ---- input
 
@@ -146,6 +155,12 @@ class ConnectionMachine {
     Status update_secret(std::string_view secret, std::string_view reason, Call call);
     // connection.close, after all that was taken before it; answered by connection_closed.
     void close(std::uint16_t reply_code, std::string_view text);
+    // No publish is taken any more, Status::closed; everything else is.
+    void stop_publishing() { publishes_stopped_ = outbox_full_ = true; }
+    Unfinished unfinished() const;
+    // Those that somebody has; with their channels, those that nobody is cancelling.
+    std::size_t consumers() const;
+    std::vector<std::pair<ChannelId, std::string>> consumers_to_cancel() const;
     // preferred: the number it had, to be had again if it is free; 0: any.
     Status open_channel(Token owner, Call open, std::uint16_t* number, ChannelBases bases = {},
                         std::uint16_t preferred = 0);
@@ -218,6 +233,15 @@ class ConnectionMachine {
     Status publish(ChannelId channel, const PublishRequest& request, std::uint64_t* sequence);
     Status publish(ChannelId channel, const PreparedHead& head, const PublishRequest& rest,
                    std::uint64_t* sequence);
+    // Where publishes are kept, in place of publish(). `what`: of KeptPublishes::take, before the
+    // time.
+    Status publish_kept(ChannelId channel, Instant now, std::uint64_t* sequence,
+                        const PublishRequest& request);
+    Status publish_kept(ChannelId channel, Instant now, std::uint64_t* sequence,
+                        const PreparedHead& head, const PublishRequest& rest);
+    // See ChannelMachine.
+    void continue_publishes(ChannelId channel, Ref<ConfirmRing> ring, Instant now,
+                            EventList& events);
     // Before its first publish.
     void correlate_returns(ChannelId channel) {
         if (ChannelMachine* machine = find(channel); machine != nullptr) {
@@ -298,6 +322,7 @@ class ConnectionMachine {
     bool reading_ = true;
     bool blocked_ = false;
     bool outbox_full_ = false;
+    bool publishes_stopped_ = false;
     bool any_refused_ = false;
     bool close_requested_ = false;
     std::uint16_t close_code_ = 0;

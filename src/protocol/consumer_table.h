@@ -64,6 +64,8 @@ class ConsumerTable {
 
     auto begin() { return by_tag_.begin(); }
     auto end() { return by_tag_.end(); }
+    auto begin() const { return by_tag_.begin(); }
+    auto end() const { return by_tag_.end(); }
 
   private:
     struct Hash {

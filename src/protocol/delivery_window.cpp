@@ -39,4 +39,11 @@ std::size_t DeliveryWindow::count(Holder holder) const {
     return open;
 }
 
+std::size_t DeliveryWindow::count_open() const {
+    std::size_t open = 0;
+    for (std::uint64_t tag = oldest_; tag < next_; ++tag)
+        open += at(tag) != nobody ? 1 : 0;
+    return open;
+}
+
 }  // namespace haigha::protocol

@@ -89,6 +89,7 @@ class DeliveryWindow {
     // The first open one from `tag` on, or 0.
     std::uint64_t first_open(std::uint64_t tag) const;
     Holder holder(std::uint64_t tag) const { return is_open(tag) ? at(tag) : nobody; }
+    std::size_t count_open() const;
 
   private:
     // Beyond this, memory that is not used any more is given back.

@@ -16,6 +16,10 @@ namespace haigha::protocol {
 
 class HeldBody;
 
+// From this size on a body that is lent, or kept, is written from where it is; below it a copy is
+// cheaper.
+inline constexpr std::size_t least_held_body = 16 * 1024;
+
 // Those that nothing needs any more. Whoever lent them is told when this goes: not where a lock is
 // held, since the caller's hook may want a lock of its own (an interpreter's, say).
 class ReturnedBodies {

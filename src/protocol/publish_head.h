@@ -66,6 +66,18 @@ class PublishHead {
     std::size_t method_size_;
 };
 
+// The two frames as octets of somebody's, of channel 0.
+struct EncodedHead {
+    wire::Bytes octets;
+    std::size_t method_size;  // of the first of them
+
+    std::size_t size() const { return octets.size(); }
+    std::size_t header_frame_size() const { return octets.size() - method_size; }
+    std::byte* write(std::byte* at, std::uint16_t channel, std::uint64_t body_size) const;
+    // What it was made of; views into the octets and into *properties.
+    PublishRequest request(wire::Properties* properties) const;
+};
+
 // The same of many messages that are alike in all but their bodies, encoded beforehand. Immutable.
 class PreparedHead {
   public:
@@ -79,8 +91,12 @@ class PreparedHead {
     bool mandatory() const { return mandatory_; }
     // Of return_matcher.h.
     std::uint64_t return_key() const { return return_key_; }
-    // What it was made of; views into this and into *properties.
-    PublishRequest request(wire::Properties* properties) const;
+    PublishRequest request(wire::Properties* properties) const {
+        return encoded().request(properties);
+    }
+    // The same with what is not part of it.
+    PublishRequest request(wire::Properties* properties, const PublishRequest& rest) const;
+    EncodedHead encoded() const { return {octets_, method_size_}; }
 
   private:
     std::vector<std::byte> octets_;

@@ -40,11 +40,11 @@ std::uint64_t return_key(std::string_view exchange, std::string_view routing_key
     return key;
 }
 
-void ReturnMatcher::add(std::uint64_t key, std::span<const std::byte> body,
+void ReturnMatcher::add(std::uint64_t sequence, std::uint64_t key, std::span<const std::byte> body,
                         const ConfirmRing& ring) {
     while (!open_.empty() && !ring.is_open(open_.front().sequence))
         (void)open_.pop();
-    open_.push({ring.last(), print_of(key, body)});
+    open_.push({sequence, print_of(key, body)});
 }
 
 std::optional<std::uint64_t> ReturnMatcher::match(std::uint64_t key,

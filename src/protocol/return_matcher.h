@@ -25,8 +25,12 @@ std::uint64_t return_key(std::string_view exchange, std::string_view routing_key
 // in all of this is routed alike, unless a binding has changed in between.
 class ReturnMatcher {
   public:
-    // The publish that the ring was given last.
-    void add(std::uint64_t key, std::span<const std::byte> body, const ConfirmRing& ring);
+    // The publish that the ring was given last, or the one of that number, in their order.
+    void add(std::uint64_t key, std::span<const std::byte> body, const ConfirmRing& ring) {
+        add(ring.last(), key, body, ring);
+    }
+    void add(std::uint64_t sequence, std::uint64_t key, std::span<const std::byte> body,
+             const ConfirmRing& ring);
     // The publish's number, which is not found again.
     std::optional<std::uint64_t> match(std::uint64_t key, std::span<const std::byte> body,
                                        const ConfirmRing& ring);

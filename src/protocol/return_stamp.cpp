@@ -22,6 +22,16 @@ std::vector<std::byte> stamped_headers(wire::Bytes headers, std::uint64_t sequen
     return stamped;
 }
 
+Stamped stamp(const wire::Properties& given, std::uint64_t sequence) {
+    Stamped stamped;
+    stamped.properties = given;
+    stamped.headers = stamped_headers(
+        given.has(wire::property_headers) ? given.headers.bytes : wire::Bytes(), sequence);
+    stamped.properties.present |= wire::property_headers;
+    stamped.properties.headers = {stamped.headers};
+    return stamped;
+}
+
 std::optional<Unstamped> take_stamp(std::span<std::byte> properties) {
     wire::Properties parsed;
     if (!wire::parse_properties(properties, parsed) || !parsed.has(wire::property_headers)) {

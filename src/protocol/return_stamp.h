@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "wire/cursor.h"
+#include "wire/properties.h"
 
 namespace haigha::protocol {
 
@@ -18,6 +19,12 @@ inline constexpr std::string_view return_stamp_name = "x-haigha-sequence";
 
 // `headers`, the contents of a table, and the stamp.
 std::vector<std::byte> stamped_headers(wire::Bytes headers, std::uint64_t sequence);
+
+struct Stamped {
+    wire::Properties properties;
+    std::vector<std::byte> headers;  // what they point to
+};
+Stamped stamp(const wire::Properties& given, std::uint64_t sequence);
 
 struct Unstamped {
     std::uint64_t sequence;

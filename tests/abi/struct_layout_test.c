@@ -82,15 +82,17 @@ MEMBER(haigha_host_state, host, 0);
 MEMBER(haigha_host_state, failures, 16);
 MEMBER(haigha_host_state, refused, 20);
 
-SIZE(haigha_channel_args, 72);
+SIZE(haigha_channel_args, 80);
 MEMBER(haigha_channel_args, size, 0);
 MEMBER(haigha_channel_args, events, 8);
 MEMBER(haigha_channel_args, confirm, 48);
 MEMBER(haigha_channel_args, correlate_returns, 49);
 MEMBER(haigha_channel_args, recovery_policy, 50);
-MEMBER(haigha_channel_args, reserved, 51);
+MEMBER(haigha_channel_args, publish_policy, 51);
+MEMBER(haigha_channel_args, reserved, 52);
 MEMBER(haigha_channel_args, max_in_flight, 56);
 MEMBER(haigha_channel_args, max_in_flight_bytes, 64);
+MEMBER(haigha_channel_args, publish_max_age_ms, 72);
 
 SIZE(haigha_exchange_declare_args, 56);
 MEMBER(haigha_exchange_declare_args, size, 0);
@@ -168,6 +170,13 @@ MEMBER(haigha_publish_args, user_data, 48);
 MEMBER(haigha_publish_args, mandatory, 56);
 MEMBER(haigha_publish_args, immediate, 57);
 MEMBER(haigha_publish_args, reserved, 58);
+
+SIZE(haigha_stop_args, 24);
+MEMBER(haigha_stop_args, size, 0);
+MEMBER(haigha_stop_args, settle_timeout_ms, 8);
+MEMBER(haigha_stop_args, publish_timeout_ms, 12);
+MEMBER(haigha_stop_args, close_timeout_ms, 16);
+MEMBER(haigha_stop_args, reserved, 20);
 
 SIZE(haigha_qos_args, 16);
 MEMBER(haigha_qos_args, size, 0);

@@ -306,6 +306,10 @@ TEST_F(ArgumentLimits, StructsOfOtherVersions) {
             return haigha_channel_open(connection_.get(), args, nullptr, out(opened), error_);
         },
         offsetof(haigha_channel_args, max_in_flight));
+    expect_versions("stop", haigha_stop_args HAIGHA_STOP_ARGS_INIT, [&](const auto* args) {
+        const ConnectionHandle other = new_connection(loop_.get(), nullptr);
+        return haigha_connection_stop(other.get(), args, nullptr, error_);
+    });
     expect_versions("exchange_declare", exchange_declare, [&](const auto* args) {
         return haigha_exchange_declare(ch_, args, nullptr, error_);
     });

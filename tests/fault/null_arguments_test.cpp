@@ -74,6 +74,8 @@ TEST(NullArguments, FallibleFunctionsNameTheArgument) {
     EXPECT_ARGUMENT(haigha_connection_answer_credentials);
     EXPECT_ARGUMENT(haigha_connection_answer_response);
     EXPECT_ARGUMENT(haigha_connection_refuse_auth);
+    EXPECT_ARGUMENT(haigha_connection_stop);
+    EXPECT_ARGUMENT(haigha_connection_stop_wait);
     EXPECT_ARGUMENT(haigha_connection_update_secret);
     EXPECT_ARGUMENT(haigha_connection_update_secret_wait);
     EXPECT_ARGUMENT(haigha_consume);
@@ -186,6 +188,9 @@ TEST(NullArguments, AccessorsAnswerNothing) {
     EXPECT_EQ(haigha_reply_consumer_count(nullptr), 0U);
     EXPECT_EQ(haigha_reply_consumer_tag(nullptr).size, 0U);
     EXPECT_EQ(haigha_reply_message(nullptr), nullptr);
+    EXPECT_EQ(haigha_reply_unwritten_bytes(nullptr), 0U);
+    EXPECT_EQ(haigha_reply_unconfirmed(nullptr), 0U);
+    EXPECT_EQ(haigha_reply_unsettled(nullptr), 0U);
     EXPECT_EQ(haigha_reply_outcome(nullptr), 0);
     EXPECT_EQ(haigha_reply_return_reason(nullptr), nullptr);
 }

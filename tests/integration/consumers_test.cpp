@@ -455,5 +455,51 @@ TEST_F(Consumers, AStreamGoesOnBehindTheLastDelivery) {
     EXPECT_EQ(bodies(log), numbers(0, 25));
 }
 
+// Whatever was delivered is settled or the broker's again, and whatever was published is confirmed.
+TEST_F(Consumers, StoppingAConnectionUnderLoadLosesNothing) {
+    const ConnectionHandle other = connect();
+    const ChannelHandle control = open_channel(other.get());
+    const std::string in = unique_name("stop-in");
+    const std::string queue_out = unique_name("stop-out");
+    for (const std::string& queue : {in, queue_out}) {
+        haigha_queue_declare_args args = HAIGHA_QUEUE_DECLARE_ARGS_INIT;
+        args.queue = str(queue);
+        ASSERT_EQ(HAIGHA_OK, haigha_queue_declare_wait(control.get(), &args, -1, nullptr, error_))
+            << error_;
+    }
+    constexpr std::uint32_t count = 2000;
+    for (std::uint32_t i = 0; i < count; ++i)
+        ASSERT_EQ(HAIGHA_OK, publish(control.get(), in, "x")) << error_;
+    const ConnectionHandle connection = connect();
+    EventLog outcomes;
+    const haigha_then outcomes_then = outcomes.then();
+    const ChannelHandle channel = open_channel(connection.get(), &outcomes_then, true);
+    std::atomic<std::uint32_t> handled{0};
+    EventLog deliveries([&](const haigha_event& event) {
+        if (event.type != HAIGHA_EVENT_DELIVERY) return;
+        haigha_publish_args args = HAIGHA_PUBLISH_ARGS_INIT;
+        args.routing_key = str(queue_out);
+        EXPECT_EQ(HAIGHA_OK, haigha_publish(channel.get(), &args, event.body, nullptr, nullptr));
+        EXPECT_EQ(HAIGHA_OK, haigha_ack(event.channel, event.number, 0, nullptr));
+        ++handled;
+    });
+    ASSERT_EQ(HAIGHA_OK, consume(channel.get(), in, deliveries.then())) << error_;
+    deliveries.wait_count(HAIGHA_EVENT_DELIVERY, 100);
+    ReplyHandle reply;
+    EXPECT_EQ(HAIGHA_OK, haigha_connection_stop_wait(connection.get(), nullptr, out(reply), error_))
+        << error_;
+    EXPECT_EQ(haigha_reply_unconfirmed(reply.get()), 0U);
+    EXPECT_EQ(haigha_reply_unsettled(reply.get()), 0U);
+    EXPECT_EQ(outcomes.count(HAIGHA_EVENT_OUTCOME), handled.load());
+    EXPECT_TRUE(wait_messages(control.get(), queue_out, handled));
+    EXPECT_TRUE(wait_messages(control.get(), in, count - handled));
+    for (const std::string& queue : {in, queue_out}) {
+        haigha_queue_delete_args args = HAIGHA_QUEUE_DELETE_ARGS_INIT;
+        args.queue = str(queue);
+        EXPECT_EQ(HAIGHA_OK, haigha_queue_delete_wait(control.get(), &args, -1, nullptr, error_))
+            << error_;
+    }
+}
+
 }  // namespace
 }  // namespace haigha::test

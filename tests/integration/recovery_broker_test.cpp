@@ -164,6 +164,102 @@ TEST_F(RecoveryBroker, KilledAndRestarted) {
     EXPECT_EQ(HAIGHA_OK, haigha_connection_close_wait(connection.get(), -1, error_)) << error_;
 }
 
+// rules 50, 51, 52: the broker is killed while messages are published, once on the way and once
+// more while they are sent again.
+TEST_F(RecoveryBroker, WhatIsPublishedOutlivesTheBroker) {
+    for (const std::uint8_t policy : {HAIGHA_PUBLISH_KEEP_UNSENT, HAIGHA_PUBLISH_RESEND}) {
+        SCOPED_TRACE(int{policy});
+        EventLog events;
+        const haigha_then then = events.then();
+        const ConnectionHandle connection = recovering(&then);
+        EventLog outcomes;
+        haigha_channel_args channel_args = HAIGHA_CHANNEL_ARGS_INIT;
+        channel_args.events = outcomes.then();
+        channel_args.confirm = 1;
+        channel_args.publish_policy = policy;
+        const ChannelHandle channel = open_channel(connection.get(), channel_args);
+        const std::string queue = unique_name("outlives");
+        haigha_queue_declare_args declare = HAIGHA_QUEUE_DECLARE_ARGS_INIT;
+        declare.queue = str(queue);
+        declare.durable = 1;
+        ASSERT_EQ(HAIGHA_OK,
+                  haigha_queue_declare_wait(channel.get(), &declare, -1, nullptr, error_))
+            << error_;
+        // A broker that is killed at once may not have written down that there is a queue.
+        (void)broker_->ctl("eval 'catch mnesia:sync_log().'");
+        haigha_properties properties = HAIGHA_PROPERTIES_INIT;
+        properties.present = HAIGHA_PROPERTY_DELIVERY_MODE;
+        properties.delivery_mode = 2;
+        haigha_publish_args args = HAIGHA_PUBLISH_ARGS_INIT;
+        args.routing_key = str(queue);
+        args.properties = &properties;
+        std::size_t published = 0;
+        const auto publish_some = [&] {
+            for (int i = 0; i < 1000; ++i) {
+                ASSERT_EQ(HAIGHA_OK,
+                          haigha_publish(channel.get(), &args, str(std::to_string(++published)),
+                                         nullptr, error_))
+                    << error_;
+            }
+        };
+        publish_some();
+        outcomes.wait_count(HAIGHA_EVENT_OUTCOME, 1);
+        broker_->kill();
+        events.state(HAIGHA_STATE_RECOVERING);
+        publish_some();
+        broker_->start();
+        recovered(events);
+        publish_some();
+        broker_->kill();
+        publish_some();
+        broker_->start();
+        outcomes.wait_count(HAIGHA_EVENT_OUTCOME, published);
+        std::vector<int> ended(published + 1);
+        for (const Recorded& event : outcomes.events()) {
+            if (event.type != HAIGHA_EVENT_OUTCOME) continue;
+            EXPECT_EQ(ended[event.number], 0) << event.number << " ends twice";
+            ended[event.number] = event.outcome;
+        }
+
+        // What came, by its consumer: the queue has nothing more after all that was published.
+        const std::string last = "the end";
+        ReplyHandle reply;
+        ASSERT_EQ(HAIGHA_OK,
+                  haigha_publish_wait(channel.get(), &args, str(last), 60'000, out(reply), error_))
+            << error_;
+        EventLog deliveries;
+        ASSERT_EQ(HAIGHA_OK, consume(channel.get(), queue, deliveries.then(), true)) << error_;
+        deliveries.wait(
+            [&](const std::vector<Recorded>& all) {
+                return !all.empty() && all.back().body == last;
+            },
+            "the last message");
+        std::vector<int> came(published + 1);
+        std::size_t newest = 0;
+        for (const Recorded& event : deliveries.events()) {
+            if (event.body == last) break;
+            const std::size_t number = std::stoul(event.body);
+            ++came[number];
+            if (event.headers.find("x-haigha-republished") != std::string::npos) {
+                EXPECT_EQ(policy, HAIGHA_PUBLISH_RESEND) << number;
+                continue;
+            }
+            EXPECT_GT(number, newest) << "out of order";
+            newest = number;
+        }
+        for (std::size_t number = 1; number <= published; ++number) {
+            EXPECT_NE(ended[number], HAIGHA_OUTCOME_NOT_SENT) << number;
+            const bool confirmed = ended[number] == HAIGHA_OUTCOME_CONFIRMED;
+            EXPECT_TRUE(confirmed || policy != HAIGHA_PUBLISH_RESEND) << number;
+            EXPECT_TRUE(came[number] == 1 || policy != HAIGHA_PUBLISH_KEEP_UNSENT || !confirmed)
+                << number << " came " << came[number] << " times";
+            EXPECT_TRUE(came[number] <= 1 || policy == HAIGHA_PUBLISH_RESEND) << number;
+            EXPECT_TRUE(came[number] >= 1 || !confirmed) << number;
+        }
+        EXPECT_EQ(HAIGHA_OK, haigha_connection_close_wait(connection.get(), -1, error_)) << error_;
+    }
+}
+
 // rule 54, with RabbitMQ's own refusals: one queue is declared by somebody else meanwhile, with
 // other arguments.
 TEST_F(RecoveryBroker, AQueueThatIsDifferentNowIsToldAndTheOthersComeBack) {

@@ -383,6 +383,11 @@ class MachinePeer {
         request.body = std::as_bytes(std::span(body));
         return machine.publish(id(channel), request, &sequence);
     }
+    // The publishes of the channel's earlier incarnations.
+    void continue_publishes(std::uint16_t channel, const Ref<protocol::ConfirmRing>& ring) {
+        machine.continue_publishes(id(channel), ring, now, events_);
+        tell();
+    }
     Status ack(std::uint16_t channel, std::uint64_t tag, bool multiple = false) {
         wire::basic::Ack method{};
         method.delivery_tag = tag;
