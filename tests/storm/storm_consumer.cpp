@@ -169,7 +169,7 @@ void StormConsumer::on_delivery(const haigha_event& event) {
                                        " octets that nobody has published");
     } else {
         const bool first = accounts_[label.publisher]->delivered(label, setting_.queue);
-        if (first && !redelivered && label.attempt == 1 && !order_.in_order(label)) {
+        if (first && !redelivered && label.attempt == 1 && !order_.in_order(label, epoch_)) {
             findings_.add("out of order", setting_.tag + ": message " +
                                               std::to_string(label.number) + " of publisher " +
                                               std::to_string(label.publisher));

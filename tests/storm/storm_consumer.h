@@ -43,6 +43,8 @@ class StormConsumer {
     // Tries until it consumes; a finding when it does not within so long.
     void resume(std::int64_t timeout_ms);
     void provoke();
+    // The broker is about to start again, after it was killed.
+    void note_killed() { ++epoch_; }
 
     std::uint64_t redelivered() const { return redelivered_; }
     std::uint64_t stale() const { return stale_; }
@@ -65,6 +67,7 @@ class StormConsumer {
     test::ChannelHandle channel_;
     test::InboxHandle inbox_;
     OrderWatch order_;
+    std::atomic<unsigned> epoch_{0};
     unsigned unsettled_ = 0;  // of the one thread that is given deliveries
     std::atomic<bool> ending_{false};
     std::atomic<bool> to_consume_{false};

@@ -134,11 +134,10 @@ void Account::judge() {
     }
 }
 
-bool OrderWatch::in_order(const BodyLabel& label) {
-    std::int64_t& last = last_.at(label.publisher);
-    const auto number = static_cast<std::int64_t>(label.number);
-    if (number < last) return false;
-    last = number;
+bool OrderWatch::in_order(const BodyLabel& label, unsigned epoch) {
+    Last& last = last_.at(label.publisher);
+    if (epoch == last.epoch && label.number < last.number) return false;
+    last = {label.number, epoch};
     return true;
 }
 

@@ -85,12 +85,17 @@ class Account {
 // twice.
 class OrderWatch {
   public:
-    explicit OrderWatch(std::size_t publishers) : last_(publishers, -1) {}
-    // False when it comes behind a later one.
-    bool in_order(const BodyLabel& label);
+    explicit OrderWatch(std::size_t publishers) : last_(publishers) {}
+    // False when it comes behind a later one of the same epoch: a broker that was killed has
+    // forgotten what it had delivered, and so does not say that it does so again.
+    bool in_order(const BodyLabel& label, unsigned epoch);
 
   private:
-    std::vector<std::int64_t> last_;
+    struct Last {
+        std::uint64_t number = 0;
+        unsigned epoch = 0;
+    };
+    std::vector<Last> last_;
 };
 
 }  // namespace haigha::storm

@@ -100,10 +100,12 @@ TEST_F(StormLedger, FindsOutcomesThatAreMissingTwiceOrWrong) {
 
 TEST_F(StormLedger, FindsWhatIsOutOfOrder) {
     OrderWatch watch(4);
-    EXPECT_TRUE(watch.in_order({1, 1, 3}));
-    EXPECT_TRUE(watch.in_order({2, 1, 1}));
-    EXPECT_TRUE(watch.in_order({1, 1, 5}));
-    EXPECT_FALSE(watch.in_order({1, 1, 4}));
+    EXPECT_TRUE(watch.in_order({1, 1, 3}, 0));
+    EXPECT_TRUE(watch.in_order({2, 1, 1}, 0));
+    EXPECT_TRUE(watch.in_order({1, 1, 5}, 0));
+    EXPECT_FALSE(watch.in_order({1, 1, 4}, 0));
+    EXPECT_TRUE(watch.in_order({1, 1, 4}, 1));
+    EXPECT_FALSE(watch.in_order({1, 1, 3}, 1));
 }
 
 TEST(StormBook, FindsOperationsThatCompleteNeverOrTwice) {

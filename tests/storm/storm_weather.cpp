@@ -143,6 +143,9 @@ void StormWeather::take_node(const Fault& fault) {
         const auto confirmed = static_cast<std::int64_t>(confirmed_() - before);
         fewest_ = fewest_ < 0 ? confirmed : std::min(fewest_.load(), confirmed);
     }
+    for (const auto& consumer : targets_.consumers) {
+        if (fault.kind == FaultKind::kill_node) consumer->note_killed();
+    }
     if (!brokers.start_again(fault.target)) {
         findings_.add("the broker did not start again", describe(fault));
     }
