@@ -246,7 +246,8 @@ ErrorRef Channel::publish_wait(protocol::PublishRequest request, std::int64_t ti
         Status status = Status::ok;
         {
             const std::lock_guard lock(connection.mutex_);
-            status = told(connection.machine_->publish({number_, this}, request, &sequence));
+            status = told(connection.change(
+                [&] { return connection.publish_on(*this, request, &sequence); }));
             if (status == Status::ok) {
                 if (sequence > 0) waiter->add_ref();  // the ring's share
                 (void)connection.note_work();

@@ -4,6 +4,8 @@
 #include <limits>
 #include <utility>
 
+#include "base/insist.h"
+
 namespace haigha::protocol {
 
 std::uint64_t ConfirmRing::add(void* data, bool waiter, std::size_t bytes) {
@@ -55,16 +57,25 @@ ErrorRef ConfirmRing::take_return(std::uint64_t sequence) {
     return why;
 }
 
+void ConfirmRing::forget(std::uint64_t sequence) {
+    Entry& entry = at(sequence);
+    entry.open = false;
+    --outstanding_;
+    outstanding_bytes_ -= entry.bytes;
+}
+
 std::size_t ConfirmRing::end(std::uint64_t unsent) {
     const std::uint64_t published = next_ - 1;
     const std::uint64_t sent = published - std::min(unsent, published);
     std::size_t ranges = 0;
     if (sent >= oldest_) {
-        ranges_.push(Range{oldest_, sent, Outcome::unknown});
+        insist([&] { ranges_.push(Range{oldest_, sent, Outcome::unknown}); });
         ++ranges;
     }
     if (published > sent && published >= oldest_) {
-        ranges_.push(Range{std::max(oldest_, sent + 1), published, Outcome::not_sent});
+        insist([&] {
+            ranges_.push(Range{std::max(oldest_, sent + 1), published, Outcome::not_sent});
+        });
         ++ranges;
     }
     return ranges;
