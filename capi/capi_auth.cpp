@@ -22,6 +22,7 @@ constexpr std::size_t max_secret_size = std::size_t{1} << 24;
 
 haigha_status haigha_connection_set_auth(haigha_connection* connection, const haigha_then* auth,
                                          haigha_error** error) {
+    const haigha::client::Offer offer;
     return guard(error, [&]() -> haigha_status {
         Arguments arguments;
         Connection* object = usable(arguments, connection);
@@ -76,6 +77,7 @@ haigha_status haigha_connection_refuse_auth(haigha_connection* connection, uint6
 haigha_status haigha_connection_update_secret(haigha_connection* connection, haigha_str secret,
                                               haigha_str reason, const haigha_then* then,
                                               haigha_error** error) {
+    const haigha::client::Offer offer;
     return guard(error, [&]() -> haigha_status {
         Arguments arguments;
         Connection* object = usable(arguments, connection);

@@ -90,6 +90,7 @@ auto flow(int32_t active) {
 haigha_status haigha_channel_open(haigha_connection* connection, const haigha_channel_args* args,
                                   const haigha_then* then, haigha_channel** channel,
                                   haigha_error** error) {
+    const haigha::client::Offer offer;
     return guard(error, [&]() -> haigha_status {
         Arguments arguments;
         const haigha_channel_args given = read_args(arguments, connection, args, channel);
@@ -109,6 +110,7 @@ haigha_status haigha_channel_open(haigha_connection* connection, const haigha_ch
 haigha_status haigha_channel_open_wait(haigha_connection* connection,
                                        const haigha_channel_args* args, int64_t timeout_ms,
                                        haigha_channel** channel, haigha_error** error) {
+    const haigha::client::Offer offer;
     return guard(error, [&]() -> haigha_status {
         Arguments arguments;
         const haigha_channel_args given = read_args(arguments, connection, args, channel);
@@ -155,6 +157,7 @@ haigha_status haigha_channel_close_wait(haigha_channel* channel, int64_t timeout
 
 haigha_status haigha_channel_set_events(haigha_channel* channel, const haigha_then* events,
                                         haigha_error** error) {
+    const haigha::client::Offer offer;
     return guard(error, [&]() -> haigha_status {
         Arguments arguments;
         Channel* object = usable(arguments, channel);

@@ -22,6 +22,7 @@ using haigha::client::Options;
 haigha_status haigha_connection_new(haigha_loop* loop, const haigha_options* options,
                                     const haigha_then* events, haigha_connection** connection,
                                     haigha_error** error) {
+    const haigha::client::Offer offer;
     return guard(error, [&]() -> haigha_status {
         Arguments arguments;
         arguments.required(loop, "loop");
@@ -40,6 +41,7 @@ haigha_status haigha_connection_new(haigha_loop* loop, const haigha_options* opt
 
 haigha_status haigha_connection_set_events(haigha_connection* connection, const haigha_then* events,
                                            haigha_error** error) {
+    const haigha::client::Offer offer;
     return guard(error, [&]() -> haigha_status {
         Arguments arguments;
         Connection* object = usable(arguments, connection);
@@ -55,6 +57,7 @@ namespace {
 // fd: -1 to connect.
 haigha_status open(haigha_connection* connection, int fd, const haigha_then* then,
                    haigha_error** error) {
+    const haigha::client::Offer offer;
     return guard(error, [&]() -> haigha_status {
         Arguments arguments;
         Connection* object = usable(arguments, connection);
@@ -109,6 +112,7 @@ haigha_status haigha_connection_open_fd_wait(haigha_connection* connection, int 
 
 haigha_status haigha_connection_close(haigha_connection* connection, const haigha_then* then,
                                       haigha_error** error) {
+    const haigha::client::Offer offer;
     return guard(error, [&]() -> haigha_status {
         Arguments arguments;
         Connection* object = usable(arguments, connection);
@@ -184,6 +188,7 @@ haigha_status haigha_connection_stop_wait(haigha_connection* connection,
 
 haigha_status haigha_connection_flush(haigha_connection* connection, const haigha_then* then,
                                       haigha_error** error) {
+    const haigha::client::Offer offer;
     return guard(error, [&]() -> haigha_status {
         Arguments arguments;
         Connection* object = usable(arguments, connection);

@@ -17,8 +17,13 @@ using haigha::client::LogRecord;
 
 namespace {
 
-void hand_over(Ref<haigha::transport::Loop> transport, haigha_loop** loop) {
-    *loop = reinterpret_cast<haigha_loop*>(new EventLoop(std::move(transport)));
+void hand_over(const Ref<haigha::transport::Loop>& transport, haigha_loop** loop) {
+    try {
+        *loop = reinterpret_cast<haigha_loop*>(new EventLoop(transport));
+    } catch (...) {
+        transport->drop_user();
+        throw;
+    }
 }
 
 void invoke_log(LogHook::AnyFunction fn, const LogRecord& record, void* user_data) {
@@ -51,7 +56,7 @@ haigha_status haigha_loop_start(haigha_loop** loop, haigha_error** error) {
         ErrorRef failed;
         Ref<haigha::transport::Loop> transport = haigha::transport::Loop::start(&failed);
         if (!transport) return haigha::capi::refuse(failed, error);
-        hand_over(std::move(transport), loop);
+        hand_over(transport, loop);
         return HAIGHA_OK;
     });
 }
@@ -72,12 +77,13 @@ haigha_status haigha_loop_attach_checked(struct uv_loop_s* uv, void (*callers_uv
         ErrorRef failed;
         Ref<haigha::transport::Loop> transport = haigha::transport::Loop::attach(uv, &failed);
         if (!transport) return haigha::capi::refuse(failed, error);
-        hand_over(std::move(transport), loop);
+        hand_over(transport, loop);
         return HAIGHA_OK;
     });
 }
 
 haigha_status haigha_loop_close(haigha_loop* loop, const haigha_then* then, haigha_error** error) {
+    const haigha::client::Offer offer;
     return guard(error, [&]() -> haigha_status {
         Arguments arguments;
         arguments.required(loop, "loop");

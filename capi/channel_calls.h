@@ -14,6 +14,7 @@ namespace haigha::capi {
 template <class Prepare>
 haigha_status run(haigha_channel* channel, const haigha_then* then, haigha_error** error,
                   Prepare prepare, int64_t timeout_ms = -1) noexcept {
+    const client::Offer offer;
     return guard(error, [&]() -> haigha_status {
         Arguments arguments;
         client::Channel* object = usable(arguments, channel);
@@ -28,6 +29,7 @@ haigha_status run(haigha_channel* channel, const haigha_then* then, haigha_error
 template <class Prepare>
 haigha_status run_wait(haigha_channel* channel, int64_t timeout_ms, haigha_reply** reply,
                        haigha_error** error, Prepare prepare) noexcept {
+    const client::Offer offer;
     return guard(error, [&]() -> haigha_status {
         Arguments arguments;
         client::Channel* object = usable(arguments, channel);

@@ -338,7 +338,14 @@ ErrorRef Connection::update_secret(std::string_view secret, std::string_view rea
             operation->completion.disarm();
             return closed_error("cannot update the secret");
         }
-        const Status status = machine_->update_secret(secret, reason, std::move(call));
+        const Status status = change([&] {
+            try {
+                return machine_->update_secret(secret, reason, std::move(call));
+            } catch (const std::bad_alloc&) {
+                machine_->forget(operation.get());
+                throw;
+            }
+        });
         if (status != Status::ok) {
             operation->completion.disarm();
             if (status == Status::argument) {
@@ -377,55 +384,18 @@ ErrorRef Connection::open_channel(Then events, ChannelModes modes, Completion co
     auto operation = std::make_unique<Operation>();
     operation->completion = std::move(completion);
     operation->channel = opened;
-    protocol::Call call;
-    // In confirm mode the answer is that of confirm.select, which follows.
-    if (!modes.confirm) call.token = operation.get();
     const Instant deadline = Loop::now() + timeout(timeout_ms);
-    call.deadline = deadline;
     bool tell = false;
     Status status = Status::ok;
     ErrorRef refused;
     {
         const std::lock_guard lock(mutex_);
-        std::uint16_t number = 0;
         // While it recovers the channels are not yet anybody's.
-        status = state() == State::recovering
-                     ? Status::recovering
-                     : machine_->open_channel(opened.get(), std::move(call), &number);
-        opened->number_ = number;
+        status = state() == State::recovering ? Status::recovering : change([&] {
+            return open_on_machine(*opened, modes, *operation, deadline);
+        });
         if (status == Status::ok) {
-            const bool keeps = modes.publishes != PublishPolicy::fail && opened->records();
-            if (keeps) {
-                opened->kept_ = Ref<protocol::ConfirmRing>::adopt(new protocol::ConfirmRing);
-                opened->kept_->keep(std::make_unique<protocol::KeptPublishes>(
-                    *opened->kept_,
-                    protocol::KeepSettings{modes.publishes == PublishPolicy::resend, modes.max_age,
-                                           modes.correlate_returns, modes.in_flight},
-                    returned_));
-                protocol::EventList none;
-                machine_->continue_publishes({number, opened.get()}, opened->kept_, Loop::now(),
-                                             none);
-            }
-            if (modes.policy != ChannelPolicy::report) {
-                machine_->keep_when_closed({number, opened.get()}, true);
-            }
-            machine_->keep_when_cancelled({number, opened.get()},
-                                          modes.policy == ChannelPolicy::resubscribe);
             opened->add_ref();  // the machine's share, until channel_closed
-            if (modes.correlate_returns) {
-                machine_->correlate_returns({opened->number_, opened.get()});
-            }
-            machine_->limit_in_flight({opened->number_, opened.get()}, modes.in_flight);
-            if (modes.confirm) {
-                protocol::Call select;
-                select.token = operation.get();
-                select.kind = protocol::CallKind::confirm_select;
-                select.barrier = true;
-                select.reply = wire::confirm::SelectOk::id;
-                select.deadline = deadline;
-                machine_->call({opened->number_, opened.get()}, std::move(select),
-                               wire::confirm::Select{});
-            }
             (void)operation.release();
             tell = note_work(deadline);
         } else if (status == Status::channel_limit) {
@@ -446,6 +416,49 @@ ErrorRef Connection::open_channel(Then events, ChannelModes modes, Completion co
     return nullptr;
 }
 
+Status Connection::open_on_machine(Channel& opened, const ChannelModes& modes, Operation& operation,
+                                   Instant deadline) {
+    try {
+        protocol::Call call;
+        call.deadline = deadline;
+        // In confirm mode the answer is that of confirm.select, which follows.
+        if (!modes.confirm) call.token = &operation;
+        std::uint16_t number = 0;
+        const Status status = machine_->open_channel(&opened, std::move(call), &number);
+        opened.number_ = number;
+        if (status != Status::ok) return status;
+        const protocol::ChannelId id{number, &opened};
+        if (modes.policy != ChannelPolicy::report) machine_->keep_when_closed(id, true);
+        machine_->keep_when_cancelled(id, modes.policy == ChannelPolicy::resubscribe);
+        if (modes.publishes != PublishPolicy::fail && opened.records()) {
+            opened.kept_ = Ref<protocol::ConfirmRing>::adopt(new protocol::ConfirmRing);
+            opened.kept_->keep(std::make_unique<protocol::KeptPublishes>(
+                *opened.kept_,
+                protocol::KeepSettings{modes.publishes == PublishPolicy::resend, modes.max_age,
+                                       modes.correlate_returns, modes.in_flight},
+                returned_));
+            protocol::EventList none;
+            machine_->continue_publishes(id, opened.kept_, Loop::now(), none);
+        }
+        if (modes.correlate_returns) machine_->correlate_returns(id);
+        machine_->limit_in_flight(id, modes.in_flight);
+        if (modes.confirm) {
+            protocol::Call select;
+            select.token = &operation;
+            select.kind = protocol::CallKind::confirm_select;
+            select.barrier = true;
+            select.reply = wire::confirm::SelectOk::id;
+            select.deadline = deadline;
+            machine_->call(id, std::move(select), wire::confirm::Select{});
+        }
+        return Status::ok;
+    } catch (const std::bad_alloc&) {
+        machine_->forget(&operation);
+        machine_->forget(&opened);
+        throw;
+    }
+}
+
 ErrorRef Connection::close_channel(Channel& channel, Completion completion,
                                    std::int64_t timeout_ms) {
     auto operation = std::make_unique<Operation>();
@@ -463,7 +476,14 @@ ErrorRef Connection::close_channel(Channel& channel, Completion completion,
         waits = channel.state() == State::recovering;
         if (waits) channel.state_.store(State::closing, std::memory_order_release);
         closing =
-            machine_->close_channel({channel.number_, &channel}, std::move(call)) == Status::ok;
+            change([&] {
+                try {
+                    return machine_->close_channel({channel.number_, &channel}, std::move(call));
+                } catch (const std::bad_alloc&) {
+                    machine_->forget(operation.get());
+                    throw;
+                }
+            }) == Status::ok;
         if (closing) {
             channel.state_.store(State::closing, std::memory_order_release);
             (void)operation.release();

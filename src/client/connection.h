@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 #include "base/busy_mutex.h"
 #include "base/counted.h"
 #include "base/error.h"
+#include "base/insist.h"
 #include "base/ref.h"
 #include "client/completion.h"
 #include "client/connection_strategy.h"
@@ -184,7 +186,10 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     template <class... What>
     Status publish_otherwise(Channel& channel, Status status, std::uint64_t* sequence,
                              const What&... what);
-    // With the mutex held; also for a channel that keeps them.
+    // With the mutex held, as the next one: on the machine, or of nothing that is promised.
+    template <class... What>
+    Status publish_on(Channel& channel, std::uint64_t* sequence, const What&... what);
+    // Also for a channel that keeps them.
     template <class... What>
     Status publish_now(Channel& channel, std::uint64_t* sequence, const What&... what);
     template <class Method>
@@ -198,15 +203,30 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     Status settle(Channel& channel, const Method& method);
     // Why a delivery was not settled; with the mutex held.
     Status unsettled(const Channel& channel, Status status, std::uint64_t delivery_tag);
+    // With the mutex held. Half of it leaves nothing that is told.
+    Status open_on_machine(Channel& opened, const ChannelModes& modes, Operation& operation,
+                           Instant deadline);
     ErrorRef close_channel(Channel& channel, Completion completion, std::int64_t timeout_ms);
     // Its handle is gone: it need not be brought back, unless it has consumers.
     void forget_waiting(Channel& channel);
     // Of the loop's thread: change(records), when the broker has agreed.
     template <class Change>
     void record(Change change) {
-        change(topology_);
+        insist([&] { change(topology_); });
         topology_size_.store(topology_.size(), std::memory_order_relaxed);
     }
+    // With the mutex held: what a call does to the machine. When half of it finds no memory the
+    // call is refused, and the connection ends, since the other half may be on its way.
+    template <class Work>
+    auto change(Work work) -> decltype(work()) {
+        try {
+            return work();
+        } catch (const std::bad_alloc&) {
+            condemn();
+            throw;
+        }
+    }
+    void condemn();
     ErrorRef await(Waiter& waiter, std::int64_t timeout_ms, Ref<Reply>* reply);
     ErrorRef failure(Status status, std::string message, Stage stage = Stage::none) const;
     ErrorRef closed_error(std::string_view what) const;  // with the mutex held
@@ -217,7 +237,18 @@ class Connection final : public Counted<Connection>, public transport::Flushable
 
     // ---- of the loop's thread
 
+    // What finds no memory on its way ends the connection.
+    template <class Work>
+    void guarded(Work work) noexcept {
+        try {
+            work();
+        } catch (const std::bad_alloc&) {
+            out_of_memory();
+        }
+    }
+    void out_of_memory() noexcept;
     void begin();
+    void begin_opening();
     void connect();
     transport::SocketOptions socket_options() const;
     bool connect_to_next(const ErrorRef& error);
@@ -226,11 +257,14 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     }
     std::string peer_name() const;
     void on_connected(int fd, const ErrorRef& error);
+    void go_on(int fd, const ErrorRef& error);
     void on_ready(bool readable, bool writable);
     void secure();
     void begin_protocol();
     void read();
     void process();
+    void flush_now();
+    void on_time();
     bool stream_more() const { return stream_ != nullptr && stream_->more(); }
     void write();
     void write_failed(int error);
@@ -349,6 +383,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     std::uint64_t sent_before_ = 0;  // by the machines before this one
     bool asks_ = false;              // by AUTH events for the credentials
     bool flush_scheduled_ = false;
+    bool condemned_ = false;  // a call has found no memory half way
     Instant timer_due_ =
         Instant::never();  // when the loop's timer has to be set for, at the latest
     Completion opening_;

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <new>
+#include <tuple>
 #include <utility>
 
 #include "client/channel.h"
@@ -29,12 +31,21 @@ ErrorRef Connection::start_call(Channel& channel, protocol::Call call, Completio
     call.token = operation.get();
     call.deadline = transport::Loop::now() + timeout(timeout_ms);
     const Instant deadline = call.deadline;
+    const protocol::Token consumer = call.consumer;
     bool tell = false;
     Status status = Status::ok;
     {
         const std::lock_guard lock(mutex_);
         // What it is now; what it is called later may be something else.
-        status = channel.told(start(std::move(call)));
+        status = channel.told(change([&] {
+            try {
+                return start(std::move(call));
+            } catch (const std::bad_alloc&) {
+                machine_->forget(operation.get());
+                if (consumer != nullptr) machine_->forget(consumer);
+                throw;
+            }
+        }));
         if (status == Status::ok) {
             (void)operation.release();
             tell = note_work(deadline);
@@ -53,7 +64,9 @@ Status Connection::settle(Channel& channel, const Method& method) {
     bool tell = false;
     {
         const std::lock_guard lock(mutex_);
-        const Status status = machine_->settle({channel.number_, &channel}, method);
+        const Status status = change([&] {
+            return machine_->settle({channel.number_, &channel}, method);
+        });
         if (status != Status::ok) [[unlikely]]
             return unsettled(channel, status, method.delivery_tag);
         tell = note_work();
@@ -72,13 +85,25 @@ inline bool Connection::note_work(Instant deadline) {
     return tell;
 }
 
+// *sequence is 0 before.
+template <class... What>
+Status Connection::publish_on(Channel& channel, std::uint64_t* sequence, const What&... what) {
+    const protocol::ChannelId id{channel.number_, &channel};
+    try {
+        return machine_->publish(id, what..., sequence);
+    } catch (const std::bad_alloc&) {
+        machine_->forget_publish(id, std::exchange(*sequence, 0));
+        throw;
+    }
+}
+
 template <class... What>
 Status Connection::publish(Channel& channel, std::uint64_t* sequence, const What&... what) {
     bool tell = false;
     Status status = Status::ok;
     {
         const std::lock_guard lock(mutex_);
-        status = machine_->publish({channel.number_, &channel}, what..., sequence);
+        status = change([&] { return publish_on(channel, sequence, what...); });
         if (status == Status::ok) [[likely]]
             tell = note_work();
     }
@@ -111,11 +136,13 @@ template <class... What>
                                                             std::uint64_t* sequence,
                                                             const What&... what) {
     if (!channel.kept_) {
-        return channel.told(machine_->publish({channel.number_, &channel}, what..., sequence));
+        return channel.told(change([&] { return publish_on(channel, sequence, what...); }));
     }
     const Instant now = transport::Loop::now();
     if (channel.state() != State::recovering) {
-        return machine_->publish_kept({channel.number_, &channel}, now, sequence, what...);
+        return change([&] {
+            return machine_->publish_kept({channel.number_, &channel}, now, sequence, what...);
+        });
     }
     if (publishes_stopped_) return Status::closed;
     protocol::KeptPublishes& kept = *channel.kept_->kept();

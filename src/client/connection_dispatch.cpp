@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/insist.h"
 #include "client/channel.h"
 #include "client/connection.h"
 
@@ -33,14 +34,25 @@ void Connection::tell(const Then& then, Event& event) {
 
 void Connection::dispatch() {
     called_back_ = true;
-    for (MachineEvent& event : machine_events_) {
-        if (event.kind == EventKind::delivery) [[likely]] {
-            dispatch_delivery(event);
-        } else {
-            dispatch_one(event);
+    bool without_memory = false;
+    for (std::size_t at = 0; at < machine_events_.size();) {
+        // What follows an event that cannot be told still is: it may be its own last chance.
+        try {
+            for (; at < machine_events_.size(); ++at) {
+                MachineEvent& event = machine_events_[at];
+                if (event.kind == EventKind::delivery) [[likely]] {
+                    dispatch_delivery(event);
+                } else {
+                    dispatch_one(event);
+                }
+            }
+        } catch (const std::bad_alloc&) {
+            ++at;
+            without_memory = true;
         }
     }
     machine_events_.clear();
+    if (without_memory && !ended_) throw std::bad_alloc();
     if (recovered_is_due_) [[unlikely]]
         check_recovered();
     if (stop_) [[unlikely]]
@@ -282,13 +294,16 @@ void Connection::dispatch_reply(MachineEvent& event) {
         operation->completion.complete(told, event.error, nullptr, muted);
         return;
     }
-    const Ref<Reply> reply = Ref<Reply>::adopt(new Reply);
-    reply->queue = event.name;
-    reply->consumer_tag = event.name;
+    const Ref<Reply> reply = insist([&] {
+        Ref<Reply> made = Ref<Reply>::adopt(new Reply);
+        made->queue = event.name;
+        made->consumer_tag = event.name;
+        return made;
+    });
     reply->message_count = event.message_count;
     reply->consumer_count = event.consumer_count;
     if (event.has_message) {
-        Message* message = make_message(event);
+        Message* message = insist([&] { return make_message(event); });
         messages_->keep(message, event.slab ? event.slab.get() : input_.slab());
         reply->message = Ref<Message>::adopt(message);
     }
@@ -318,7 +333,7 @@ void Connection::dispatch_outcomes(MachineEvent& event) {
             }
             if (one.waiter) {
                 const Ref<Waiter> waiter = Ref<Waiter>::adopt(static_cast<Waiter*>(one.data));
-                const Ref<Reply> reply = Ref<Reply>::adopt(new Reply);
+                const Ref<Reply> reply = insist([] { return Ref<Reply>::adopt(new Reply); });
                 reply->outcome = static_cast<std::int32_t>(one.outcome);
                 reply->return_reason = why;
                 waiter->finish(nullptr, reply);
@@ -420,7 +435,7 @@ void Connection::dispatch_end(MachineEvent& event) {
         const std::lock_guard lock(mutex_);
         opening = std::exchange(opening_, Completion());
         if (!goes_on) closings.swap(closings_);
-        if (!cause) cause = closed_error("not finished");
+        if (!cause) cause = insist([this] { return closed_error("not finished"); });
     }
     if (goes_on) {
         const bool was_open = !in_attempt_;

@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "base/insist.h"
 #include "client/connection.h"
 
 namespace haigha::client {
@@ -33,17 +34,19 @@ constexpr std::size_t last_frames_logged = 16;
 
 void Connection::on_ready(bool readable, bool writable) {
     const Ref<Connection> self(this);
-    if (stream_ == nullptr) return;
-    if (securing_) {
-        secure();
-        return;
-    }
-    if (readable && !paused_) read();
-    if (writable && stream_ != nullptr) {
-        socket_full_ = false;
-        write();
-    }
-    if (stop_) advance_stop();
+    guarded([&] {
+        if (stream_ == nullptr) return;
+        if (securing_) {
+            secure();
+            return;
+        }
+        if (readable && !paused_) read();
+        if (writable && stream_ != nullptr) {
+            socket_full_ = false;
+            write();
+        }
+        if (stop_) advance_stop();
+    });
 }
 
 void Connection::read() {
@@ -81,6 +84,7 @@ void Connection::process() {
         protocol::ReturnedBodies returned;
         {
             const std::lock_guard lock(mutex_);
+            if (condemned_) throw std::bad_alloc();
             taken = machine_->feed(in, Loop::now(), machine_events_);
             returned = machine_->take_returned();
             note_ends();
@@ -129,10 +133,12 @@ void Connection::resume_reading() {
         const std::lock_guard lock(mutex_);
         machine_->set_reading(true, Loop::now());
     }
-    process();
-    if (stream_ == nullptr || paused_) return;
-    watch();
-    read();
+    guarded([&] {
+        process();
+        if (stream_ == nullptr || paused_) return;
+        watch();
+        read();
+    });
 }
 
 // ---- writing
@@ -142,12 +148,18 @@ void Connection::watch() {
 }
 
 bool Connection::flush() {
+    const Ref<Connection> self(this);
     called_back_ = false;
+    guarded([this] { flush_now(); });
+    return called_back_;
+}
+
+void Connection::flush_now() {
     if (timer_ == nullptr) {
         // Nothing runs (yet, or any more).
         const std::lock_guard lock(mutex_);
         flush_scheduled_ = false;
-        return false;
+        return;
     }
     State state_now = state();
     if (state_now == State::opening || state_now == State::recovering) {
@@ -160,14 +172,13 @@ bool Connection::flush() {
             fail(state_now == State::recovering
                      ? ErrorRef()
                      : failure(Status::closed, "the connection was closed while it was opening"));
-            return called_back_;
+            return;
         }
     }
     write();
     finish_flushes();  // also those that found everything gone already
     if (stop_) advance_stop();
     arm_timer();
-    return called_back_;
 }
 
 void Connection::write() {
@@ -190,6 +201,7 @@ void Connection::write() {
         std::size_t count = 0;
         {
             const std::lock_guard lock(mutex_);
+            if (condemned_) throw std::bad_alloc();
             machine_->pump(pump_limit);
             count = machine_->outbox().gather(segments, bytes_per_write);
             if (count == 0) flush_scheduled_ = false;
@@ -257,6 +269,7 @@ void Connection::finish_flushes() {
     std::vector<Flush> done;
     {
         const std::lock_guard lock(mutex_);
+        insist([&] { done.reserve(flushes_.size()); });
         for (Flush& flush : flushes_) {
             if (flush.after_drained && machine_->drained()) {
                 flush.after_drained = false;
@@ -292,6 +305,10 @@ void Connection::arm_timer() {
 
 void Connection::on_timer() {
     const Ref<Connection> self(this);
+    guarded([this] { on_time(); });
+}
+
+void Connection::on_time() {
     if (ended_) {
         tear_down();
         return;
@@ -311,6 +328,7 @@ void Connection::on_timer() {
         note_ends();
         for (const Closing& closing : closings_)
             close_late |= closing.deadline <= now;
+        insist([&] { late.reserve(flushes_.size()); });
         const auto first_late =
             std::stable_partition(flushes_.begin(), flushes_.end(),
                                   [&](const Flush& flush) { return flush.deadline > now; });

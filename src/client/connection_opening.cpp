@@ -17,8 +17,12 @@ namespace haigha::client {
 using transport::Loop;
 
 void Connection::begin() {
-    if (ended_ || timer_ != nullptr) return;
     const Ref<Connection> self(this);
+    guarded([this] { begin_opening(); });
+}
+
+void Connection::begin_opening() {
+    if (ended_ || timer_ != nullptr) return;
     if (loop_->transport().closing()) {
         fail(failure(Status::closed, "the loop was closed"));
         return;
@@ -104,6 +108,10 @@ bool Connection::connect_to_next(const ErrorRef& error) {
 }
 
 void Connection::on_connected(int fd, const ErrorRef& error) {
+    guarded([&] { go_on(fd, error); });
+}
+
+void Connection::go_on(int fd, const ErrorRef& error) {
     if (error) {
         (void)connect_to_next(error);
         return;

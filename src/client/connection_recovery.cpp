@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "base/insist.h"
 #include "client/channel.h"
 #include "client/connection.h"
 
@@ -72,7 +73,7 @@ void Connection::note_lost(bool goes_on) {
         channel->state_before_end_ =
             channel->state_.exchange(goes_on ? State::recovering : State::closed);
         channel->stale_up_to_ = remains.bases.deliveries;
-        lost_.push_back(std::move(remains));
+        insist([&] { lost_.push_back(std::move(remains)); });
     }
 }
 
@@ -80,7 +81,7 @@ void Connection::note_lost(bool goes_on) {
 void Connection::stop_recoveries() {
     for (const auto& recovery : recoveries_) {
         for (Recovery::Plan& plan : recovery->take_plans())
-            waiting_.push_back(std::move(plan));
+            insist([&] { waiting_.push_back(std::move(plan)); });
     }
     for (Recovery::Plan& plan : waiting_) {
         plan.number = 0;
@@ -126,7 +127,8 @@ void Connection::next_incarnation() {
     ++generation_;
     ErrorRef cause;
     bool closing = false;
-    std::unique_ptr<protocol::ConnectionMachine> next_machine = new_machine(&returned_);
+    std::unique_ptr<protocol::ConnectionMachine> next_machine =
+        insist([this] { return new_machine(&returned_); });
     protocol::ReturnedBodies returned;
     {
         const std::lock_guard lock(mutex_);
@@ -139,7 +141,7 @@ void Connection::next_incarnation() {
         closing = !closings_.empty();
         cause = outage_error_;
         open_deadline_ = timer_due_ = Instant::never();
-        flush_scheduled_ = false;
+        flush_scheduled_ = condemned_ = false;
     }
     returned = protocol::ReturnedBodies();
     if (closing || muted_ || loop_->transport().closing()) {

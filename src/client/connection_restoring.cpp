@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "base/insist.h"
 #include "client/channel.h"
 #include "client/connection.h"
 #include "wire/frame.h"
@@ -344,7 +345,7 @@ void Connection::dispatch_channel_lost(MachineEvent& event) {
         return;
     }
     if (state() != State::open) {
-        waiting_.push_back(std::move(plan));
+        insist([&] { waiting_.push_back(std::move(plan)); });
         tell_channel_state(*channel, State::recovering, event.error);
         tell_room_meanwhile(*channel);
         return;

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/insist.h"
 #include "client/channel.h"
 #include "client/connection.h"
 #include "client/message.h"
@@ -19,14 +20,17 @@
 namespace haigha::client {
 
 Inbox::Item::Item(const Event& from) : event(from) {
+    if (event.message == nullptr) {
+        for (const Str* name :
+             {&event.consumer_tag, &event.exchange, &event.routing_key, &event.name})
+            text += std::string_view(*name);
+    }
+    // Nothing throws any more.
     if (event.error != nullptr) event.error->add_ref();
     if (event.reply != nullptr) event.reply->add_ref();
     if (event.message != nullptr) event.message->add_ref();
     if (event.channel != nullptr) event.channel->add_ref();
     if (event.connection != nullptr) event.connection->add_ref();
-    if (event.message != nullptr) return;
-    for (const Str* name : {&event.consumer_tag, &event.exchange, &event.routing_key, &event.name})
-        text += std::string_view(*name);
 }
 
 Inbox::Item::Item(Item&& other) noexcept
@@ -68,7 +72,7 @@ Inbox::Fill Inbox::push(const Event& event) {
     if (dropped_) return Fill::room;
     filler_ = std::this_thread::get_id();
     const bool first = waiting_.empty();
-    waiting_.push(Item(event));
+    insist([&] { waiting_.push(Item(event)); });
     if (event.type == EventType::delivery) {
         ++waiting_deliveries_;
         waiting_bytes_ += weight(event);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <utility>
 
 #include "base/counted.h"
@@ -10,6 +11,22 @@
 #include "client/inbox.h"
 
 namespace haigha::client {
+
+// While a call of the user's is on its way it may yet be refused, for want of memory too: what it
+// has brought, and an exception drops, stays the caller's.
+class Offer {
+  public:
+    Offer() : before_(std::exchange(level_, std::uncaught_exceptions())) {}
+    ~Offer() { level_ = before_; }
+    Offer(const Offer&) = delete;
+    Offer& operator=(const Offer&) = delete;
+
+    static bool withdrawn() { return level_ >= 0 && std::uncaught_exceptions() > level_; }
+
+  private:
+    static constinit thread_local int level_;  // of exceptions when it began; -1: there is none
+    const int before_;
+};
 
 class Then {
   public:
@@ -44,7 +61,7 @@ class Then {
         return *this;
     }
     ~Then() {
-        if (release_ != nullptr) release_(user_data_);
+        if (release_ != nullptr && !Offer::withdrawn()) release_(user_data_);
     }
 
     // The call that brought it is refused: its user_data stays the caller's.

@@ -5,24 +5,29 @@
 #include <span>
 #include <utility>
 
+#include "base/insist.h"
 #include "wire/frame.h"
 
 namespace haigha::protocol {
 
+// What was taken is written, whatever it takes.
 namespace {
 void append(Outbox& outbox, std::span<const std::byte> frames) {
     // Frame by frame: a frame must not straddle two chunks, and a chunk need not hold them all.
     while (!frames.empty()) {
         const auto parsed = wire::parse_frame(frames, 0);
-        std::memcpy(outbox.append(parsed.size), frames.data(), parsed.size);
+        std::byte* const at = insist([&] { return outbox.append(parsed.size); });
+        std::memcpy(at, frames.data(), parsed.size);
         frames = frames.subspan(parsed.size);
     }
 }
 
 // The next `size` octets of it.
 void append(Outbox& outbox, CallQueue::Body& body, std::size_t size) {
-    (void)outbox.append_held(0,
-                             HeldFrames(body.held, body.written, size, body.piece, body.channel));
+    insist([&] {
+        (void)outbox.append_held(
+            0, HeldFrames(body.held, body.written, size, body.piece, body.channel));
+    });
     body.written += size;
 }
 }  // namespace
@@ -42,16 +47,16 @@ void CallQueue::add(Call call, std::span<const std::byte> frames, Outbox& outbox
     item.frames.assign(frames.begin(), frames.end());
     item.is_call = true;
     item.call = std::move(call);
-    total_ += frames.size();
     waiting_.push(std::move(item));
+    total_ += frames.size();
 }
 
 std::byte* CallQueue::hold(std::size_t size) {
     if (!waiting_.empty()) {
         Waiting& last = waiting_.back();
         if (!last.is_call && !last.body.held) {
-            total_ += size;
             last.frames.resize(last.frames.size() + size);
+            total_ += size;
             return last.frames.data() + last.frames.size() - size;
         }
     }
@@ -63,8 +68,9 @@ std::byte* CallQueue::hold(std::size_t size, Body body, bool large) {
     item.large = large;
     item.body = std::move(body);
     item.frames.resize(size);
-    total_ += item.left();
+    const std::size_t added = item.left();
     waiting_.push(std::move(item));
+    total_ += added;
     return waiting_.back().frames.data();
 }
 

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/insist.h"
 #include "protocol/return_stamp.h"
 #include "wire/method_codec.h"
 #include "wire/method_table.h"
@@ -157,12 +158,13 @@ Status ChannelMachine::write_message(const Head& head, const PublishRequest& res
     const std::span<const std::byte> body = rest.body;
     const std::size_t piece = context_.frame_max - wire::frame_overhead;
     const bool large = body.size() > large_content;
+    // Before it is written: when there is no memory for that, the number is forgotten.
+    *sequence = ring_ ? ring_->add(rest.data, rest.waiter, body.size()) : 0;
     if (large || rest.release != nullptr) [[unlikely]] {
         hold_message(head, rest, piece, large);
     } else {
         copy_body(head, body, piece);
     }
-    *sequence = ring_ ? ring_->add(rest.data, rest.waiter, body.size()) : 0;
     return Status::ok;
 }
 
@@ -298,7 +300,9 @@ std::uint64_t ChannelMachine::count_waiting_publishes() const {
 }
 
 void ChannelMachine::end(const ErrorRef& error, std::uint64_t unsent, EventList& events) {
-    const ErrorRef closed = error ? error : channel_error(Status::closed, "the channel was closed");
+    const ErrorRef closed =
+        error ? error
+              : insist([this] { return channel_error(Status::closed, "the channel was closed"); });
     // Publishes that never reached the outbox are not sent either.
     unsent += count_waiting_publishes();
     if (ring_) {
@@ -386,11 +390,13 @@ void ChannelMachine::expire(Instant now, EventList& events) {
         if (const Token token = std::exchange(call.token, nullptr); token != nullptr) {
             MachineEvent& event = add_event(events, EventKind::call_done);
             event.subject = token;
-            event.error = channel_error(
-                Status::timeout, "no " + method_name(call.reply) + " from the broker in time" +
-                                     (written ? ""
-                                              : " (the method was not written: it waited for "
-                                                "the answer to an earlier one)"));
+            event.error = insist([&] {
+                return channel_error(Status::timeout,
+                                     "no " + method_name(call.reply) + " from the broker in time" +
+                                         (written ? ""
+                                                  : " (the method was not written: it waited for "
+                                                    "the answer to an earlier one)"));
+            });
         }
         Consumer* consumer = consumers_.find(call.name);
         if (consumer == nullptr) return;

@@ -179,6 +179,11 @@ class ChannelMachine {
     // The same, but what it can be opened again with is kept for take_remains(), if it was open.
     void lose(const ErrorRef& error, std::uint64_t unsent, EventList& events);
 
+    // Of a call that is refused although half of it was done: nobody is told of that token, or
+    // publish, any more.
+    void forget(Token token);
+    void forget_publish(std::uint64_t sequence);
+
     // Publishing was refused: an event is owed when it may go on.
     bool refused = false;
     bool flow_active = true;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/insist.h"
 #include "protocol/channel_machine.h"
 #include "protocol/connection_machine.h"
 #include "wire/frame.h"
@@ -42,10 +43,13 @@ void ChannelMachine::lose(const ErrorRef& error, std::uint64_t unsent, EventList
         if (consumer.token == nullptr || !began || is_being_cancelled(tag)) continue;
         const bool paused =
             consumer.state == ConsumerState::paused || consumer.state == ConsumerState::resuming;
-        remains.consumers.push_back({tag, std::exchange(consumer.token, nullptr), consumer.no_ack,
-                                     paused, false, consumer.resume_frame(id_)});
+        insist([&, &name = tag, &from = consumer] {
+            remains.consumers.push_back(
+                {name, from.token, from.no_ack, paused, false, from.resume_frame(id_)});
+        });
+        consumer.token = nullptr;
     }
-    context_.remains.push_back(std::move(remains));
+    insist([&] { context_.remains.push_back(std::move(remains)); });
     if (ring_ && ring_->kept() != nullptr) {
         KeptPublishes& kept = *ring_->kept();
         kept.refused |= refused;

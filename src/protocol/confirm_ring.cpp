@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "base/insist.h"
 #include "protocol/kept_publishes.h"
 
 namespace haigha::protocol {
@@ -66,6 +67,13 @@ ErrorRef ConfirmRing::take_return(std::uint64_t sequence) {
     return why;
 }
 
+void ConfirmRing::forget(std::uint64_t sequence) {
+    Entry& entry = at(sequence);
+    entry.open = false;
+    --outstanding_;
+    outstanding_bytes_ -= entry.bytes;
+}
+
 std::uint64_t ConfirmRing::sequence_of(std::uint64_t tag) const {
     if (tag == 0) return 0;
     return tag <= rewritten_.size() ? rewritten_[tag - 1] : first_sequence_ + (tag - first_tag_);
@@ -82,11 +90,13 @@ std::size_t ConfirmRing::end(std::uint64_t unsent) {
     const std::uint64_t sent = sent_up_to_;
     std::size_t ranges = 0;
     if (sent >= oldest_) {
-        ranges_.push(Range{oldest_, sent, Outcome::unknown});
+        insist([&] { ranges_.push(Range{oldest_, sent, Outcome::unknown}); });
         ++ranges;
     }
     if (published > sent && published >= oldest_) {
-        ranges_.push(Range{std::max(oldest_, sent + 1), published, Outcome::not_sent});
+        insist([&] {
+            ranges_.push(Range{std::max(oldest_, sent + 1), published, Outcome::not_sent});
+        });
         ++ranges;
     }
     return ranges;
@@ -110,16 +120,16 @@ std::size_t ConfirmRing::lose(std::uint64_t unsent, bool again) {
     first_sequence_ = next_;
     if (!again) {
         if (sent_up_to_ < oldest_) return 0;
-        ranges_.push(Range{oldest_, sent_up_to_, Outcome::unknown});
+        insist([&] { ranges_.push(Range{oldest_, sent_up_to_, Outcome::unknown}); });
         return 1;
     }
     std::vector<std::uint64_t> returned;
     for (const auto& [sequence, why] : returns_) {
-        if (is_open(sequence)) returned.push_back(sequence);
+        if (is_open(sequence)) insist([&, at = sequence] { returned.push_back(at); });
     }
     std::sort(returned.begin(), returned.end());
     for (const std::uint64_t sequence : returned)
-        ranges_.push(Range{sequence, sequence, Outcome::unknown});
+        insist([&] { ranges_.push(Range{sequence, sequence, Outcome::unknown}); });
     return returned.size();
 }
 

@@ -50,6 +50,8 @@ class ConfirmRing : public Counted<ConfirmRing> {
 
     // Adds a publish of that many octets; returns its number, from base + 1.
     std::uint64_t add(void* data, bool waiter, std::size_t bytes = 0);
+    // Nobody is to be told of that one.
+    void forget(std::uint64_t sequence);
     std::uint64_t last() const { return next_ - 1; }
     std::size_t outstanding() const { return outstanding_; }
     std::uint64_t outstanding_bytes() const { return outstanding_bytes_; }

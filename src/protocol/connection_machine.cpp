@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/insist.h"
 #include "protocol/reply_codes.h"
 #include "wire/method_table.h"
 #include "wire/whole_content.h"
@@ -343,6 +344,11 @@ void ConnectionMachine::violated(std::uint16_t reply_code, const std::string& te
 
 void ConnectionMachine::transport_failed(const ErrorRef& error, EventList& events) {
     if (state_ == ConnectionState::closed) return;
+    end(insist([&] { return placed(error); }), false, events);
+}
+
+// With what is known of where and when.
+ErrorRef ConnectionMachine::placed(const ErrorRef& error) const {
     ErrorRef cause = error;
     if (state_ == ConnectionState::await_tune && error && error->status == Status::io) {  // rule 99
         const Ref<Error> better = edit_error(*error);
@@ -355,7 +361,7 @@ void ConnectionMachine::transport_failed(const ErrorRef& error, EventList& event
         placed->host = parameters_.host;
         cause = ErrorRef(placed.get());
     }
-    end(cause, false, events);
+    return cause;
 }
 
 void ConnectionMachine::end(const ErrorRef& error, bool output, EventList& events) {
@@ -363,16 +369,22 @@ void ConnectionMachine::end(const ErrorRef& error, bool output, EventList& event
     state_ = ConnectionState::closed;
     ErrorRef cause = error;
     if (!cause) {
-        cause = ErrorRef(connection_error(Status::closed, "the connection was closed").get());
+        cause = insist([this] {
+            return ErrorRef(connection_error(Status::closed, "the connection was closed").get());
+        });
     }
     for (const auto& channel : channels_) {
         if (channel != nullptr) channel->calls().write_rest(context_.outbox);
     }
-    std::vector<std::uint64_t> unsent(channels_.size());
+    auto unsent = insist([this] { return std::vector<std::uint64_t>(channels_.size()); });
     if (output) {
-        context_.outbox.purge_channels(unsent);
+        // Its one allocation comes before anything is purged.
+        insist([&] { context_.outbox.purge_channels(unsent); });
     } else {
-        context_.outbox.count_unsent(unsent);
+        insist([&] {
+            std::fill(unsent.begin(), unsent.end(), 0);
+            context_.outbox.count_unsent(unsent);
+        });
         context_.outbox.clear();
     }
     const bool keep = parameters_.keeps_channels && error && !close_requested_;
@@ -385,7 +397,7 @@ void ConnectionMachine::end(const ErrorRef& error, bool output, EventList& event
         }
     }
     channels_.clear();
-    channels_.resize(1);
+    insist([this] { channels_.resize(1); });
     channel_count_ = 0;
     for (const Call& call : secrets_) {
         if (call.token == nullptr) continue;
@@ -542,7 +554,7 @@ void ConnectionMachine::write_close_when_drained() {
     wire::connection::Close method{};
     method.reply_code = close_code_;
     method.reply_text = {close_text_};
-    write(method);
+    insist([&] { write(method); });
     context_.closing = true;
     state_ = ConnectionState::closing;
 }

@@ -256,6 +256,10 @@ class ConnectionMachine {
     }
     // After outcomes were taken out of its ring: whoever was refused may go on.
     void outcomes_taken(ChannelId channel, EventList& events);
+    // Of a verb that threw: nobody is told of that token, or publish, any more. The connection is
+    // to be ended.
+    void forget(Token token);
+    void forget_publish(ChannelId channel, std::uint64_t sequence);
     // Whether basic.qos has been called on it; marks it.
     bool mark_qos(ChannelId channel);
     std::size_t consumer_count(ChannelId channel) const;
@@ -289,6 +293,7 @@ class ConnectionMachine {
 
     // The peer broke the protocol: says connection.close and ends.
     void violated(std::uint16_t reply_code, const std::string& text, EventList& events);
+    ErrorRef placed(const ErrorRef& error) const;
     // Everything ends here, once. Without output, what the outbox holds goes too.
     void end(const ErrorRef& error, bool output, EventList& events);
     void settle_channel(ChannelMachine& channel);

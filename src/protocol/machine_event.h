@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/insist.h"
 #include "base/slab.h"
 #include "protocol/confirm_ring.h"
 
@@ -78,7 +79,7 @@ class EventList {
     // Holds nothing, but its other members are those of some event before.
     MachineEvent& next() {
         if (size_ == events_.size()) [[unlikely]]
-            events_.emplace_back();
+            grow();
         return events_[size_++];
     }
     void pop_back() { drop(events_[--size_]); }
@@ -99,6 +100,10 @@ class EventList {
     const MachineEvent* end() const { return events_.data() + size_; }
 
   private:
+    // What has happened is told, whatever it takes.
+    [[gnu::noinline]] void grow() {
+        insist([this] { events_.emplace_back(); });
+    }
     static void drop(MachineEvent& event) {
         event.slab = nullptr;
         if (event.kind == EventKind::delivery) [[likely]]

@@ -11,7 +11,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <memory>
+#include <new>
 #include <utility>
+
+#include "base/insist.h"
 
 namespace haigha::transport {
 
@@ -56,6 +60,26 @@ struct Connector::Attempt {
         });
     }
 };
+
+struct Connector::Discard {
+    void operator()(Attempt* attempt) const { attempt->discard(); }
+};
+
+// The end of it waits for memory.
+template <class Work>
+void Connector::guarded(Work work) {
+    try {
+        work();
+    } catch (const std::bad_alloc&) {
+        finish(-1, insist([this] {
+            const Ref<Error> error = edit_error(
+                *make_error(Status::no_memory,
+                            "there was no memory to connect to " + endpoint_.display(), stage_));
+            error->host = endpoint_.display();
+            return ErrorRef(error.get());
+        }));
+    }
+}
 
 namespace {
 std::string address_text(const sockaddr* address) {
@@ -131,7 +155,7 @@ Connector::Connector(Loop& loop, Endpoint endpoint, SocketOptions options, Done 
       endpoint_(std::move(endpoint)),
       options_(options),
       done_(std::move(done)),
-      timer_(loop, [this] { next_attempt(); }) {
+      timer_(loop, [this] { guarded([this] { next_attempt(); }); }) {
     if (endpoint_.unix_path.empty()) {
         resolve();
         return;
@@ -175,7 +199,8 @@ void Connector::resolve() {
             const std::unique_ptr<Lookup> lookup(static_cast<Lookup*>(request->data));
             if (lookup->owner != nullptr) {
                 lookup->owner->lookup_ = nullptr;
-                lookup->owner->on_resolved(status, list);
+                Connector* const owner = lookup->owner;
+                owner->guarded([&] { owner->on_resolved(status, list); });
             }
             uv_freeaddrinfo(list);
         },
@@ -191,7 +216,7 @@ void Connector::resolve() {
 void Connector::on_resolved(int status, const addrinfo* list) {
     if (status != 0) {
         const Ref<Error> error = edit_error(*make_error(
-            Status::resolve,
+            status == UV_EAI_MEMORY || status == UV_ENOMEM ? Status::no_memory : Status::resolve,
             "cannot find the address of \"" + endpoint_.host + "\": " + uv_strerror(status),
             Stage::resolve));
         error->host = endpoint_.display();
@@ -213,7 +238,10 @@ void Connector::on_resolved(int status, const addrinfo* list) {
 void Connector::next_attempt() {
     while (next_address_ < addresses_.size()) {
         const Address address = addresses_[next_address_++];
-        const int fd =
+        std::unique_ptr<Attempt, Discard> made(new Attempt);
+        made->address = address;
+        attempts_.reserve(attempts_.size() + 1);
+        const int fd = made->fd =
             ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (fd < 0) {
             attempt_failed(address, errno);
@@ -223,15 +251,11 @@ void Connector::next_attempt() {
         const auto* to = reinterpret_cast<const sockaddr*>(&address.storage);
         const int result = ::connect(fd, to, address.size);
         if (result != 0 && errno != EINPROGRESS && errno != EINTR) {
-            const int error = errno;
-            ::close(fd);
-            attempt_failed(address, error);
+            attempt_failed(address, errno);
             continue;
         }
-        auto* attempt = new Attempt;
+        Attempt* const attempt = made.release();
         attempt->owner = this;
-        attempt->address = address;
-        attempt->fd = fd;
         attempts_.push_back(attempt);
         if (result == 0) {
             on_ready(attempt);
@@ -247,15 +271,18 @@ void Connector::next_attempt() {
         attempt->poll.data = attempt;
         uv_poll_start(&attempt->poll, UV_WRITABLE, [](uv_poll_t* poll, int, int) {
             auto* ready = static_cast<Attempt*>(poll->data);
-            if (ready->owner != nullptr) ready->owner->on_ready(ready);
+            if (ready->owner == nullptr) return;
+            Connector* const owner = ready->owner;
+            owner->guarded([&] { owner->on_ready(ready); });
         });
         timer_.set(next_address_ < addresses_.size() ? Loop::now() + stagger : Instant::never());
         return;
     }
     timer_.set(Instant::never());
     if (!attempts_.empty()) return;
-    const Ref<Error> error = edit_error(*make_error(
-        Status::io, "cannot connect to " + endpoint_.display() + ": " + failures_, Stage::connect));
+    const Ref<Error> error = edit_error(
+        *make_error(last_errno_ == ENOMEM ? Status::no_memory : Status::io,
+                    "cannot connect to " + endpoint_.display() + ": " + failures_, Stage::connect));
     error->host = endpoint_.display();
     error->os_errno = last_errno_;
     finish(-1, ErrorRef(error.get()));

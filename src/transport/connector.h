@@ -63,6 +63,10 @@ class Connector {
     struct Lookup;
     struct Attempt;
     struct Address;
+    struct Discard;
+
+    template <class Work>
+    void guarded(Work work);
 
     void resolve();
     void on_resolved(int status, const addrinfo* list);

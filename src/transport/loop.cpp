@@ -7,6 +7,8 @@
 #include <csignal>
 #include <utility>
 
+#include "base/insist.h"
+
 namespace haigha::transport {
 
 ForkGuard::ForkGuard() {
@@ -79,10 +81,10 @@ Ref<Loop> Loop::start(ErrorRef* error) {
         std::thread([raw = loop.get()] { raw->run_thread(); }).detach();
     } catch (const std::exception& failure) {
         pthread_sigmask(SIG_SETMASK, &before, nullptr);
-        *error = make_error(Status::io, std::string("cannot start a thread: ") + failure.what());
         loop->shut_down();
         uv_run(loop->uv_, UV_RUN_DEFAULT);
         uv_loop_close(loop->uv_);
+        *error = make_error(Status::io, std::string("cannot start a thread: ") + failure.what());
         return nullptr;
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
@@ -132,7 +134,7 @@ void Loop::drop_user() {
     {
         const std::lock_guard lock(mutex_);
         if (ended_) return;
-        posted_.emplace_back([this] { shut_down(); });
+        insist([this] { posted_.emplace_back([this] { shut_down(); }); });
         ++wakers_;
     }
     wake();
@@ -149,7 +151,7 @@ bool Loop::post(Task task) {
     {
         const std::lock_guard lock(mutex_);
         if (ended_) return false;
-        posted_.push_back(std::move(task));
+        insist([&] { posted_.push_back(std::move(task)); });
         ++wakers_;
     }
     wake();
@@ -158,7 +160,7 @@ bool Loop::post(Task task) {
 
 void Loop::flush_soon(Flushable& item) {
     if (on_thread()) {
-        flushes_.emplace_back(&item);
+        insist([&] { flushes_.emplace_back(&item); });
         return;
     }
     bool first = false;
@@ -166,14 +168,14 @@ void Loop::flush_soon(Flushable& item) {
         const std::lock_guard lock(mutex_);
         if (ended_) return;
         first = posted_flushes_.empty();
-        posted_flushes_.emplace_back(&item);
+        insist([&] { posted_flushes_.emplace_back(&item); });
         if (first) ++wakers_;
     }
     if (first) wake();
 }
 
 void Loop::close(Task closed) {
-    closed_.push_back(std::move(closed));
+    insist([&] { closed_.push_back(std::move(closed)); });
     shut_down();
 }
 
@@ -202,8 +204,8 @@ void Loop::run_posted() {
         if (flushes_.empty()) {
             flushes_.swap(posted_flushes_);
         } else {
-            for (Ref<Flushable>& item : posted_flushes_)
-                flushes_.push_back(std::move(item));
+            for (const Ref<Flushable>& item : posted_flushes_)
+                insist([&] { flushes_.push_back(item); });
             posted_flushes_.clear();
         }
     }

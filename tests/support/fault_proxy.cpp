@@ -23,8 +23,9 @@ namespace {
     throw std::system_error(errno, std::generic_category(), doing);
 }
 
-// What is held of one direction before reading stops.
+// What is held of one direction before reading stops, and what of that memory stays.
 constexpr std::size_t most_held = 1024 * 1024;
+constexpr std::size_t most_kept = 64 * 1024;
 
 sockaddr_in loopback(std::uint16_t port) {
     sockaddr_in address{};
@@ -210,6 +211,8 @@ void FaultProxy::pass_on(Link& link, Way& way, Clock::time_point now) {
             return;
         }
         way.held.erase(0, static_cast<std::size_t>(sent));
+        // What a fault has piled up is not kept.
+        if (way.held.empty() && way.held.capacity() > most_kept) std::string().swap(way.held);
         way.passed += static_cast<std::size_t>(sent);
         if (to_client && limit != 0 && way.passed >= limit) {
             if (fixed.reset_after != 0) {

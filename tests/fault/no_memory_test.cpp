@@ -1,0 +1,371 @@
+// Each allocation that the library makes fails in turn, on the one thread that has its loop too:
+// nothing may crash, hang or be left over, and NO_MEMORY is the answer.
+#include <gtest/gtest.h>
+#include <haigha/haigha.h>
+#include <uv.h>
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "support/api_handles.h"
+#include "support/failing_allocator.h"
+#include "support/stub_broker.h"
+
+namespace haigha::test {
+namespace {
+
+using Spared = AllocationFaults::Spared;
+
+// What one operation, or one registration for events, has been told.
+struct Note {
+    const char* what = "";
+    bool once = false;   // an operation
+    bool taken = false;  // and not refused
+    int replies = 0;
+    int releases = 0;
+    haigha_status status = HAIGHA_OK;  // of the reply
+};
+
+// A connection from its beginning to its end, with one allocation failing.
+class Cycle {
+  public:
+    Cycle(std::string uri, std::vector<std::pair<std::string, std::int64_t>> numbers)
+        : uri_(std::move(uri)), numbers_(std::move(numbers)) {}
+
+    // False when nothing was struck: there are fewer allocations.
+    bool run(std::uint64_t nth) {
+        SCOPED_TRACE("allocation " + std::to_string(nth));
+        queue_ = "jobs-" + std::to_string(nth);
+        EXPECT_EQ(0, uv_loop_init(&uv_));
+        uv_timer_init(&uv_, &watchdog_);
+        uv_timer_start(
+            &watchdog_, [](uv_timer_t*) {}, 50, 50);
+        uv_unref(reinterpret_cast<uv_handle_t*>(&watchdog_));
+        AllocationFaults::arm(nth);
+        live();
+        AllocationFaults::disarm();
+        const bool struck = AllocationFaults::struck();
+        end();
+        check(struck);
+        uv_close(reinterpret_cast<uv_handle_t*>(&watchdog_), nullptr);
+        uv_run(&uv_, UV_RUN_DEFAULT);
+        EXPECT_EQ(0, uv_loop_close(&uv_)) << "something is left in the loop";
+        return struck;
+    }
+
+    // Between opening and closing.
+    std::function<void(Cycle&)> middle;
+    // The channel's.
+    int opened = 0;
+    int delivered = 0;
+    int confirmed = 0;
+
+    haigha_then note(const char* what, bool once) {
+        const Spared spared;
+        notes_.push_back(std::make_unique<Note>());
+        notes_.back()->what = what;
+        notes_.back()->once = once;
+        bound_.push_back(std::make_unique<Bound>(Bound{this, notes_.back().get()}));
+        return {&on_event, bound_.back().get(), &on_release, nullptr, 0};
+    }
+    bool took(haigha_status status) {
+        const Spared spared;
+        Note& last = *notes_.back();
+        last.taken = status == HAIGHA_OK;
+        seen(status, last.what);
+        return last.taken;
+    }
+    bool did(haigha_status status, const char* what) {
+        const Spared spared;
+        seen(status, what);
+        return status == HAIGHA_OK;
+    }
+    // Runs the loop until it is so, or the connection has ended. False when it takes too long.
+    template <class Done>
+    bool drive(Done done, const char* what) {
+        const std::uint64_t end = uv_hrtime() + 10'000'000'000;
+        while (!done() && !over()) {
+            uv_ref(reinterpret_cast<uv_handle_t*>(&watchdog_));
+            uv_run(&uv_, UV_RUN_ONCE);
+            uv_unref(reinterpret_cast<uv_handle_t*>(&watchdog_));
+            if (uv_hrtime() > end) {
+                const Spared spared;
+                ADD_FAILURE() << "waited for " << what;
+                return false;
+            }
+        }
+        return true;
+    }
+    bool over() const { return closed_; }
+    bool replied(const char* what) const {
+        return std::any_of(notes_.begin(), notes_.end(), [&](const auto& note) {
+            return std::string_view(note->what) == what && note->replies != 0;
+        });
+    }
+
+  private:
+    struct Bound {
+        Cycle* cycle;
+        Note* note;
+    };
+
+    static void on_event(const haigha_event* event, void* user_data) {
+        const Spared spared;
+        auto* const bound = static_cast<Bound*>(user_data);
+        bound->cycle->hear(*event, *bound->note);
+    }
+    static void on_release(void* user_data) {
+        const Spared spared;
+        Note& note = *static_cast<Bound*>(user_data)->note;
+        EXPECT_EQ(1, ++note.releases) << note.what;
+    }
+    void hear(const haigha_event& event, Note& note) {
+        EXPECT_EQ(note.releases, 0) << note.what << ": an event after its release hook";
+        if (event.error != nullptr) seen(haigha_error_status(event.error), note.what);
+        switch (event.type) {
+            case HAIGHA_EVENT_REPLY:
+                EXPECT_EQ(1, ++note.replies) << note.what;
+                note.status = haigha_error_status(event.error);
+                return;
+            case HAIGHA_EVENT_CONNECTION_STATE:
+                if (event.state == HAIGHA_STATE_OPEN) ++opened;
+                if (event.state == HAIGHA_STATE_CLOSED) closed_ = true;
+                return;
+            case HAIGHA_EVENT_DELIVERY:
+                ++delivered;
+                last_delivery_ = event.number;
+                return;
+            case HAIGHA_EVENT_OUTCOME:
+                ++outcomes_;
+                if (event.outcome == HAIGHA_OUTCOME_CONFIRMED) ++confirmed;
+                return;
+            default:
+                return;
+        }
+    }
+    void seen(haigha_status status, const char* what) {
+        if (status == HAIGHA_ERR_NO_MEMORY) no_memory_ = true;
+        if (status != HAIGHA_OK && !no_memory_ && !close_taken_ && unexplained_.empty()) {
+            unexplained_ = std::string(what) + ": " + haigha_status_name(status);
+        }
+    }
+
+    void live() {
+        if (!did(haigha_loop_attach(&uv_, &loop_, nullptr), "attach")) return;
+        haigha_options* options = nullptr;
+        if (did(haigha_options_new(&options, nullptr), "options")) {
+            bool set = did(haigha_options_set_uri(options, str(uri_), nullptr), "uri");
+            for (const auto& [name, value] : numbers_) {
+                set = set && did(haigha_options_set_int(options, str(name), value, nullptr), "int");
+            }
+            haigha_then events = note("connection's events", false);
+            if (set) {
+                took(haigha_connection_new(loop_, options, &events, &connection_, nullptr));
+            } else {
+                notes_.pop_back();
+            }
+        }
+        haigha_options_free(options);
+        if (connection_ == nullptr) return;
+        const haigha_then opening = note("open", true);
+        if (!took(haigha_connection_open(connection_, &opening, nullptr))) return;
+        drive([&] { return opened != 0; }, "the connection to be open");
+        if (opened == 0) return;
+        middle(*this);
+        close_connection();
+    }
+
+  public:
+    bool open_channel() {
+        haigha_channel_args args = HAIGHA_CHANNEL_ARGS_INIT;
+        args.confirm = 1;
+        args.events = note("channel's events", false);
+        Note& events = *notes_.back();
+        const haigha_then then = note("channel open", true);
+        const haigha_status status =
+            haigha_channel_open(connection_, &args, &then, &channel_, nullptr);
+        events.taken = status == HAIGHA_OK;
+        return took(status);
+    }
+    bool declare() {
+        haigha_queue_declare_args args = HAIGHA_QUEUE_DECLARE_ARGS_INIT;
+        args.queue = str(queue_);
+        const haigha_then then = note("declare", true);
+        return took(haigha_queue_declare(channel_, &args, &then, nullptr));
+    }
+    bool bind() {
+        haigha_queue_bind_args args = HAIGHA_QUEUE_BIND_ARGS_INIT;
+        args.queue = str(queue_);
+        args.exchange = str("amq.topic");
+        args.routing_key = str("news.#");
+        const haigha_then then = note("bind", true);
+        return took(haigha_queue_bind(channel_, &args, &then, nullptr));
+    }
+    bool consume() {
+        haigha_consume_args args = HAIGHA_CONSUME_ARGS_INIT;
+        args.queue = str(queue_);
+        args.deliveries = note("deliveries", false);
+        Note& deliveries = *notes_.back();
+        const haigha_then then = note("consume", true);
+        const haigha_status status = haigha_consume(channel_, &args, &then, nullptr);
+        deliveries.taken = status == HAIGHA_OK;
+        return took(status);
+    }
+    void publish(std::size_t size) {
+        const std::string* body = nullptr;
+        {
+            const Spared spared;
+            bodies_.push_back(std::make_unique<std::string>(size, 'x'));
+            body = bodies_.back().get();
+        }
+        haigha_publish_args args = HAIGHA_PUBLISH_ARGS_INIT;
+        args.routing_key = str(queue_);
+        args.mandatory = 1;
+        if (did(haigha_publish(channel_, &args, str(*body), nullptr, nullptr), "publish")) {
+            ++published_;
+        }
+    }
+    void publish_lent(std::size_t size) {
+        const std::string* body = nullptr;
+        haigha_then then = note("a lent body", false);
+        Note& lent = *notes_.back();
+        {
+            const Spared spared;
+            bodies_.push_back(std::make_unique<std::string>(size, 'y'));
+            body = bodies_.back().get();
+        }
+        haigha_publish_args args = HAIGHA_PUBLISH_ARGS_INIT;
+        args.routing_key = str(queue_);
+        const haigha_status status = haigha_publish_lent(channel_, &args, str(*body), then.release,
+                                                         then.user_data, nullptr, nullptr);
+        lent.taken = status == HAIGHA_OK;
+        if (did(status, "publish lent")) ++published_;
+    }
+    int published() const { return published_; }
+    int outcomes() const { return outcomes_; }
+    void ack() { did(haigha_ack(channel_, 0, HAIGHA_MULTIPLE, nullptr), "ack"); }
+    bool flush() {
+        const haigha_then then = note("flush", true);
+        return took(haigha_connection_flush(connection_, &then, nullptr));
+    }
+
+  private:
+    void close_connection() {
+        if (connection_ == nullptr || close_taken_) return;
+        const haigha_then then = note("close", true);
+        close_taken_ = took(haigha_connection_close(connection_, &then, nullptr));
+        closed_ = false;  // that it has ended already is no answer yet
+        if (close_taken_) drive([&] { return replied("close"); }, "the connection to be closed");
+    }
+    // Whatever state it is in, and with all the memory there is.
+    void end() {
+        if (opened != 0 || closed_) close_connection();
+        haigha_channel_unref(channel_);
+        haigha_connection_unref(connection_);
+        if (loop_ != nullptr) {
+            closed_ = false;
+            const haigha_then then = note("loop close", true);
+            if (took(haigha_loop_close(loop_, &then, nullptr))) {
+                drive([&] { return replied("loop close"); }, "the loop to be closed");
+            }
+            haigha_loop_unref(loop_);
+        }
+        uv_run(&uv_, UV_RUN_DEFAULT);
+    }
+    void check(bool struck) {
+        for (const auto& note : notes_) {
+            if (!note->taken) {
+                EXPECT_EQ(note->releases, 0) << note->what << " was refused, and is released";
+                EXPECT_EQ(note->replies, 0) << note->what << " was refused, and is answered";
+            } else {
+                EXPECT_EQ(note->releases, 1) << note->what << " was taken, and is not released";
+            }
+            // A connection that was never open is dropped with its last reference, in silence.
+            if (note->taken && note->once && opened != 0) {
+                EXPECT_EQ(note->replies, 1) << note->what << " was taken, and is not answered";
+            }
+        }
+        if (opened != 0) {
+            EXPECT_EQ(outcomes_, published_) << "publishes without an outcome";
+        }
+        EXPECT_EQ(unexplained_, "");
+        (void)struck;
+    }
+
+    const std::string uri_;
+    const std::vector<std::pair<std::string, std::int64_t>> numbers_;
+    std::string queue_;  // its own: what one cycle leaves is not the next one's
+    uv_loop_t uv_{};
+    uv_timer_t watchdog_{};
+    haigha_loop* loop_ = nullptr;
+    haigha_connection* connection_ = nullptr;
+    haigha_channel* channel_ = nullptr;
+    std::vector<std::unique_ptr<Note>> notes_;
+    std::vector<std::unique_ptr<Bound>> bound_;
+    std::vector<std::unique_ptr<std::string>> bodies_;
+    std::string unexplained_;  // an error before any that says NO_MEMORY
+    bool no_memory_ = false;
+    bool closed_ = false;
+    bool close_taken_ = false;
+    int published_ = 0;
+    int outcomes_ = 0;
+    std::uint64_t last_delivery_ = 0;
+};
+
+class NoMemory : public testing::Test {
+  protected:
+    std::string uri() const {
+        return "amqp://guest:guest@127.0.0.1:" + std::to_string(broker_.port());
+    }
+    // Until no allocation is left to fail.
+    template <class Middle>
+    void each(Middle middle,
+              const std::vector<std::pair<std::string, std::int64_t>>& numbers = {}) {
+        const char* const only = std::getenv("HAIGHA_TEST_ALLOCATION");
+        std::uint64_t nth = only != nullptr ? std::strtoull(only, nullptr, 10) : 1;
+        bool more = true;
+        for (; more; ++nth) {
+            Cycle cycle(uri(), numbers);
+            cycle.middle = middle;
+            more = cycle.run(nth);
+            // Without a failure it does what it is there for.
+            if (!more) {
+                EXPECT_EQ(cycle.confirmed, cycle.published());
+                EXPECT_GT(cycle.delivered, 0);
+            }
+            if (HasFailure()) {
+                AllocationFaults::show_where();
+                return;
+            }
+            if (only != nullptr) return;
+        }
+        std::printf("%llu allocations failed in turn\n", static_cast<unsigned long long>(nth - 2));
+        EXPECT_GT(nth, 100U);
+    }
+
+    StubBroker broker_;
+};
+
+void publish_and_consume(Cycle& cycle) {
+    if (!cycle.open_channel()) return;
+    cycle.declare();
+    cycle.bind();
+    cycle.consume();
+    cycle.publish(16);
+    cycle.publish(100'000);
+    cycle.publish(300'000);
+    cycle.publish_lent(400'000);
+    cycle.drive([&] { return cycle.outcomes() == cycle.published(); }, "the outcomes");
+    cycle.ack();
+    if (cycle.flush()) cycle.drive([&] { return cycle.replied("flush"); }, "the flush");
+}
+
+TEST_F(NoMemory, AtEachAllocationOfAConnection) {
+    each(publish_and_consume);
+}
+
+}  // namespace
+}  // namespace haigha::test
