@@ -341,6 +341,7 @@ void Storm::sum_up() {
     }
     for (const auto& consumer : targets_.consumers) {
         result_.redelivered += consumer->redelivered();
+        result_.republished += consumer->republished();
         result_.stale_acks += consumer->stale();
         result_.consumer_restarts += consumer->restarts();
         result_.channel_losses += consumer->channel_losses();

@@ -33,6 +33,7 @@ struct StormResult {
     Account::Totals totals;
     std::uint64_t refusals = 0;
     std::uint64_t redelivered = 0;
+    std::uint64_t republished = 0;
     std::uint64_t stale_acks = 0;
     std::uint64_t consumer_restarts = 0;
     std::uint64_t channel_losses = 0;

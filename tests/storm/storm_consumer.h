@@ -47,6 +47,7 @@ class StormConsumer {
     void note_killed() { ++epoch_; }
 
     std::uint64_t redelivered() const { return redelivered_; }
+    std::uint64_t republished() const { return republished_; }
     std::uint64_t stale() const { return stale_; }
     std::uint64_t restarts() const { return restarts_; }
     std::uint64_t channel_losses() const { return channel_losses_; }
@@ -73,6 +74,7 @@ class StormConsumer {
     std::atomic<bool> to_consume_{false};
     std::atomic<bool> stopping_{false};
     std::atomic<std::uint64_t> redelivered_{0};
+    std::atomic<std::uint64_t> republished_{0};
     std::atomic<std::uint64_t> stale_{0};
     std::atomic<std::uint64_t> restarts_{0};
     std::atomic<std::uint64_t> channel_losses_{0};

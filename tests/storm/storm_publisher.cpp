@@ -69,6 +69,9 @@ bool StormPublisher::start() {
         book_.listen("channel's events", [this](const haigha_event& event) { on_event(event); });
     args.confirm = 1;
     args.recovery_policy = HAIGHA_CHANNEL_REOPEN;
+    // Each policy has its publishers; what the library gives up is sent again by this program.
+    if (setting_.index == 2) args.publish_policy = HAIGHA_PUBLISH_KEEP_UNSENT;
+    if (setting_.index >= 4) args.publish_policy = HAIGHA_PUBLISH_RESEND;
     if (setting_.index % 3 == 0) args.max_in_flight = 200;
     if (haigha_channel_open_wait(link_.get(), &args, -1, out(channel_), error) != HAIGHA_OK) {
         findings_.add("cannot open a channel", error.message());

@@ -56,6 +56,7 @@ void print_report(const StormResult& result) {
     line("deliveries", static_cast<std::int64_t>(totals.deliveries));
     line("  repeats", static_cast<std::int64_t>(totals.repeats));
     line("  marked as redelivered", static_cast<std::int64_t>(result.redelivered));
+    line("  marked as sent again", static_cast<std::int64_t>(result.republished));
     line("settled too late (stale)", static_cast<std::int64_t>(result.stale_acks));
     line("lost", static_cast<std::int64_t>(result.findings.count("lost")));
     line("invented", static_cast<std::int64_t>(result.findings.count("invented")));
