@@ -206,7 +206,7 @@ haigha_status StormPublisher::publish(std::uint64_t number, std::uint32_t attemp
     properties.delivery_mode = 2;
     haigha_publish_args args = HAIGHA_PUBLISH_ARGS_INIT;
     if (shape.routable) args.exchange = str(setting_.exchange);
-    args.routing_key = str(shape.routable ? setting_.routing_key : "nobody's queue");
+    args.routing_key = shape.routable ? str(setting_.routing_key) : str("nobody's queue");
     args.properties = &properties;
     args.user_data = user_data;
     args.mandatory = setting_.index % 2;
