@@ -103,7 +103,7 @@ std::vector<TopologyReplay::Step> TopologyReplay::steps() const {
     return all;
 }
 
-void TopologyReplay::leave_out(std::function<bool(const RecoveryEntity& entity)> wanted) {
+void TopologyReplay::leave_out(const std::function<bool(const RecoveryEntity& entity)>& wanted) {
     using Of = RecoveryEntity::Kind;
     for (const auto& [name, record] : records_.exchanges()) {
         if (!wanted({Of::exchange, name, {}, {}, {}})) exchanges_out_.insert(name);

@@ -76,7 +76,7 @@ class TopologyReplay {
         failures_ = spared_ = std::move(spared);
     }
     // What the program does not want back, and what goes with it: neither said nor told.
-    void leave_out(std::function<bool(const RecoveryEntity& entity)> wanted);
+    void leave_out(const std::function<bool(const RecoveryEntity& entity)>& wanted);
     // What a careful one has asked for last, if it is not answered yet.
     std::optional<Failure> in_hand() const;
 

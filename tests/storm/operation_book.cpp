@@ -1,5 +1,7 @@
 #include "storm/operation_book.h"
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace haigha::storm {
@@ -15,6 +17,7 @@ struct OperationBook::Entry {
 void OperationBook::count_held(const char* what, std::int64_t change) {
     const std::lock_guard lock(mutex_);
     held_[what] += change;
+    released_.notify_all();
 }
 
 std::int64_t OperationBook::held() const {
@@ -77,7 +80,12 @@ void OperationBook::judge() {
     if (open() != 0) {
         findings_.add("never completed", std::to_string(open()) + " operations that were taken");
     }
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    // The release hook of what has just completed follows its callback.
+    (void)released_.wait_for(lock, std::chrono::seconds(5), [this] {
+        return std::all_of(held_.begin(), held_.end(),
+                           [](const auto& held) { return held.second == 0; });
+    });
     for (const auto& [what, count] : held_) {
         if (count != 0) findings_.add("never released", std::to_string(count) + " of " + what);
     }

@@ -5,6 +5,7 @@
 #include <haigha/haigha.h>
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -47,6 +48,7 @@ class OperationBook {
     std::atomic<std::int64_t> accepted_{0};
     std::atomic<std::int64_t> completed_{0};
     mutable std::mutex mutex_;
+    std::condition_variable released_;
     std::map<std::string, std::int64_t> held_;  // by what they are
 };
 
