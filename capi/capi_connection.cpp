@@ -156,6 +156,7 @@ haigha::client::StopTimes read_stop(Arguments& arguments, const Connection* conn
 
 haigha_status haigha_connection_stop(haigha_connection* connection, const haigha_stop_args* args,
                                      const haigha_then* then, haigha_error** error) {
+    const haigha::client::Offer offer;
     return guard(error, [&]() -> haigha_status {
         Arguments arguments;
         Connection* object = usable(arguments, connection);

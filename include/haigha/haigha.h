@@ -705,7 +705,8 @@ HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_connection_stop(haigha_connec
                                                                    const haigha_stop_args* args,
                                                                    const haigha_then* then,
                                                                    haigha_error** error);
-/* The same, waiting. *reply (may be NULL) is given on TIMEOUT as well. */
+/* The same, waiting. *reply (may be NULL; to be freed) is given on TIMEOUT as well. Blocks: up to the
+ * three times together. Errors: WRONG_THREAD, TIMEOUT and the like too. Since: 0.1. */
 HAIGHA_API HAIGHA_BLOCKING haigha_status haigha_connection_stop_wait(
     haigha_connection* connection, const haigha_stop_args* args, haigha_reply** reply,
     haigha_error** error);
@@ -872,7 +873,7 @@ HAIGHA_API HAIGHA_NONBLOCKING int32_t haigha_reply_outcome(const haigha_reply* r
 HAIGHA_API HAIGHA_NONBLOCKING const haigha_error* haigha_reply_return_reason(
     const haigha_reply* reply);
 /* haigha_connection_stop: bytes that were taken and not written, publishes without an outcome, and
- * deliveries that were not settled and are the broker's again. */
+ * deliveries that were not settled and are the broker's again. Since: 0.1. */
 HAIGHA_API HAIGHA_NONBLOCKING uint64_t haigha_reply_unwritten_bytes(const haigha_reply* reply);
 HAIGHA_API HAIGHA_NONBLOCKING uint64_t haigha_reply_unconfirmed(const haigha_reply* reply);
 HAIGHA_API HAIGHA_NONBLOCKING uint64_t haigha_reply_unsettled(const haigha_reply* reply);

@@ -1,6 +1,7 @@
 // What haigha_channel is: a channel as its user holds it.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <string>
@@ -160,6 +161,10 @@ class Channel : public Counted<Channel> {
         std::string tag;
         bool is_due = false;  // it is, while the consumer could not yet go on
     };
+    std::vector<HeldBack>::iterator find_held_back(std::string_view tag) {
+        return std::find_if(held_back_.begin(), held_back_.end(),
+                            [tag](const HeldBack& held) { return held.tag == tag; });
+    }
 
     Ref<Connection> connection_;
     const ChannelPolicy policy_;

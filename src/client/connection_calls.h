@@ -3,7 +3,6 @@
 
 #include <memory>
 #include <new>
-#include <tuple>
 #include <utility>
 
 #include "client/channel.h"

@@ -1,9 +1,10 @@
 // The part of Connection that is about consumers: those that are held back while their inbox is
 // full, and those that consume again.
-#include <algorithm>
+#include <memory>
 #include <string>
 #include <utility>
 
+#include "base/insist.h"
 #include "client/channel.h"
 #include "client/connection.h"
 
@@ -22,12 +23,11 @@ void Connection::inbox_is_full(Channel& channel, const Consumer& consumer, Inbox
     // The broker holds it back: what comes in has a bound already.
     if (fill == Inbox::Fill::too_many && consumer.is_limited) return;
     // Stop reading once this batch is told; the inbox says when to go on.
-    full_inboxes_.emplace_back(consumer.then.inbox());
+    insist([&] { full_inboxes_.emplace_back(consumer.then.inbox()); });
 }
 
 void Connection::hold_back(Channel& channel, const Consumer& consumer) {
-    const auto is_it = [&consumer](const auto& held) { return held.tag == consumer.tag; };
-    if (std::any_of(channel.held_back_.begin(), channel.held_back_.end(), is_it)) return;
+    if (channel.find_held_back(consumer.tag) != channel.held_back_.end()) return;
     channel.held_back_.push_back({consumer.tag});
     wire::basic::Cancel method{};
     method.consumer_tag = {consumer.tag};
@@ -36,14 +36,12 @@ void Connection::hold_back(Channel& channel, const Consumer& consumer) {
     pause.name = consumer.tag;
     pause.reply = wire::basic::CancelOk::id;
     const auto paused = [this, &channel, tag = consumer.tag](const ErrorRef& error, const Reply*) {
-        auto& all = channel.held_back_;
-        const auto held = std::find_if(all.begin(), all.end(),
-                                       [&tag](const auto& one) { return one.tag == tag; });
-        if (held == all.end()) return;
+        const auto held = channel.find_held_back(tag);
+        if (held == channel.held_back_.end()) return;
         if (error) {
-            all.erase(held);
+            channel.held_back_.erase(held);
         } else if (held->is_due) {
-            go_on(channel, tag);
+            resume_held_back(channel, tag);
         }
     };
     if (call(channel, method, std::move(pause), Completion(), -1, paused)) {
@@ -53,16 +51,15 @@ void Connection::hold_back(Channel& channel, const Consumer& consumer) {
     }
     consumer.then.inbox()->when_half_empty(
         [self = Ref<Connection>(this), kept = Ref<Channel>(&channel), tag = consumer.tag] {
-            self->loop_->transport().post([self, kept, tag] { self->go_on(*kept, tag); });
+            self->loop_->transport().post(
+                [self, kept, tag] { self->guarded([&] { self->resume_held_back(*kept, tag); }); });
         });
 }
 
 // Its inbox is half empty.
-void Connection::go_on(Channel& channel, const std::string& tag) {
-    auto& all = channel.held_back_;
-    const auto held =
-        std::find_if(all.begin(), all.end(), [&tag](const auto& one) { return one.tag == tag; });
-    if (held == all.end()) return;
+void Connection::resume_held_back(Channel& channel, const std::string& tag) {
+    const auto held = channel.find_held_back(tag);
+    if (held == channel.held_back_.end()) return;
     protocol::ConsumerState state = protocol::ConsumerState::none;
     {
         const std::lock_guard lock(mutex_);
@@ -72,7 +69,7 @@ void Connection::go_on(Channel& channel, const std::string& tag) {
         held->is_due = true;
         return;
     }
-    all.erase(held);
+    channel.held_back_.erase(held);
     if (state == protocol::ConsumerState::paused) {
         (void)channel.resume_consumer(tag, Completion(), -1);
     }

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "base/insist.h"
 #include "client/channel.h"
 #include "client/connection.h"
 
@@ -15,7 +16,7 @@ using transport::Loop;
 ErrorRef Connection::stop(const StopTimes& times, Completion completion) {
     auto shared = std::make_shared<Completion>(std::move(completion));
     const bool posted = loop_->transport().post([self = Ref<Connection>(this), times, shared] {
-        self->begin_stop(times, std::move(*shared));
+        self->guarded([&] { self->begin_stop(times, std::move(*shared)); });
     });
     if (posted) return nullptr;
     shared->disarm();
@@ -114,18 +115,20 @@ void Connection::finish_stop(const ErrorRef& cause) {
     const std::unique_ptr<Stop> done = std::move(stop_);
     if (!done) return;
     const protocol::Unfinished& left = done->left;
-    const Ref<Reply> reply = Ref<Reply>::adopt(new Reply);
+    const Ref<Reply> reply = insist([] { return Ref<Reply>::adopt(new Reply); });
     reply->unwritten_bytes = left.bytes;
     reply->unconfirmed = left.publishes;
     reply->unsettled = left.deliveries;
     ErrorRef error = cause ? cause : hard_close_;
     if (!error && (left.bytes > 0 || left.publishes > 0 || left.deliveries > 0)) {
-        error = failure(Status::timeout,
-                        "the connection was stopped with " + std::to_string(left.bytes) +
-                            " bytes not written, " + std::to_string(left.publishes) +
-                            " publishes not confirmed and " + std::to_string(left.deliveries) +
-                            " deliveries not settled",
-                        Stage::ready);
+        error = insist([&] {
+            return failure(Status::timeout,
+                           "the connection was stopped with " + std::to_string(left.bytes) +
+                               " bytes not written, " + std::to_string(left.publishes) +
+                               " publishes not confirmed and " + std::to_string(left.deliveries) +
+                               " deliveries not settled",
+                           Stage::ready);
+        });
     }
     for (Completion& completion : done->completions) {
         Event event = event_for(EventType::reply, nullptr);

@@ -155,7 +155,7 @@ void StormConsumer::on_event(const haigha_event& event) {
             on_delivery(event);
             return;
         case HAIGHA_EVENT_CONSUMER_CANCELLED:
-            on_cancelled(event);
+            on_cancelled();
             return;
         case HAIGHA_EVENT_CHANNEL_STATE:
             if (event.state == HAIGHA_STATE_RECOVERING) ++channel_losses_;
@@ -210,10 +210,9 @@ void StormConsumer::settle(const haigha_event& event, bool back) {
     }
 }
 
-void StormConsumer::on_cancelled(const haigha_event& event) {
+void StormConsumer::on_cancelled() {
     if (ending_) return;
     ++restarts_;
-    (void)event;
     consume();
 }
 

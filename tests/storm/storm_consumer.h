@@ -57,7 +57,7 @@ class StormConsumer {
     void on_event(const haigha_event& event);
     void on_delivery(const haigha_event& event);
     void settle(const haigha_event& event, bool back);
-    void on_cancelled(const haigha_event& event);
+    void on_cancelled();
     void poll();
 
     const ConsumerSetting setting_;
