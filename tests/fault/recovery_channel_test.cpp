@@ -11,6 +11,13 @@ class RecoveryChannel : public RecoveryTest {
   protected:
     // Closes the first channel from the broker's side.
     void close_channel() { script("close-channel 1 406 PRECONDITION_FAILED - delivery timed out"); }
+    // Whose consumers consume again when the broker cancels them.
+    ChannelHandle open_resubscribing(haigha_connection* connection, EventLog* events = nullptr) {
+        haigha_channel_args args = HAIGHA_CHANNEL_ARGS_INIT;
+        if (events != nullptr) args.events = events->then();
+        args.recovery_policy = HAIGHA_CHANNEL_RESUBSCRIBE;
+        return open_channel(connection, args);
+    }
     haigha_status delete_queue(haigha_channel* channel, std::string_view queue) {
         haigha_queue_delete_args args = HAIGHA_QUEUE_DELETE_ARGS_INIT;
         args.queue = str(queue);
@@ -85,10 +92,7 @@ TEST_F(RecoveryChannel, ALostConnectionBringsItBackAsWell) {
     const haigha_then then = events.then();
     const ConnectionHandle connection = recovering(&then);
     EventLog channel_events;
-    haigha_channel_args args = HAIGHA_CHANNEL_ARGS_INIT;
-    args.events = channel_events.then();
-    args.recovery_policy = HAIGHA_CHANNEL_RESUBSCRIBE;
-    const ChannelHandle channel = open_channel(connection.get(), args);
+    const ChannelHandle channel = open_resubscribing(connection.get(), &channel_events);
     ASSERT_EQ(HAIGHA_OK, declare(channel.get(), "jobs")) << error_;
     EventLog deliveries;
     consume(channel.get(), "jobs", deliveries.then(), true);
@@ -117,9 +121,7 @@ TEST_F(RecoveryChannel, ACancelledConsumerConsumesAgain) {
     const ConnectionHandle other = connect();
     const ChannelHandle owner = open_channel(other.get());
     ASSERT_EQ(HAIGHA_OK, declare(owner.get(), "jobs")) << error_;
-    haigha_channel_args args = HAIGHA_CHANNEL_ARGS_INIT;
-    args.recovery_policy = HAIGHA_CHANNEL_RESUBSCRIBE;
-    const ChannelHandle channel = open_channel(connection.get(), args);
+    const ChannelHandle channel = open_resubscribing(connection.get());
     EventLog deliveries;
     consume(channel.get(), "jobs", deliveries.then());
     ASSERT_EQ(HAIGHA_OK, publish(owner.get(), "jobs", "first"));
@@ -142,9 +144,7 @@ TEST_F(RecoveryChannel, ACancelledConsumerConsumesAgain) {
 
 TEST_F(RecoveryChannel, ACancelledConsumersQueueIsDeclaredAgain) {
     const ConnectionHandle connection = connect();
-    haigha_channel_args args = HAIGHA_CHANNEL_ARGS_INIT;
-    args.recovery_policy = HAIGHA_CHANNEL_RESUBSCRIBE;
-    const ChannelHandle channel = open_channel(connection.get(), args);
+    const ChannelHandle channel = open_resubscribing(connection.get());
     ASSERT_EQ(HAIGHA_OK, declare(channel.get(), "jobs")) << error_;
     EventLog deliveries;
     consume(channel.get(), "jobs", deliveries.then());
@@ -165,10 +165,7 @@ TEST_F(RecoveryChannel, AConsumerWhoseQueueIsGoneForGoodIsTold) {
     const ChannelHandle owner = open_channel(other.get());
     ASSERT_EQ(HAIGHA_OK, declare(owner.get(), "jobs")) << error_;
     EventLog channel_events;
-    haigha_channel_args args = HAIGHA_CHANNEL_ARGS_INIT;
-    args.events = channel_events.then();
-    args.recovery_policy = HAIGHA_CHANNEL_RESUBSCRIBE;
-    const ChannelHandle channel = open_channel(connection.get(), args);
+    const ChannelHandle channel = open_resubscribing(connection.get(), &channel_events);
     EventLog deliveries;
     consume(channel.get(), "jobs", deliveries.then());
     ASSERT_EQ(HAIGHA_OK, delete_queue(owner.get(), "jobs")) << error_;

@@ -19,6 +19,14 @@ class Stopping : public RecoveryTest {
         EXPECT_EQ(HAIGHA_OK, declare(channel.get(), "out")) << error_;
         return channel;
     }
+    // Three deliveries that nobody has settled, of publishes that are confirmed.
+    void hold_three(haigha_channel* channel, EventLog& deliveries) {
+        for (int i = 0; i < 3; ++i)
+            EXPECT_EQ(HAIGHA_OK, publish(channel, "in", "x"));
+        consume(channel, "in", deliveries.then());
+        deliveries.wait_count(HAIGHA_EVENT_DELIVERY, 3);
+        outcomes_.wait_count(HAIGHA_EVENT_OUTCOME, 3);
+    }
     void stop(haigha_connection* connection, std::uint32_t settle_ms = 0,
               std::uint32_t publish_ms = 0) {
         haigha_stop_args args = HAIGHA_STOP_ARGS_INIT;
@@ -43,12 +51,8 @@ class Stopping : public RecoveryTest {
 TEST_F(Stopping, CancelsThenWaitsForWhatWasDeliveredAndThenForWhatWasPublished) {
     const ConnectionHandle connection = connect();
     const ChannelHandle channel = confirming(connection.get());
-    for (int i = 0; i < 3; ++i)
-        ASSERT_EQ(HAIGHA_OK, publish(channel.get(), "in", "x"));
     EventLog deliveries;
-    consume(channel.get(), "in", deliveries.then());
-    deliveries.wait_count(HAIGHA_EVENT_DELIVERY, 3);
-    outcomes_.wait_count(HAIGHA_EVENT_OUTCOME, 3);
+    hold_three(channel.get(), deliveries);
     script("on basic.publish hold");
     stop(connection.get());
     EXPECT_FALSE(deliveries.wait_for(HAIGHA_EVENT_CONSUMER_CANCELLED).failed);
@@ -81,12 +85,8 @@ TEST_F(Stopping, CancelsThenWaitsForWhatWasDeliveredAndThenForWhatWasPublished) 
 TEST_F(Stopping, TellsWhatIsLeftAtTheDeadline) {
     const ConnectionHandle connection = connect();
     const ChannelHandle channel = confirming(connection.get());
-    for (int i = 0; i < 3; ++i)
-        ASSERT_EQ(HAIGHA_OK, publish(channel.get(), "in", "x"));
     EventLog deliveries;
-    consume(channel.get(), "in", deliveries.then());
-    deliveries.wait_count(HAIGHA_EVENT_DELIVERY, 3);
-    outcomes_.wait_count(HAIGHA_EVENT_OUTCOME, 3);
+    hold_three(channel.get(), deliveries);
     script("on basic.publish no-reply");
     for (int i = 0; i < 2; ++i)
         ASSERT_EQ(HAIGHA_OK, publish(channel.get(), "out", "x"));

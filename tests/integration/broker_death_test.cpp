@@ -42,11 +42,7 @@ TEST_F(BrokerDeath, KilledInTheMiddle) {
     ChannelHandle channel = open_channel(connection.get(), &then, true);
     // Durable and named: what was confirmed is looked for after the restart.
     const std::string queue = unique_name("killed");
-    haigha_queue_declare_args declare = HAIGHA_QUEUE_DECLARE_ARGS_INIT;
-    declare.queue = str(queue);
-    declare.durable = 1;
-    ASSERT_EQ(HAIGHA_OK, haigha_queue_declare_wait(channel.get(), &declare, -1, nullptr, error_))
-        << error_;
+    ASSERT_NO_FATAL_FAILURE(declare_durable(channel.get(), queue));
     ChannelHandle calls = open_channel(connection.get());
     EventLog deliveries;
     const std::string other = declare_queue(calls.get());

@@ -134,11 +134,7 @@ TEST_F(RecoveryBroker, KilledAndRestarted) {
     const haigha_then outcomes_then = outcomes.then();
     const ChannelHandle channel = open_channel(connection.get(), &outcomes_then, true);
     const std::string durable = unique_name("durable");
-    haigha_queue_declare_args declare = HAIGHA_QUEUE_DECLARE_ARGS_INIT;
-    declare.queue = str(durable);
-    declare.durable = 1;
-    ASSERT_EQ(HAIGHA_OK, haigha_queue_declare_wait(channel.get(), &declare, -1, nullptr, error_))
-        << error_;
+    ASSERT_NO_FATAL_FAILURE(declare_durable(channel.get(), durable));
     const std::string exchange = unique_name("transient");
     haigha_exchange_declare_args declare_exchange = HAIGHA_EXCHANGE_DECLARE_ARGS_INIT;
     declare_exchange.exchange = str(exchange);
@@ -179,12 +175,7 @@ TEST_F(RecoveryBroker, WhatIsPublishedOutlivesTheBroker) {
         channel_args.publish_policy = policy;
         const ChannelHandle channel = open_channel(connection.get(), channel_args);
         const std::string queue = unique_name("outlives");
-        haigha_queue_declare_args declare = HAIGHA_QUEUE_DECLARE_ARGS_INIT;
-        declare.queue = str(queue);
-        declare.durable = 1;
-        ASSERT_EQ(HAIGHA_OK,
-                  haigha_queue_declare_wait(channel.get(), &declare, -1, nullptr, error_))
-            << error_;
+        ASSERT_NO_FATAL_FAILURE(declare_durable(channel.get(), queue));
         // A broker that is killed at once may not have written down that there is a queue.
         (void)broker_->ctl("eval 'catch mnesia:sync_log().'");
         haigha_properties properties = HAIGHA_PROPERTIES_INIT;
@@ -272,11 +263,7 @@ TEST_F(RecoveryBroker, AQueueThatIsDifferentNowIsToldAndTheOthersComeBack) {
     std::vector<std::string> queues;
     for (int i = 0; i < 10; ++i) {
         queues.push_back(unique_name("drift"));
-        haigha_queue_declare_args args = HAIGHA_QUEUE_DECLARE_ARGS_INIT;
-        args.queue = str(queues.back());
-        args.durable = 1;
-        ASSERT_EQ(HAIGHA_OK, haigha_queue_declare_wait(channel.get(), &args, -1, nullptr, error_))
-            << error_;
+        ASSERT_NO_FATAL_FAILURE(declare_durable(channel.get(), queues.back()));
         bind(channel.get(), "amq.direct", queues.back(), "drift");
     }
     proxy_->command("refuse on");
@@ -325,11 +312,7 @@ TEST_F(RecoveryBroker, TheNetworksFaultsEndInRecovery) {
         recovering(&then, {{"recovery_stable_ms", 0}, {"heartbeat", 1}, {"rpc_timeout_ms", 2000}});
     const ChannelHandle channel = open_channel(connection.get(), nullptr, true);
     const std::string queue = unique_name("faults");
-    haigha_queue_declare_args args = HAIGHA_QUEUE_DECLARE_ARGS_INIT;
-    args.queue = str(queue);
-    args.durable = 1;
-    ASSERT_EQ(HAIGHA_OK, haigha_queue_declare_wait(channel.get(), &args, -1, nullptr, error_))
-        << error_;
+    ASSERT_NO_FATAL_FAILURE(declare_durable(channel.get(), queue));
     EventLog deliveries;
     ASSERT_EQ(HAIGHA_OK, consume(channel.get(), queue, deliveries.then())) << error_;
     struct Fault {

@@ -20,14 +20,6 @@ void OperationBook::count_held(const char* what, std::int64_t change) {
     released_.notify_all();
 }
 
-std::int64_t OperationBook::held() const {
-    const std::lock_guard lock(mutex_);
-    std::int64_t sum = 0;
-    for (const auto& [what, count] : held_)
-        sum += count;
-    return sum;
-}
-
 void OperationBook::on_event(const haigha_event* event, void* user_data) {
     auto* const entry = static_cast<Entry*>(user_data);
     const int before = entry->events.fetch_add(1);

@@ -32,9 +32,8 @@ class OperationBook {
     void refused(const haigha_then& then);
 
     std::uint64_t accepted() const { return accepted_; }
-    // Operations that have not completed, and registrations that are not released.
+    // Operations that have not completed.
     std::int64_t open() const { return accepted_ - completed_; }
-    std::int64_t held() const;
     // At the end, when all that there was is closed.
     void judge();
 

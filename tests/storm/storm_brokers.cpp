@@ -2,30 +2,16 @@
 
 #include <unistd.h>
 
-#include <cstdio>
 #include <cstdlib>
 #include <sstream>
 
+#include "support/broker_tool.h"
+
 namespace haigha::storm {
 
+using test::run_broker_tool;
+
 namespace {
-
-const char* tool() {
-    return std::getenv("HAIGHA_BROKER_TOOL");
-}
-
-// What the tool prints.
-std::string run(const std::string& arguments) {
-    const std::string command = std::string(tool()) + " " + arguments;
-    std::FILE* const pipe = ::popen(command.c_str(), "re");
-    if (pipe == nullptr) return {};
-    std::string text;
-    char part[256];
-    while (std::fgets(part, sizeof part, pipe) != nullptr)
-        text += part;
-    ::pclose(pipe);
-    return text;
-}
 
 std::uint16_t port_of(const std::string& uri) {
     const std::size_t colon = uri.rfind(':');
@@ -36,7 +22,7 @@ std::uint16_t port_of(const std::string& uri) {
 }  // namespace
 
 bool StormBrokers::available() {
-    return tool() != nullptr;
+    return test::broker_tool() != nullptr;
 }
 
 StormBrokers::StormBrokers(unsigned nodes) {
@@ -48,36 +34,36 @@ StormBrokers::StormBrokers(unsigned nodes) {
 
 StormBrokers::~StormBrokers() {
     for (const std::string& name : names_)
-        run("stop " + name);
+        run_broker_tool("stop " + name);
 }
 
 bool StormBrokers::start() {
     const std::string name = "storm-" + std::to_string(::getpid());
     const std::string options = " --owner " + std::to_string(::getpid());
     std::istringstream uris(
-        run((nodes() == 1 ? "start " + name
-                          : "cluster " + name + " --nodes " + std::to_string(nodes())) +
-            options));
+        run_broker_tool((nodes() == 1 ? "start " + name
+                                      : "cluster " + name + " --nodes " + std::to_string(nodes())) +
+                        options));
     for (std::string uri; std::getline(uris, uri);)
         ports_.push_back(port_of(uri));
     return ports_.size() == nodes() && ports_.front() != 0;
 }
 
 bool StormBrokers::start_again(unsigned node) {
-    return port_of(run("start " + names_.at(node) + " --owner " + std::to_string(::getpid()))) ==
-           ports_.at(node);
+    return port_of(run_broker_tool("start " + names_.at(node) + " --owner " +
+                                   std::to_string(::getpid()))) == ports_.at(node);
 }
 
 void StormBrokers::kill(unsigned node) {
-    run("kill " + names_.at(node));
+    run_broker_tool("kill " + names_.at(node));
 }
 
 void StormBrokers::stop(unsigned node) {
-    run("stop --keep " + names_.at(node));
+    run_broker_tool("stop --keep " + names_.at(node));
 }
 
 std::string StormBrokers::ctl(unsigned node, const std::string& arguments) {
-    return run("ctl " + names_.at(node) + " -- -q " + arguments + " 2>/dev/null");
+    return run_broker_tool("ctl " + names_.at(node) + " -- -q " + arguments + " 2>/dev/null");
 }
 
 }  // namespace haigha::storm

@@ -129,6 +129,14 @@ class ApiTest : public testing::Test {
             << error_;
         return std::string(view(haigha_reply_queue(reply.get())));
     }
+    // One that outlives connections, and the broker.
+    void declare_durable(haigha_channel* channel, const std::string& queue) {
+        haigha_queue_declare_args args = HAIGHA_QUEUE_DECLARE_ARGS_INIT;
+        args.queue = str(queue);
+        args.durable = 1;
+        ASSERT_EQ(HAIGHA_OK, haigha_queue_declare_wait(channel, &args, -1, nullptr, error_))
+            << error_;
+    }
     std::uint32_t count_messages(haigha_channel* channel, const std::string& queue) {
         haigha_queue_declare_args args = HAIGHA_QUEUE_DECLARE_ARGS_INIT;
         args.queue = str(queue);
