@@ -10,7 +10,7 @@ namespace haigha::client {
 
 namespace {
 
-using Status = wire::FrameParse::Status;
+using FrameStatus = wire::FrameParse::Status;
 
 constexpr std::string_view to_peer = "-> ";
 constexpr std::string_view from_peer = "<- ";
@@ -22,7 +22,7 @@ std::size_t FrameTracer::received(wire::Bytes in) {
     while (at < in.size()) {
         const wire::FrameParse parsed = wire::parse_frame(in.subspan(at), 0);
         // What is wrong with the rest the machine has said, or will.
-        if (parsed.status != Status::complete) break;
+        if (parsed.status != FrameStatus::complete) break;
         write(from_peer, parsed.frame, parsed.frame.payload.size());
         at += parsed.size;
     }
@@ -53,7 +53,7 @@ std::size_t FrameTracer::take_sent(wire::Bytes in) {
         const bool body = parsed.frame.type == wire::FrameType::body &&
                           partial_.size() == wire::frame_header_size;
         if (greeting ? partial_.size() == wire::protocol_header.size()
-                     : body || parsed.status == Status::complete) {
+                     : body || parsed.status == FrameStatus::complete) {
             if (greeting) {
                 log_("-> protocol header AMQP 0-9-1");
             } else {
@@ -64,7 +64,7 @@ std::size_t FrameTracer::take_sent(wire::Bytes in) {
             partial_.clear();
             return taken;
         }
-        if (!greeting && parsed.status != Status::need_more) {
+        if (!greeting && parsed.status != FrameStatus::need_more) {
             sent_unseen();
             return in.size();
         }
