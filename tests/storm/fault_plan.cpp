@@ -103,8 +103,24 @@ Fault program_fault(FaultKind kind, Dice& dice, const PlanSetting& setting) {
     return fault;
 }
 
-// What a node takes to start again, about: the plan is to be kept, and not run behind.
-constexpr std::int64_t boot_ms = 5000;
+// What it takes until a fault is over, about, beyond its time: the plan is to be kept, and not run
+// behind. A node starts again; each word to the broker by an operator is a program that starts.
+std::int64_t takes_ms(FaultKind kind) {
+    constexpr std::int64_t boot_ms = 6000;
+    constexpr std::int64_t word_ms = 1500;
+    switch (kind) {
+        case FaultKind::kill_node:
+        case FaultKind::stop_node:
+            return boot_ms;
+        case FaultKind::close_connection:
+        case FaultKind::memory_alarm:
+            return 2 * word_ms;
+        case FaultKind::close_all_connections:
+            return word_ms;
+        default:
+            return 0;
+    }
+}
 
 struct Gaps {
     std::int64_t least;
@@ -123,8 +139,7 @@ std::vector<Fault> plan_lane(const PlanSetting& setting, unsigned lane, Gaps gap
         const FaultKind kind = bag.draw(dice);
         Fault fault = make(kind, dice);
         fault.at_ms = at;
-        at += fault.lasts_ms;
-        if (kind == FaultKind::kill_node || kind == FaultKind::stop_node) at += boot_ms;
+        at += fault.lasts_ms + takes_ms(kind);
         if (at > setting.duration_ms) return faults;
         faults.push_back(fault);
     }

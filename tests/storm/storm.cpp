@@ -84,7 +84,7 @@ class Storm {
     StormResult& result_;
     Findings& findings_;
     OperationBook book_;
-    StormBrokers brokers_;
+    test::BrokerNodes brokers_;
     StormTargets targets_;
     StormWeather weather_;
     StormConsumer::Accounts accounts_;
@@ -322,6 +322,7 @@ void Storm::sum_up() {
     for (int kind = 0; kind < fault_kinds; ++kind)
         result_.faults[kind] = weather_.count(static_cast<FaultKind>(kind));
     result_.latest_ms = weather_.latest_ms();
+    result_.latest_after = weather_.latest_after();
     result_.fewest_without_a_node = weather_.fewest_confirmed_without_a_node();
     result_.operations = book_.accepted();
     for (const auto& account : accounts_) {

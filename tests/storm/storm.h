@@ -10,10 +10,10 @@
 #include "storm/fault_plan.h"
 #include "storm/findings.h"
 #include "storm/operation_book.h"
-#include "storm/storm_brokers.h"
 #include "storm/storm_link.h"
 #include "storm/storm_meter.h"
 #include "storm/storm_weather.h"
+#include "support/broker_nodes.h"
 
 namespace haigha::storm {
 
@@ -30,6 +30,7 @@ struct StormResult {
     StormSetting setting;
     std::uint64_t faults[fault_kinds] = {};
     std::int64_t latest_ms = 0;
+    FaultKind latest_after = FaultKind::delay;
     Account::Totals totals;
     std::uint64_t refusals = 0;
     std::uint64_t redelivered = 0;

@@ -59,7 +59,7 @@ int main(int argc, char** argv) {
         }
         return 0;
     }
-    if (!StormBrokers::available()) {
+    if (!haigha::test::BrokerNodes::available()) {
         std::fprintf(stderr, "storm: HAIGHA_BROKER_TOOL does not name tools/broker\n");
         return 2;
     }

@@ -42,7 +42,8 @@ void print_report(const StormResult& result) {
         std::printf("  %-38s %10llu\n", std::string(name_of(static_cast<FaultKind>(kind))).c_str(),
                     static_cast<unsigned long long>(result.faults[kind]));
     }
-    line("latest behind its time, ms", result.latest_ms);
+    line(("late by at most, ms, after " + std::string(name_of(result.latest_after))).c_str(),
+         result.latest_ms);
 
     const Account::Totals& totals = result.totals;
     std::printf("\nmessages\n");

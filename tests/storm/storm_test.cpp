@@ -12,7 +12,7 @@ namespace {
 
 // rules 5, 44, 47: whatever strikes, and whenever.
 TEST(Storm, NothingConfirmedIsLostInAShortOne) {
-    if (!StormBrokers::available()) {
+    if (!test::BrokerNodes::available()) {
         GTEST_SKIP() << "HAIGHA_BROKER_TOOL does not name tools/broker: run this by meson test";
     }
     StormSetting setting;

@@ -33,11 +33,20 @@ void StormWeather::run(const FaultPlan& plan) {
         thread.join();
 }
 
+void StormWeather::note_lateness(std::int64_t late_ms, FaultKind after) {
+    const std::lock_guard lock(mutex_);
+    if (late_ms <= latest_ms_) return;
+    latest_ms_ = late_ms;
+    latest_after_ = after;
+}
+
 void StormWeather::run_lane(const std::vector<Fault>& faults) {
+    FaultKind before = FaultKind::delay;
     for (const Fault& fault : faults) {
         const std::int64_t left = began_ms_ + fault.at_ms - now_ms();
         if (left > 0) sleep_ms(left);
-        latest_ms_ = std::max(latest_ms_.load(), -left);
+        note_lateness(-left, before);
+        before = fault.kind;
         if (tells_) {
             std::printf("%7lld  %s\n", static_cast<long long>(now_ms() - began_ms_),
                         describe(fault).c_str());
@@ -128,7 +137,7 @@ void StormWeather::passing(const Fault& fault, const char* verb, const char* beg
 // ---- the broker
 
 void StormWeather::take_node(const Fault& fault) {
-    StormBrokers& brokers = *targets_.brokers;
+    test::BrokerNodes& brokers = *targets_.brokers;
     const bool alone = brokers.nodes() == 1;
     for (unsigned path = 0; alone && path < paths; ++path)
         stand_in_the_way(path, true);
@@ -154,7 +163,7 @@ void StormWeather::take_node(const Fault& fault) {
 }
 
 void StormWeather::close_some(const Fault& fault) {
-    StormBrokers& brokers = *targets_.brokers;
+    test::BrokerNodes& brokers = *targets_.brokers;
     if (fault.kind == FaultKind::close_all_connections) {
         brokers.ctl(fault.target, "close_all_connections 'a storm'");
         return;

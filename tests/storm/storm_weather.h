@@ -10,16 +10,16 @@
 
 #include "storm/fault_plan.h"
 #include "storm/findings.h"
-#include "storm/storm_brokers.h"
 #include "storm/storm_consumer.h"
 #include "storm/storm_publisher.h"
+#include "support/broker_nodes.h"
 #include "support/fault_proxy.h"
 
 namespace haigha::storm {
 
 // What the faults strike at.
 struct StormTargets {
-    StormBrokers* brokers = nullptr;
+    test::BrokerNodes* brokers = nullptr;
     std::vector<std::unique_ptr<test::FaultProxy>> proxies[paths];  // one for each node
     std::vector<std::unique_ptr<StormPublisher>> publishers;
     std::vector<std::unique_ptr<StormConsumer>> consumers;
@@ -37,8 +37,9 @@ class StormWeather {
     // while something does.
     std::int64_t free_since(unsigned path) const;
     std::uint64_t count(FaultKind kind) const { return counts_[static_cast<int>(kind)]; }
-    // How far behind the plan a fault came at most.
+    // How far behind the plan a fault came at most, and what the one before in its lane was.
     std::int64_t latest_ms() const { return latest_ms_; }
+    FaultKind latest_after() const { return latest_after_; }
     // How many messages were confirmed while a node was away, the fewest of each such time; -1 when
     // there was none.
     std::int64_t fewest_confirmed_without_a_node() const { return fewest_; }
@@ -48,6 +49,7 @@ class StormWeather {
 
   private:
     void run_lane(const std::vector<Fault>& faults);
+    void note_lateness(std::int64_t late_ms, FaultKind after);
     void strike(const Fault& fault);
     void on_network(const Fault& fault, const char* verb, const std::string& value);
     void passing(const Fault& fault, const char* verb, const char* begin_value,
@@ -65,9 +67,10 @@ class StormWeather {
     std::function<std::uint64_t()> confirmed_;
     std::int64_t began_ms_ = 0;
     std::atomic<std::uint64_t> counts_[fault_kinds] = {};
-    std::atomic<std::int64_t> latest_ms_{0};
     std::atomic<std::int64_t> fewest_{-1};
     mutable std::mutex mutex_;
+    std::int64_t latest_ms_ = 0;
+    FaultKind latest_after_ = FaultKind::delay;
     int in_the_way_[paths] = {};
     std::int64_t free_since_[paths] = {};
 };
