@@ -106,10 +106,10 @@ ErrorRef Channel::consume(wire::basic::Consume method, bool pause_when_full, The
     auto consumer = std::make_unique<Consumer>();
     consumer->then = std::move(deliveries);
     consumer->tag = method.consumer_tag.text;
+    consumer->made = next_consumer_.fetch_add(1) + 1;
     if (consumer->tag.empty()) {
         // Ours, so that deliveries find their consumer whenever they come.
-        consumer->tag = "haigha-" + std::to_string(number_) + "." +
-                        std::to_string(next_consumer_.fetch_add(1) + 1);
+        consumer->tag = "haigha-" + std::to_string(number_) + "." + std::to_string(consumer->made);
     }
     method.consumer_tag = {consumer->tag};
     bool qos_known = true;

@@ -35,6 +35,7 @@ struct Consumer {
     Then then;
     std::string tag;
     std::string queue;              // that it consumes from, where that is recorded
+    std::uint32_t made = 0;         // as how manieth of its channel
     bool is_limited = false;        // the broker holds it back at a prefetch
     bool pauses_when_full = false;  // its inbox
 };
@@ -188,6 +189,15 @@ class Channel : public Counted<Channel> {
     std::size_t restoring_ = 0;     // consumers whose consume-ok has not come
     std::string refused_consumer_;  // for which the broker is closing it
     std::uint32_t lost_in_a_row_ = 0;
+    // Consumers that recoveries of this outage had no answer about: each the one that its channel
+    // waited for.
+    struct Unanswered {
+        std::string tag;
+        std::uint64_t generation;  // of the connection
+        std::uint32_t times;
+        ErrorRef error;
+    };
+    std::vector<Unanswered> unanswered_;
 };
 
 }  // namespace haigha::client

@@ -341,6 +341,9 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     void end_kept(Channel& channel);
     [[gnu::cold, gnu::noinline]] void give_back();
     void tell_room_meanwhile(Channel& channel);
+    void note_unanswered(Channel& channel, const std::string& tag, const ErrorRef& error);
+    void tell_consumer_failure(Channel& channel, const protocol::ConsumerRemains& consumer,
+                               const ErrorRef& error);
     void cancel_consumer(Channel& channel, protocol::ConsumerRemains& consumer,
                          const ErrorRef& error);
     bool drop_waiting(Channel& channel);
@@ -438,7 +441,8 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     std::vector<std::unique_ptr<Recovery>> recoveries_;  // at work
     std::size_t restoring_ = 0;                          // consumers whose consume-ok has not come
     bool recovered_is_due_ = false;
-    bool careful_ = false;  // the broker has ended a connection over its topology
+    bool careful_ = false;  // the broker has ended a connection over its topology, or not answered
+    std::uint32_t topology_unanswered_ = 0;        // in how many attempts
     std::vector<TopologyReplay::Failure> spared_;  // over which of it
 };
 

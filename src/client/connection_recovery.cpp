@@ -93,14 +93,17 @@ void Connection::stop_recoveries() {
     recovered_is_due_ = false;
 }
 
-// A broker that ends the connection over something of the topology would do so each time: it is
-// found, and then left out (rule 54).
+// A broker that ends the connection over something of the topology would do so each time, and one
+// that has twice said nothing may go on with that: it is found, and then left out (rule 54).
 void Connection::note_suspect(const ErrorRef& cause) {
-    if (cause->status != Status::connection_closed_by_broker) return;
+    const bool silent = cause->status == Status::timeout;
+    if (!silent && cause->status != Status::connection_closed_by_broker) return;
     for (const auto& recovery : recoveries_) {
         TopologyReplay* const replay = recovery->replay();
         if (replay == nullptr || replay->done()) continue;
-        careful_ = true;
+        if (silent && ++topology_unanswered_ < most_unanswered) continue;
+        const bool was_careful = std::exchange(careful_, true);
+        if (silent && !was_careful) continue;
         if (auto suspect = replay->in_hand()) {
             suspect->error = cause;
             spared_.push_back(std::move(*suspect));

@@ -92,7 +92,7 @@ void Connection::start_recovery(std::vector<Recovery::Plan> plans, bool topology
                                            static_cast<OwnCalls&>(*this));
     Recovery& recovery = *made;
     if (careful_) recovery.be_careful(spared_);
-    if (options_.recovery_filter) leave_out(plans, recovery.replay());
+    leave_out(plans, recovery.replay());
     recoveries_.push_back(std::move(made));
     Status status = Status::ok;
     {
@@ -110,13 +110,26 @@ void Connection::start_recovery(std::vector<Recovery::Plan> plans, bool topology
 }
 
 void Connection::leave_out(std::vector<Recovery::Plan>& plans, TopologyReplay* replay) const {
-    if (replay != nullptr) replay->leave_out(options_.recovery_filter);
+    const auto& wanted = options_.recovery_filter;
+    if (wanted && replay != nullptr) replay->leave_out(wanted);
+    const auto is_wanted = [&](const protocol::ConsumerRemains& consumer) {
+        const std::string& queue = static_cast<Consumer*>(consumer.token)->queue;
+        return (replay == nullptr || !replay->leaves_out_queue(queue)) &&
+               wanted({RecoveryEntity::Kind::consumer, queue, {}, {}, consumer.tag});
+    };
     for (Recovery::Plan& plan : plans) {
         for (protocol::ConsumerRemains& consumer : plan.remains.consumers) {
-            const std::string& queue = static_cast<Consumer*>(consumer.token)->queue;
-            consumer.left_out = (replay != nullptr && replay->leaves_out_queue(queue)) ||
-                                !options_.recovery_filter(
-                                    {RecoveryEntity::Kind::consumer, queue, {}, {}, consumer.tag});
+            consumer.left_out = nullptr;
+            for (const Channel::Unanswered& one :
+                 static_cast<Channel*>(plan.channel)->unanswered_) {
+                if (one.tag == consumer.tag && one.times >= most_unanswered)
+                    consumer.left_out = one.error;
+            }
+            if (wanted && !is_wanted(consumer)) {
+                consumer.left_out = make_error(Status::closed,
+                                               "the program's recovery filter has left the "
+                                               "consumer, or its queue, out");
+            }
         }
     }
 }
@@ -208,11 +221,12 @@ void Connection::finish_recovery(Recovery& recovery) {
         }
         tell_channel_state(*channel, State::open, nullptr);
         for (protocol::ConsumerRemains& consumer : plan.remains.consumers) {
-            if (!consumer.left_out) continue;
-            cancel_consumer(*channel, consumer,
-                            make_error(Status::closed,
-                                       "the program's recovery filter has left the "
-                                       "consumer, or its queue, out"));
+            const ErrorRef why = consumer.left_out;
+            if (!why) continue;
+            if (why->status == Status::timeout) tell_consumer_failure(*channel, consumer, why);
+            std::erase_if(channel->unanswered_,
+                          [&](const auto& one) { return one.tag == consumer.tag; });
+            cancel_consumer(*channel, consumer, why);
         }
     }
     if (whole) tell_state(State::open, nullptr);
@@ -239,6 +253,9 @@ void Connection::take_over(Recovery::Plan& plan, protocol::EventList& events) {
 void Connection::restore_consumers(Channel& channel, protocol::ChannelRemains& remains) {
     channel.refused_consumer_.clear();
     channel.restoring_ = 0;
+    std::ranges::sort(remains.consumers, {}, [](const protocol::ConsumerRemains& consumer) {
+        return static_cast<const Consumer*>(consumer.token)->made;
+    });
     for (protocol::ConsumerRemains& consumer : remains.consumers) {
         if (consumer.left_out) continue;
         const auto* const known = static_cast<Consumer*>(consumer.token);
@@ -284,20 +301,41 @@ void Connection::on_consumer_restored(Channel& channel, const std::string& tag,
         const bool blamed = method == wire::basic::Consume::id || method == wire::MethodId{};
         if (was_refused_by_broker(error) && blamed && channel.refused_consumer_.empty())
             channel.refused_consumer_ = tag;
-        if (error->status == Status::timeout) attempt_fails_soon(error);
+        if (error->status == Status::timeout) {
+            note_unanswered(channel, tag, error);
+            attempt_fails_soon(error);
+        }
         return;
     }
     if (channel.restoring_ > 0) return;
     channel.lost_in_a_row_ = 0;
+    channel.unanswered_.clear();
     const std::lock_guard lock(mutex_);
     machine_->keep_when_closed({channel.number_, &channel},
                                channel.policy_ != ChannelPolicy::report);
+}
+
+// Those behind it on its channel, which are late as well, had not been said.
+void Connection::note_unanswered(Channel& channel, const std::string& tag, const ErrorRef& error) {
+    auto& all = channel.unanswered_;
+    if (std::any_of(all.begin(), all.end(),
+                    [&](const auto& one) { return one.generation == generation_; })) {
+        return;
+    }
+    const auto known =
+        std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.tag == tag; });
+    if (known == all.end()) {
+        all.push_back({tag, generation_, 1, error});
+    } else {
+        *known = {tag, generation_, known->times + 1, error};
+    }
 }
 
 void Connection::check_recovered() {
     if (restoring_ > 0 || !recoveries_.empty() || attempt_failed_ || state() != State::open) return;
     recovered_is_due_ = careful_ = false;
     spared_.clear();
+    topology_unanswered_ = 0;
     recoveries_done_.fetch_add(1, std::memory_order_relaxed);
     loop_->log(LogLevel::info, id_, "recovery", "everything is back");
     tell_recovery(RecoveryStep::recovered, nullptr, strategy_->attempts());
@@ -391,20 +429,23 @@ void Connection::recover_channel(Recovery::Plan plan, const ErrorRef& error) {
     tell_channel_state(*channel, State::recovering, error);
     tell_room_meanwhile(*channel);
     for (protocol::ConsumerRemains& consumer : dropped) {
-        if (!refused.empty()) {
-            Event told = event_for(EventType::recovery, channel.get());
-            told.state = static_cast<std::int32_t>(RecoveryStep::entity);
-            told.number = 4;
-            told.error = error.get();
-            told.consumer_tag = Str(consumer.tag);
-            told.name = Str(static_cast<Consumer*>(consumer.token)->queue);
-            tell(events_, told);
-        }
+        if (!refused.empty()) tell_consumer_failure(*channel, consumer, error);
         cancel_consumer(*channel, consumer, error);
     }
     std::vector<Recovery::Plan> plans;
     plans.push_back(std::move(plan));
     start_recovery(std::move(plans), again);
+}
+
+void Connection::tell_consumer_failure(Channel& channel, const protocol::ConsumerRemains& consumer,
+                                       const ErrorRef& error) {
+    Event told = event_for(EventType::recovery, &channel);
+    told.state = static_cast<std::int32_t>(RecoveryStep::entity);
+    told.number = 4;
+    told.error = error.get();
+    told.consumer_tag = Str(consumer.tag);
+    told.name = Str(static_cast<Consumer*>(consumer.token)->queue);
+    tell(events_, told);
 }
 
 void Connection::cancel_consumer(Channel& channel, protocol::ConsumerRemains& remains,

@@ -18,6 +18,11 @@
 
 namespace haigha::client {
 
+// The broker may never answer for a queue whose node is away, and then nothing more on that
+// channel. What so many attempts of an outage had no answer about is left out, and the rest comes
+// back.
+inline constexpr std::uint32_t most_unanswered = 2;
+
 // What was agreed on for a channel, and is to be agreed on again.
 struct ChannelSettings {
     bool confirm = false;

@@ -45,7 +45,7 @@ void ChannelMachine::lose(const ErrorRef& error, std::uint64_t unsent, EventList
             consumer.state == ConsumerState::paused || consumer.state == ConsumerState::resuming;
         insist([&, &name = tag, &from = consumer] {
             remains.consumers.push_back(
-                {name, from.token, from.no_ack, paused, false, from.resume_frame(id_)});
+                {name, from.token, from.no_ack, paused, nullptr, from.resume_frame(id_)});
         });
         consumer.token = nullptr;
     }

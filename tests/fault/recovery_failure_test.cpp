@@ -231,6 +231,57 @@ TEST_F(RecoveryFailure, AnAnswerThatDoesNotComeFailsTheAttempt) {
     }
 }
 
+// rules 46, 54: one that does not come twice is that consumer's end, and not the others'. RabbitMQ
+// 4 does so with a classic queue whose node is away.
+TEST_F(RecoveryFailure, AConsumerThatIsNotAnsweredTwiceIsToldAndTheOthersComeBack) {
+    EventLog events;
+    const haigha_then then = events.then();
+    const ConnectionHandle connection = recovering(&then, {{"rpc_timeout_ms", 200}});
+    const ChannelHandle channel = open_channel(connection.get());
+    EventLog logs[3];
+    for (int i = 0; i < 3; ++i) {
+        ASSERT_EQ(HAIGHA_OK, declare(channel.get(), "q" + std::to_string(i))) << error_;
+        consume(channel.get(), "q" + std::to_string(i), logs[i].then(), true);
+    }
+    script("on basic.consume#1 no-reply");
+    script("on basic.consume#2 no-reply");
+    lose();
+    const Recorded failed = step(events, HAIGHA_RECOVERY_ENTITY);
+    EXPECT_EQ(failed.number, 4U);
+    EXPECT_EQ(failed.status, HAIGHA_ERR_TIMEOUT);
+    EXPECT_EQ(failed.name, "q0");  // they come back in their order
+    EXPECT_EQ(logs[0].wait_for(HAIGHA_EVENT_CONSUMER_CANCELLED).status, HAIGHA_ERR_TIMEOUT);
+    step(events, HAIGHA_RECOVERY_RECOVERED);
+    EXPECT_EQ(steps(events, HAIGHA_RECOVERY_ENTITY), 1U);
+    for (const int i : {1, 2}) {
+        ASSERT_EQ(HAIGHA_OK, publish(channel.get(), "q" + std::to_string(i), "x"));
+        EXPECT_EQ(logs[i].wait_for(HAIGHA_EVENT_DELIVERY).body, "x");
+        EXPECT_EQ(logs[i].count(HAIGHA_EVENT_CONSUMER_CANCELLED), 0U);
+    }
+}
+
+// rules 46, 54: the same of the topology; what is in hand when nothing comes is left out.
+TEST_F(RecoveryFailure, ADeclarationThatIsNotAnsweredIsLeftOut) {
+    EventLog events;
+    const haigha_then then = events.then();
+    const ConnectionHandle connection = recovering(&then, {{"rpc_timeout_ms", 200}});
+    const ChannelHandle channel = open_channel(connection.get());
+    ASSERT_EQ(HAIGHA_OK, declare(channel.get(), "a")) << error_;
+    ASSERT_EQ(HAIGHA_OK, declare(channel.get(), "b")) << error_;
+    script("on channel.close#1 no-reply");
+    script("on channel.close#2 no-reply");
+    // Said one by one.
+    script("on queue.declare#5 no-reply");
+    lose();
+    const Recorded failed = step(events, HAIGHA_RECOVERY_ENTITY);
+    EXPECT_EQ(failed.number, 2U);
+    EXPECT_EQ(failed.status, HAIGHA_ERR_TIMEOUT);
+    EXPECT_EQ(failed.name, "a");
+    step(events, HAIGHA_RECOVERY_RECOVERED);
+    EXPECT_EQ(steps(events, HAIGHA_RECOVERY_ENTITY), 1U);
+    EXPECT_EQ(HAIGHA_OK, declare_passively(channel.get(), "b")) << error_;
+}
+
 // rules 58, 61: one event for each attempt, then FAILED, then CLOSED.
 TEST_F(RecoveryFailure, GivesUpAfterItsAttempts) {
     EventLog events;
