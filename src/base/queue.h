@@ -1,6 +1,7 @@
 // A FIFO in one block of memory that costs nothing while it is empty (std::deque allocates).
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <utility>
 #include <vector>
@@ -16,6 +17,11 @@ class Queue {
     const T& front() const { return items_[head_]; }
     T& back() { return items_.back(); }
     void push(T item) { items_.push_back(std::move(item)); }
+    // The next push cannot fail for want of memory.
+    void reserve_one() {
+        if (items_.size() == items_.capacity())
+            items_.reserve(std::max<std::size_t>(8, 2 * items_.size()));
+    }
     T pop() {
         T item = std::move(items_[head_]);
         if (++head_ == items_.size()) {

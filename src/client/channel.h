@@ -198,6 +198,8 @@ class Channel : public Counted<Channel> {
         ErrorRef error;
     };
     std::vector<Unanswered> unanswered_;
+    // Consumers that there was no memory to bring back, until the connection has ended over that.
+    std::vector<protocol::ConsumerRemains> left_behind_;
 };
 
 }  // namespace haigha::client

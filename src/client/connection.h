@@ -329,6 +329,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     void start_recovery(std::vector<Recovery::Plan> plans, bool topology);
     void leave_out(std::vector<Recovery::Plan>& plans, TopologyReplay* replay) const;
     void check_recoveries();
+    class Unfinished;
     void finish_recovery(Recovery& recovery);
     void take_over(Recovery::Plan& plan, protocol::EventList& events);
     void restore_consumers(Channel& channel, protocol::ChannelRemains& remains);

@@ -73,6 +73,11 @@ void Connection::note_lost(bool goes_on) {
         channel->state_before_end_ =
             channel->state_.exchange(goes_on ? State::recovering : State::closed);
         channel->stale_up_to_ = remains.bases.deliveries;
+        for (protocol::ConsumerRemains& consumer : channel->left_behind_) {
+            if (consumer.token == nullptr) continue;
+            insist([&] { remains.consumers.push_back(std::move(consumer)); });
+        }
+        channel->left_behind_.clear();
         insist([&] { lost_.push_back(std::move(remains)); });
     }
 }

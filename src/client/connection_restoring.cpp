@@ -86,18 +86,20 @@ bool Connection::is_recoverys(protocol::Token owner) const {
 }
 
 void Connection::start_recovery(std::vector<Recovery::Plan> plans, bool topology) {
-    for (Recovery::Plan& plan : plans)
+    Recovery& recovery = insist([&]() -> Recovery& {
+        recoveries_.push_back(std::make_unique<Recovery>(*machine_, topology ? &topology_ : nullptr,
+                                                         static_cast<OwnCalls&>(*this)));
+        return *recoveries_.back();
+    });
+    recovery.take(std::move(plans));
+    for (Recovery::Plan& plan : recovery.plans())
         plan.settings = static_cast<Channel*>(plan.channel)->settings_;
-    auto made = std::make_unique<Recovery>(*machine_, topology ? &topology_ : nullptr,
-                                           static_cast<OwnCalls&>(*this));
-    Recovery& recovery = *made;
     if (careful_) recovery.be_careful(spared_);
-    leave_out(plans, recovery.replay());
-    recoveries_.push_back(std::move(made));
+    leave_out(recovery.plans(), recovery.replay());
     Status status = Status::ok;
     {
         const std::lock_guard lock(mutex_);
-        status = recovery.start(std::move(plans), state() == State::recovering);
+        status = recovery.start(state() == State::recovering);
         (void)note_work(Loop::now() + timeout(-1));
     }
     tell_loop();
@@ -170,9 +172,35 @@ void Connection::check_recoveries() {
     }
 }
 
+// Without memory finishing a recovery ends on the way, and the connection with it: what it has not
+// given back waits for the next attempt.
+class Connection::Unfinished {
+  public:
+    Unfinished(Connection& connection, std::vector<Recovery::Plan>& plans)
+        : connection_(connection), plans_(plans) {}
+    ~Unfinished() {
+        for (Recovery::Plan& plan : plans_) {
+            if (!plan.over) {
+                insist([&] { connection_.waiting_.push_back(std::move(plan)); });
+            } else if (std::any_of(plan.remains.consumers.begin(), plan.remains.consumers.end(),
+                                   [](const auto& one) { return one.token != nullptr; })) {
+                static_cast<Channel*>(plan.channel)->left_behind_ =
+                    std::move(plan.remains.consumers);
+            }
+        }
+    }
+    Unfinished(const Unfinished&) = delete;
+    Unfinished& operator=(const Unfinished&) = delete;
+
+  private:
+    Connection& connection_;
+    std::vector<Recovery::Plan>& plans_;
+};
+
 // Everything is there but the consumers, which come back on channels that are their users' again.
 void Connection::finish_recovery(Recovery& recovery) {
     std::vector<Recovery::Plan> plans = recovery.take_plans();
+    const Unfinished unfinished(*this, plans);
     std::vector<TopologyReplay::Failure> failures;
     std::vector<TopologyReplay::Renamed> renamed;
     if (TopologyReplay* replay = recovery.replay(); replay != nullptr) {
@@ -195,6 +223,7 @@ void Connection::finish_recovery(Recovery& recovery) {
         for (Recovery::Plan& plan : plans) {
             if (plan.number == 0) continue;
             machine_->give_channel({plan.number, recovery.token()}, plan.channel);
+            plan.over = true;
             take_over(plan, events);
         }
         if (whole) {
@@ -216,13 +245,18 @@ void Connection::finish_recovery(Recovery& recovery) {
     for (Recovery::Plan& plan : plans) {
         const Ref<Channel> channel(static_cast<Channel*>(plan.channel));
         if (plan.number == 0) {
+            plan.over = true;
             end_channel(plan, plan.error);
             continue;
         }
         tell_channel_state(*channel, State::open, nullptr);
         for (protocol::ConsumerRemains& consumer : plan.remains.consumers) {
-            const ErrorRef why = consumer.left_out;
-            if (!why) continue;
+            if (consumer.token == nullptr) continue;
+            const ErrorRef why = consumer.left_out
+                                     ? consumer.left_out
+                                     : make_error(Status::closed,
+                                                  "the consumer's basic.consume is larger than "
+                                                  "a frame of this connection may be");
             if (why->status == Status::timeout) tell_consumer_failure(*channel, consumer, why);
             std::erase_if(channel->unanswered_,
                           [&](const auto& one) { return one.tag == consumer.tag; });
@@ -268,25 +302,23 @@ void Connection::restore_consumers(Channel& channel, protocol::ChannelRemains& r
             consumer.paused = false;
         }
         protocol::Call call;
+        std::unique_ptr<Operation> operation;
         if (!consumer.paused) {
-            auto operation = std::make_unique<Operation>();
+            operation = std::make_unique<Operation>();
             operation->channel = Ref<Channel>(&channel);
             operation->note = [this, &channel, tag = consumer.tag](const ErrorRef& error,
                                                                    const Reply*) {
                 on_consumer_restored(channel, tag, error);
             };
             call.deadline = Loop::now() + timeout(-1);
-            call.token = operation.release();
+            call.token = operation.get();
+        }
+        const protocol::ChannelId id{channel.number_, &channel};
+        const bool said = operation != nullptr;
+        if (machine_->restore_consumer(id, consumer, std::move(call)) == Status::ok && said) {
+            (void)operation.release();
             ++restoring_;
             ++channel.restoring_;
-        }
-        const protocol::Token token = call.token;
-        const protocol::ChannelId id{channel.number_, &channel};
-        if (machine_->restore_consumer(id, consumer, std::move(call)) != Status::ok &&
-            token != nullptr) {
-            drop(token);
-            --restoring_;
-            --channel.restoring_;
         }
     }
 }

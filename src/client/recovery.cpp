@@ -14,14 +14,18 @@ Recovery::Recovery(protocol::ConnectionMachine& machine, TopologyRecords* record
     if (records != nullptr) replay_.emplace(*records, machine, token(), calls);
 }
 
-protocol::Call Recovery::counted(const Plan& of) {
-    ++pending_;
-    return calls_.make([this, channel = of.channel](const ErrorRef& error, std::string_view) {
-        --pending_;
-        for (Plan& plan : plans_) {
-            if (plan.channel == channel && error) plan.refused = true;
-        }
-    });
+template <class Say>
+Status Recovery::ask(const Plan& of, Say say) {
+    const Status status = calls_.ask(
+        [this, channel = of.channel](const ErrorRef& error, std::string_view) {
+            --pending_;
+            for (Plan& plan : plans_) {
+                if (plan.channel == channel && error) plan.refused = true;
+            }
+        },
+        say);
+    if (status == Status::ok) ++pending_;
+    return status;
 }
 
 bool Recovery::ready() const {
@@ -33,24 +37,20 @@ bool Recovery::ready() const {
 
 template <class Method>
 void Recovery::call(Plan& plan, CallKind kind, const Method& method) {
-    protocol::Call call = counted(plan);
-    call.kind = kind;
-    call.barrier = kind == CallKind::confirm_select;
-    call.reply = wire::find_method(Method::id)->replies[0];
-    const protocol::Token answered = call.token;
-    if (machine_.call({plan.number, token()}, std::move(call), method) == Status::ok) return;
-    --pending_;
-    calls_.drop(answered);
+    (void)ask(plan, [&](protocol::Call call) {
+        call.kind = kind;
+        call.barrier = kind == CallKind::confirm_select;
+        call.reply = wire::find_method(Method::id)->replies[0];
+        return machine_.call({plan.number, token()}, std::move(call), method);
+    });
 }
 
 void Recovery::open_channel(Plan& plan) {
-    protocol::Call open = counted(plan);
-    const protocol::Token answered = open.token;
-    const Status status = machine_.open_channel(token(), std::move(open), &plan.number,
-                                                plan.remains.bases, plan.remains.number);
+    const Status status = ask(plan, [&](protocol::Call open) {
+        return machine_.open_channel(token(), std::move(open), &plan.number, plan.remains.bases,
+                                     plan.remains.number);
+    });
     if (status != Status::ok) {
-        --pending_;
-        calls_.drop(answered);
         plan.number = 0;
         plan.error =
             make_error(status, "the broker allows no more than " +
@@ -74,8 +74,7 @@ void Recovery::open_channels() {
         open_channel(plan);
 }
 
-Status Recovery::start(std::vector<Plan> plans, bool fresh) {
-    plans_ = std::move(plans);
+Status Recovery::start(bool fresh) {
     // The topology needs channels of its own: first, where there would be none left for it.
     const bool room = machine_.channel_count() + plans_.size() + 1 + TopologyReplay::lanes <=
                       machine_.channel_max();

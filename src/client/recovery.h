@@ -45,6 +45,7 @@ class Recovery {
         ChannelSettings settings;
         std::uint16_t number = 0;  // that it has now; 0: none
         bool refused = false;      // its end is still to be told
+        bool over = false;         // the channel is its user's again, or has ended
         ErrorRef error;            // it cannot be had again
     };
 
@@ -53,8 +54,10 @@ class Recovery {
 
     // The owner of its channels.
     protocol::Token token() { return this; }
+    // What it is to bring back: whatever happens, take_plans() has it.
+    void take(std::vector<Plan> plans) noexcept { plans_ = std::move(plans); }
     // fresh: the connection is a new one, without the exclusive queues of the one before.
-    Status start(std::vector<Plan> plans, bool fresh);
+    Status start(bool fresh);
     void on_channel_end(std::uint16_t number, const ErrorRef& error);
     // Its user has closed the channel meanwhile. True, with its plan, if it was to be brought back.
     bool drop(protocol::Token channel, Plan* plan);
@@ -66,7 +69,7 @@ class Recovery {
         if (replay_) replay_->be_careful(std::move(spared));
     }
     const Plan* find(const void* channel) const;
-    const std::vector<Plan>& plans() const { return plans_; }
+    std::vector<Plan>& plans() { return plans_; }
     std::vector<Plan> take_plans() { return std::exchange(plans_, {}); }
     TopologyReplay* replay() { return replay_ ? &*replay_ : nullptr; }
 
@@ -75,7 +78,8 @@ class Recovery {
     void open_channel(Plan& plan);
     template <class Method>
     void call(Plan& plan, protocol::CallKind kind, const Method& method);
-    protocol::Call counted(const Plan& plan);
+    template <class Say>
+    Status ask(const Plan& plan, Say say);
 
     protocol::ConnectionMachine& machine_;
     OwnCalls& calls_;

@@ -58,23 +58,20 @@ TopologyReplay::TopologyReplay(TopologyRecords& records, protocol::ConnectionMac
 TopologyReplay::~TopologyReplay() = default;
 
 Status TopologyReplay::open(std::uint16_t* number) {
-    protocol::Call call = calls_.make([](const ErrorRef&, std::string_view) {});
-    const protocol::Token token = call.token;
-    const Status status = machine_.open_channel(owner_, std::move(call), number);
-    if (status == Status::ok) {
-        ++open_channels_;
-    } else {
-        calls_.drop(token);
-    }
+    const Status status =
+        calls_.ask([](const ErrorRef&, std::string_view) {},
+                   [&](protocol::Call call) {
+                       return machine_.open_channel(owner_, std::move(call), number);
+                   });
+    if (status == Status::ok) ++open_channels_;
     return status;
 }
 
 void TopologyReplay::close(std::uint16_t number) {
-    protocol::Call call = calls_.make([](const ErrorRef&, std::string_view) {});
-    const protocol::Token token = call.token;
-    if (machine_.close_channel({number, owner_}, std::move(call)) != Status::ok) {
-        calls_.drop(token);
-    }
+    (void)calls_.ask([](const ErrorRef&, std::string_view) {},
+                     [&](protocol::Call call) {
+                         return machine_.close_channel({number, owner_}, std::move(call));
+                     });
 }
 
 bool TopologyReplay::is_renamed_later(std::string_view queue) const {
@@ -229,12 +226,10 @@ Status TopologyReplay::begin_lane(std::vector<Step> steps) {
 
 template <class Method>
 Status TopologyReplay::call(std::uint16_t channel, const Method& method, OwnCalls::Answer answer) {
-    protocol::Call call = calls_.make(std::move(answer));
-    const protocol::Token token = call.token;
-    call.reply = wire::find_method(Method::id)->replies[0];
-    const Status status = machine_.call({channel, owner_}, std::move(call), method);
-    if (status != Status::ok) calls_.drop(token);
-    return status;
+    return calls_.ask(std::move(answer), [&](protocol::Call call) {
+        call.reply = wire::find_method(Method::id)->replies[0];
+        return machine_.call({channel, owner_}, std::move(call), method);
+    });
 }
 
 // Runs run(method) with what the step's record says; its record may be gone.

@@ -25,12 +25,30 @@ class OwnCalls {
   public:
     // `queue`: the name in a queue.declare-ok.
     using Answer = std::function<void(const ErrorRef& error, std::string_view queue)>;
-    virtual protocol::Call make(Answer answer) = 0;
-    // The machine did not take it.
-    virtual void drop(protocol::Token call) = 0;
+    // `say` gives a call to the machine, and returns what that says, or throws: then there is no
+    // answer.
+    template <class Say>
+    Status ask(Answer answer, Say say) {
+        protocol::Call call = make(std::move(answer));
+        struct Untaken {
+            OwnCalls& calls;
+            protocol::Token token;
+            ~Untaken() {
+                if (token != nullptr) calls.drop(token);
+            }
+        } untaken{*this, call.token};
+        const Status status = say(std::move(call));
+        if (status == Status::ok) untaken.token = nullptr;
+        return status;
+    }
 
   protected:
     ~OwnCalls() = default;
+
+  private:
+    virtual protocol::Call make(Answer answer) = 0;
+    // The machine did not take it.
+    virtual void drop(protocol::Token call) = 0;
 };
 
 // Without I/O: it has a machine say methods and is told what became of them. As long as nothing is

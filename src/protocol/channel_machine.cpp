@@ -196,8 +196,11 @@ Status ChannelMachine::publish(const PublishRequest& request, std::uint64_t* seq
             return write_message(PublishHead(request, stamped.properties), request, sequence);
         }
     }
+    const bool to_match = request.mandatory && ring_;
+    if (to_match) [[unlikely]]
+        returns_.reserve();
     const Status status = write_message(PublishHead(request, given), request, sequence);
-    if (request.mandatory && status == Status::ok && ring_) [[unlikely]] {
+    if (to_match && status == Status::ok) [[unlikely]] {
         returns_.add(return_key(request.exchange, request.routing_key, request.properties),
                      request.body, *ring_);
     }
@@ -213,8 +216,11 @@ Status ChannelMachine::publish(const PreparedHead& head, const PublishRequest& r
             return publish(head.request(&properties, rest), sequence);
         }
     }
+    const bool to_match = head.mandatory() && ring_;
+    if (to_match) [[unlikely]]
+        returns_.reserve();
     const Status status = write_message(head, rest, sequence);
-    if (head.mandatory() && status == Status::ok && ring_) [[unlikely]] {
+    if (to_match && status == Status::ok) [[unlikely]] {
         returns_.add(head.return_key(), rest.body, *ring_);
     }
     return status;

@@ -88,6 +88,7 @@ class ChannelMachine {
     template <class... What>
     Status publish_kept(Instant now, std::uint64_t* sequence, const What&... what) {
         if (!ring_ || ring_->kept() == nullptr) return Status::unsupported;
+        returns_.reserve();
         const Status status = ring_->kept()->take(
             what..., now, [this](const KeptPublish& publish) { write_kept(publish, false); },
             sequence);
@@ -118,7 +119,7 @@ class ChannelMachine {
     bool resume(Call call);
     // One of an earlier incarnation consumes again, or is known to be paused. False when that does
     // not fit into a frame.
-    bool restore(const ConsumerRemains& consumer, Call call);
+    bool restore(ConsumerRemains& consumer, Call call);
     // The caller settles a delivery, or all up to it: what to write, which may be nothing.
     DeliveryWindow::Settlement settle_deliveries(std::uint64_t tag, bool multiple) {
         return deliveries_.settle(tag, multiple,

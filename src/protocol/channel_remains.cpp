@@ -65,13 +65,14 @@ void ChannelMachine::lose(const ErrorRef& error, std::uint64_t unsent, EventList
 
 // ---- going on
 
-bool ChannelMachine::restore(const ConsumerRemains& consumer, Call call) {
+bool ChannelMachine::restore(ConsumerRemains& consumer, Call call) {
     std::vector<std::byte> frame = consumer.consume_frame;
     if (frame.size() > context_.frame_max) return false;
     // The channel's number may be another now.
     wire::write_frame_header(frame.data(), wire::FrameType::method, id_,
                              static_cast<std::uint32_t>(frame.size() - wire::frame_overhead));
     consumers_.add(consumer.tag, consumer.token, consumer.no_ack, frame);
+    consumer.token = nullptr;
     Consumer* const added = consumers_.find(consumer.tag);
     added->restored = true;
     if (consumer.paused) {
@@ -153,7 +154,7 @@ Status ConnectionMachine::resubscribe(ChannelId channel, Call call) {
     return machine->resubscribe(std::move(call)) ? Status::ok : Status::argument;
 }
 
-Status ConnectionMachine::restore_consumer(ChannelId channel, const ConsumerRemains& consumer,
+Status ConnectionMachine::restore_consumer(ChannelId channel, ConsumerRemains& consumer,
                                            Call call) {
     ChannelMachine* machine = nullptr;
     if (const Status status = find_open(channel, &machine); status != Status::ok) return status;

@@ -170,7 +170,7 @@ class ConnectionMachine {
     void keep_when_closed(ChannelId channel, bool keep);
     void keep_when_cancelled(ChannelId channel, bool keep);
     Status resubscribe(ChannelId channel, Call call);
-    Status restore_consumer(ChannelId channel, const ConsumerRemains& consumer, Call call);
+    Status restore_consumer(ChannelId channel, ConsumerRemains& consumer, Call call);
     Status close_channel(ChannelId channel, Call call);
     // argument: the method does not fit into a frame. unsupported: the consumer tag is in use, or
     // there is none to pause or drain in the state that this needs.

@@ -31,6 +31,8 @@ class ReturnMatcher {
     }
     void add(std::uint64_t sequence, std::uint64_t key, std::span<const std::byte> body,
              const ConfirmRing& ring);
+    // Makes room for one, so that adding it cannot fail.
+    void reserve() { open_.reserve_one(); }
     // The publish's number, which is not found again.
     std::optional<std::uint64_t> match(std::uint64_t key, std::span<const std::byte> body,
                                        const ConfirmRing& ring);

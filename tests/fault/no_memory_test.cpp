@@ -37,13 +37,14 @@ class Cycle {
     // False when nothing was struck: there are fewer allocations.
     bool run(std::uint64_t nth) {
         SCOPED_TRACE("allocation " + std::to_string(nth));
-        queue_ = "jobs-" + std::to_string(nth);
+        queue_ = "jobs-" + std::to_string(publish_policy) + "-" + std::to_string(nth);
         EXPECT_EQ(0, uv_loop_init(&uv_));
         uv_timer_init(&uv_, &watchdog_);
         uv_timer_start(
             &watchdog_, [](uv_timer_t*) {}, 50, 50);
         uv_unref(reinterpret_cast<uv_handle_t*>(&watchdog_));
-        AllocationFaults::arm(nth);
+        nth_ = nth;
+        if (!strikes_late) AllocationFaults::arm(nth);
         live();
         AllocationFaults::disarm();
         const bool struck = AllocationFaults::struck();
@@ -57,10 +58,16 @@ class Cycle {
 
     // Between opening and closing.
     std::function<void(Cycle&)> middle;
+    // The first allocation is that behind strike(), which `middle` calls: the connection is lost
+    // then, and that it says so is no failure.
+    bool strikes_late = false;
+    std::uint8_t publish_policy = HAIGHA_PUBLISH_FAIL;
+    void strike() { AllocationFaults::arm(nth_); }
     // The channel's.
     int opened = 0;
     int delivered = 0;
     int confirmed = 0;
+    int recovered = 0;
 
     haigha_then note(const char* what, bool once) {
         const Spared spared;
@@ -133,6 +140,9 @@ class Cycle {
                 if (event.state == HAIGHA_STATE_OPEN) ++opened;
                 if (event.state == HAIGHA_STATE_CLOSED) closed_ = true;
                 return;
+            case HAIGHA_EVENT_RECOVERY:
+                if (event.state == HAIGHA_RECOVERY_RECOVERED) ++recovered;
+                return;
             case HAIGHA_EVENT_DELIVERY:
                 ++delivered;
                 return;
@@ -146,7 +156,8 @@ class Cycle {
     }
     void seen(haigha_status status, const char* what) {
         if (status == HAIGHA_ERR_NO_MEMORY) no_memory_ = true;
-        if (status != HAIGHA_OK && !no_memory_ && !close_taken_ && unexplained_.empty()) {
+        if (status != HAIGHA_OK && !strikes_late && !no_memory_ && !close_taken_ &&
+            unexplained_.empty()) {
             unexplained_ = std::string(what) + ": " + haigha_status_name(status);
         }
     }
@@ -170,6 +181,10 @@ class Cycle {
         drive([&] { return opened != 0; }, "the connection to be open");
         if (opened == 0) return;
         middle(*this);
+        if (closed_) {
+            const Spared spared;
+            EXPECT_TRUE(no_memory_) << "it has ended for another reason";
+        }
         close_connection();
     }
 
@@ -177,6 +192,7 @@ class Cycle {
     bool open_channel() {
         haigha_channel_args args = HAIGHA_CHANNEL_ARGS_INIT;
         args.confirm = 1;
+        args.publish_policy = publish_policy;
         args.events = note("channel's events", false);
         Note& events = *notes_.back();
         const haigha_then then = note("channel open", true);
@@ -300,6 +316,7 @@ class Cycle {
     std::vector<std::unique_ptr<Bound>> bound_;
     std::vector<std::unique_ptr<std::string>> bodies_;
     std::string unexplained_;  // an error before any that says NO_MEMORY
+    std::uint64_t nth_ = 0;
     bool no_memory_ = false;
     bool closed_ = false;
     bool close_taken_ = false;
@@ -312,19 +329,25 @@ class NoMemory : public testing::Test {
     std::string uri() const {
         return "amqp://guest:guest@127.0.0.1:" + std::to_string(broker_.port());
     }
+    static void as_it_is(Cycle&) {}
     // Until no allocation is left to fail.
-    template <class Middle>
-    void each(Middle middle) {
+    template <class Middle, class Prepare = void (*)(Cycle&)>
+    void each(Middle middle, Prepare prepare = &as_it_is, const std::string& parameters = {}) {
         const char* const only = std::getenv("HAIGHA_TEST_ALLOCATION");
         std::uint64_t nth = only != nullptr ? std::strtoull(only, nullptr, 10) : 1;
         bool more = true;
         for (; more; ++nth) {
-            Cycle cycle(uri());
+            Cycle cycle(uri() + parameters);
             cycle.middle = middle;
+            prepare(cycle);
             more = cycle.run(nth);
             // Without a failure it does what it is there for.
             if (!more) {
-                EXPECT_EQ(cycle.confirmed, cycle.published());
+                const bool none_is_lost =
+                    !cycle.strikes_late || cycle.publish_policy == HAIGHA_PUBLISH_RESEND;
+                if (none_is_lost) {
+                    EXPECT_EQ(cycle.confirmed, cycle.published());
+                }
                 EXPECT_GT(cycle.delivered, 0);
             }
             if (HasFailure()) {
@@ -356,6 +379,38 @@ void publish_and_consume(Cycle& cycle) {
 
 TEST_F(NoMemory, AtEachAllocationOfAConnection) {
     each(publish_and_consume);
+}
+
+// It comes back at another attempt, or ends with that; and whatever was published has its outcome.
+TEST_F(NoMemory, AtEachAllocationOfARecovery) {
+    for (const std::uint8_t policy :
+         {HAIGHA_PUBLISH_FAIL, HAIGHA_PUBLISH_KEEP_UNSENT, HAIGHA_PUBLISH_RESEND}) {
+        SCOPED_TRACE("publish_policy " + std::to_string(policy));
+        each(
+            [this](Cycle& cycle) {
+                if (!cycle.open_channel()) return;
+                cycle.declare();
+                cycle.bind();
+                cycle.consume();
+                cycle.publish(16);
+                cycle.drive([&] { return cycle.delivered == 1 && cycle.confirmed == 1; },
+                            "the first message");
+                broker_.command("on basic.publish#1 reset");
+                cycle.strike();
+                cycle.publish(100'000);
+                cycle.publish_lent(200'000);
+                cycle.publish(16);
+                cycle.drive([&] { return cycle.recovered == 1; }, "the recovery");
+                cycle.publish(16);
+                cycle.drive([&] { return cycle.outcomes() == cycle.published(); }, "the outcomes");
+                cycle.ack();
+            },
+            [policy](Cycle& cycle) {
+                cycle.strikes_late = true;
+                cycle.publish_policy = policy;
+            },
+            "?recovery=1&recovery_delay_ms=1&recovery_max_delay_ms=5");
+    }
 }
 
 }  // namespace

@@ -50,7 +50,8 @@ class BrokerRelease {
     // A consumer of a quorum queue that does not ack in time is cancelled; before, its channel was
     // closed.
     bool cancels_a_late_consumer() const { return at_least(4, 3); }
-    // It refuses what is asked of a classic queue whose node is away, and does not just say nothing.
+    // It refuses what is asked of a classic queue whose node is away, and does not just say
+    // nothing.
     bool answers_for_a_queue_whose_node_is_away() const { return major_ < 4; }
     // A session of TLS 1.2 is resumed, by Debian's Erlang of that release: 29 does not any more.
     bool resumes_tls12_sessions() const { return !at_least(4, 3); }

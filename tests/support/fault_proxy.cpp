@@ -37,7 +37,8 @@ sockaddr_in loopback(std::uint16_t port) {
 
 }  // namespace
 
-FaultProxy::FaultProxy(std::uint16_t target_port) : target_(target_port) {
+FaultProxy::FaultProxy(std::uint16_t target_port, const std::string& address)
+    : target_(target_port), address_(::inet_addr(address.c_str())) {
     listen();
     if (::pipe2(wake_, O_CLOEXEC | O_NONBLOCK) != 0) fail("pipe");
     thread_ = std::thread([this] { serve(); });
@@ -119,6 +120,7 @@ void FaultProxy::listen() {
     const int on = 1;
     ::setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     sockaddr_in address = loopback(port_);
+    address.sin_addr.s_addr = address_;
     socklen_t size = sizeof address;
     auto* const plain = reinterpret_cast<sockaddr*>(&address);
     if (::bind(listener_, plain, size) != 0) fail("bind");

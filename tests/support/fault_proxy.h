@@ -19,7 +19,8 @@ namespace haigha::test {
 
 class FaultProxy {
   public:
-    explicit FaultProxy(std::uint16_t target_port);
+    // Listens on an IPv4 address of this machine.
+    explicit FaultProxy(std::uint16_t target_port, const std::string& address = "127.0.0.1");
     ~FaultProxy();
     FaultProxy(const FaultProxy&) = delete;
     FaultProxy& operator=(const FaultProxy&) = delete;
@@ -83,6 +84,7 @@ class FaultProxy {
     void run(std::function<void()> work);
 
     const std::uint16_t target_;
+    const std::uint32_t address_;  // in the network's order
     std::uint16_t port_ = 0;
     int listener_ = -1;
     int wake_[2] = {-1, -1};

@@ -270,7 +270,9 @@ class MachinePeer {
         (void)told();
         return number;
     }
-    protocol::ChannelId id(std::uint16_t number) const { return {number, owners_.at(number)}; }
+    protocol::ChannelId id(std::uint16_t number) const {
+        return {number, number < owners_.size() ? owners_[number] : nullptr};
+    }
 
     Status declare(std::uint16_t channel, std::uintptr_t subject,
                    Instant deadline = Instant::never()) {
@@ -281,7 +283,7 @@ class MachinePeer {
         wire::queue::Declare method{};
         const std::string name = "q" + std::to_string(subject);
         method.queue = {name};
-        return machine.call(id(channel), std::move(call), method);
+        return taken(machine.call(id(channel), std::move(call), method), subject);
     }
     void declare_ok(std::uint16_t channel, std::string_view name) {
         wire::queue::DeclareOk method{};
@@ -301,7 +303,7 @@ class MachinePeer {
         wire::basic::Consume method{};
         method.consumer_tag = {tag};
         method.no_ack = no_ack;
-        return machine.call(id(channel), std::move(call), method);
+        return taken(machine.call(id(channel), std::move(call), method), subject);
     }
     void consuming(std::uint16_t channel, std::uintptr_t subject, std::string_view tag) {
         must(consume(channel, subject, tag));
@@ -327,7 +329,7 @@ class MachinePeer {
         call.reply = wire::basic::CancelOk::id;
         wire::basic::Cancel method{};
         method.consumer_tag = {tag};
-        return machine.call(id(channel), std::move(call), method);
+        return taken(machine.call(id(channel), std::move(call), method), subject);
     }
     Status resume(std::uint16_t channel, std::uintptr_t subject, std::string_view tag,
                   Instant deadline = Instant::never()) {
@@ -352,7 +354,7 @@ class MachinePeer {
         call.other_reply = wire::basic::GetEmpty::id;
         wire::basic::Get method{};
         method.no_ack = no_ack;
-        return machine.call(id(channel), std::move(call), method);
+        return taken(machine.call(id(channel), std::move(call), method), subject);
     }
     Status select(std::uint16_t channel, std::uintptr_t subject,
                   Instant deadline = Instant::never()) {
@@ -362,7 +364,7 @@ class MachinePeer {
         call.token = token(subject);
         call.deadline = deadline;
         call.reply = wire::confirm::SelectOk::id;
-        return machine.call(id(channel), std::move(call), wire::confirm::Select{});
+        return taken(machine.call(id(channel), std::move(call), wire::confirm::Select{}), subject);
     }
     void confirming(std::uint16_t channel) {
         must(select(channel, 0));
@@ -381,7 +383,9 @@ class MachinePeer {
         protocol::PublishRequest request;
         request.routing_key = "k";
         request.body = std::as_bytes(std::span(body));
-        return machine.publish(id(channel), request, &sequence);
+        const Status status = machine.publish(id(channel), request, &sequence);
+        if (status == Status::ok) ++taken_publishes;
+        return status;
     }
     // The publishes of the channel's earlier incarnations.
     void continue_publishes(std::uint16_t channel, const Ref<protocol::ConfirmRing>& ring) {
@@ -395,8 +399,14 @@ class MachinePeer {
         return machine.settle(id(channel), method);
     }
     std::uint64_t sequence = 0;
+    std::vector<std::uintptr_t> taken_calls;  // the subjects of those that were not refused
+    std::size_t taken_publishes = 0;
 
   private:
+    Status taken(Status status, std::uintptr_t subject) {
+        if (status == Status::ok) taken_calls.push_back(subject);
+        return status;
+    }
     static void must(Status status) {
         if (status != Status::ok) throw std::logic_error("a verb was refused");
     }

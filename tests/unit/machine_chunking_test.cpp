@@ -9,6 +9,7 @@
 
 #include "protocol/connection_machine.h"
 #include "support/machine_peer.h"
+#include "support/machine_session.h"
 
 namespace haigha::protocol {
 namespace {
@@ -23,73 +24,6 @@ using test::MachinePeer;
 using test::method_frame;
 using test::Octets;
 
-// A verb and what the broker sends after it.
-struct Step {
-    std::function<void(MachinePeer&)> act;
-    Octets bytes;
-};
-
-wire::basic::Return returned() {
-    wire::basic::Return method{};
-    method.reply_code = 312;
-    method.reply_text = {"NO_ROUTE"};
-    return method;
-}
-
-std::vector<Step> session() {
-    const auto nothing = [](MachinePeer&) {};
-    std::vector<Step> steps;
-    steps.push_back({nothing, method_frame(0, test::start_method())});
-    steps.push_back({nothing, method_frame(0, test::tune_method(0, 4096, 0))});
-    steps.push_back({nothing, method_frame(0, wire::connection::OpenOk{})});
-    steps.push_back({[](MachinePeer& p) {
-                         p.ask_channel();
-                         p.ask_channel();
-                     },
-                     joined(method_frame(1, wire::channel::OpenOk{}), wire::heartbeat_frame,
-                            method_frame(2, wire::channel::OpenOk{}))});
-    steps.push_back({[](MachinePeer& p) {
-                         (void)p.consume(1, 10, "c");
-                         (void)p.select(2, 20);
-                         (void)p.publish(2, "one");
-                         (void)p.publish(2, std::string(300'000, 'x'));
-                         (void)p.declare(1, 12);
-                     },
-                     joined(method_frame(2, wire::confirm::SelectOk{}),
-                            method_frame(1, wire::basic::ConsumeOk{{"c"}}),
-                            method_frame(1, wire::queue::DeclareOk{{"q"}, 1, 2}))});
-    Octets deliveries;
-    for (std::uint64_t tag = 1; tag < 40; ++tag) {
-        deliveries = joined(deliveries, content(1, deliver_method("c", tag),
-                                                std::string(tag * 7 % 60, 'd'), 20 + tag));
-    }
-    steps.push_back(
-        {nothing,
-         joined(deliveries, content(1, deliver_method("c", 50), std::string(9000, 'e')),
-                content(1, deliver_method("no", 51), "m"), method_frame(1, deliver_method("c", 52)),
-                content(2, returned(), "back"), method_frame(2, wire::basic::Ack{1, false}),
-                test::header_frame(1, 3), test::body_frame(1, "abc"),
-                method_frame(2, wire::basic::Nack{2, true, false}))});
-    steps.push_back({[](MachinePeer& p) {
-                         (void)p.get(1, 30);
-                         (void)p.cancel(1, 32, "c");
-                     },
-                     joined(method_frame(0, wire::connection::Blocked{{"memory"}}),
-                            content(1, wire::basic::GetOk{}, "got"),
-                            method_frame(1, wire::basic::CancelOk{{"c"}}),
-                            method_frame(0, wire::connection::Unblocked{}))});
-    steps.push_back({[](MachinePeer& p) {
-                         (void)p.publish(2, "late");
-                         (void)p.declare(1, 40);
-                     },
-                     joined(method_frame(2, channel_close(404, "NOT_FOUND")),
-                            method_frame(1, wire::queue::PurgeOk{}),
-                            content(1, deliver_method("c", 60), "ignored"),
-                            method_frame(1, wire::channel::CloseOk{}))});
-    steps.push_back({nothing, method_frame(0, connection_close(320, "CONNECTION_FORCED"))});
-    return steps;
-}
-
 struct Record {
     Lines told;
     Lines said;
@@ -97,10 +31,10 @@ struct Record {
 
 // Feeds with pieces whose sizes `next_piece` gives.
 template <class NextPiece>
-Record run(const std::vector<Step>& steps, NextPiece next_piece) {
+Record run(const std::vector<test::SessionStep>& steps, NextPiece next_piece) {
     MachinePeer peer;
     Record record;
-    for (const Step& step : steps) {
+    for (const test::SessionStep& step : steps) {
         step.act(peer);
         std::span<const std::byte> rest = step.bytes;
         while (!rest.empty()) {
@@ -118,7 +52,7 @@ Record run(const std::vector<Step>& steps, NextPiece next_piece) {
 
 // rule 116
 TEST(MachineChunking, GivesTheSameEventsAndOutputWhateverThePieces) {
-    const std::vector<Step> steps = session();
+    const std::vector<test::SessionStep> steps = test::session();
     const Record whole = run(steps, [] { return std::size_t{1} << 30; });
     ASSERT_GT(whole.told.size(), 50U);
     EXPECT_EQ(whole.told.back(), "closed: HAIGHA_ERR_CONNECTION_CLOSED_BY_BROKER 320");
@@ -187,7 +121,7 @@ TEST(MachineChunking, StopsAfterAHandfulOfEvents) {
 // rules 15, 113: whatever comes, calls end once, consumers end once, the connection ends once, and
 // what is said is whole frames.
 TEST(MachineChunking, SurvivesDamagedSessions) {
-    const std::vector<Step> steps = session();
+    const std::vector<test::SessionStep> steps = test::session();
     std::mt19937 random(4711);
     for (int round = 0; round < 200; ++round) {
         MachinePeer peer;
