@@ -1,6 +1,7 @@
-// How long recovery takes: a topology brought back beside the same declared the first time, and
-// another host after a reset. Against the broker HAIGHA_URI, which `tools/dev bench --recovery`
-// makes, with its name in HAIGHA_BENCH_BROKER and tools/broker in HAIGHA_BROKER_TOOL.
+// How long recovery takes: a topology brought back beside the same declared the first time, the
+// same by another client whose command is in HAIGHA_BENCH_RECOVERY_PEER, and another host after a
+// reset. Against the broker HAIGHA_URI, which `tools/dev bench --recovery` makes, with its name in
+// HAIGHA_BENCH_BROKER and tools/broker in HAIGHA_BROKER_TOOL.
 #include <haigha/haigha.h>
 
 #include <algorithm>
@@ -45,7 +46,8 @@ std::string variable(const char* name) {
 }
 
 void broker(const std::string& words) {
-    if (std::system((variable("HAIGHA_BROKER_TOOL") + " " + words + " >/dev/null").c_str()) != 0) {
+    if (std::system((variable("HAIGHA_BROKER_TOOL") + " " + words + " >/dev/null 2>&1").c_str()) !=
+        0) {
         fail("tools/broker " + words + " has failed");
     }
 }
@@ -131,59 +133,130 @@ ConnectionHandle connect(haigha_loop* loop, const std::string& uri, std::int64_t
 
 void ignore(const haigha_event*, void*) {}
 
-// Everything is called at once; the library says one after the other.
-double declare(haigha_channel* channel, int count) {
+// Queue i, its binding and its consumer. Channels have a call on the wire each, so that one channel
+// declares one after the other, and many of them pipeline.
+void declare_one(haigha_channel* channel, const std::string& prefix, int i, Countdown& countdown) {
+    const haigha_then then{&Countdown::answer, &countdown, nullptr, nullptr, 0};
+    const std::string name = prefix + std::to_string(i);
+    Err error;
+    haigha_queue_declare_args declare = HAIGHA_QUEUE_DECLARE_ARGS_INIT;
+    declare.queue = str(name);
+    declare.durable = 1;
+    check(haigha_queue_declare(channel, &declare, &then, error), error);
+    haigha_queue_bind_args bind = HAIGHA_QUEUE_BIND_ARGS_INIT;
+    bind.queue = bind.routing_key = str(name);
+    bind.exchange = str("amq.topic");
+    check(haigha_queue_bind(channel, &bind, &then, error), error);
+    haigha_consume_args consume = HAIGHA_CONSUME_ARGS_INIT;
+    consume.queue = str(name);
+    consume.deliveries = {&ignore, nullptr, nullptr, nullptr, 0};
+    check(haigha_consume(channel, &consume, &then, error), error);
+}
+
+double declare(const std::vector<ChannelHandle>& channels, const std::string& prefix, int count) {
     Countdown countdown;
     countdown.left = static_cast<std::size_t>(count) * 3;
-    const haigha_then then{&Countdown::answer, &countdown, nullptr, nullptr, 0};
     const Clock::time_point begin = Clock::now();
-    Err error;
     for (int i = 0; i < count; ++i) {
-        const std::string name = "recovery-bench-" + std::to_string(i);
-        haigha_queue_declare_args declare = HAIGHA_QUEUE_DECLARE_ARGS_INIT;
-        declare.queue = str(name);
-        declare.durable = 1;
-        check(haigha_queue_declare(channel, &declare, &then, error), error);
-        haigha_queue_bind_args bind = HAIGHA_QUEUE_BIND_ARGS_INIT;
-        bind.queue = bind.routing_key = str(name);
-        bind.exchange = str("amq.topic");
-        check(haigha_queue_bind(channel, &bind, &then, error), error);
-        haigha_consume_args consume = HAIGHA_CONSUME_ARGS_INIT;
-        consume.queue = str(name);
-        consume.deliveries = {&ignore, nullptr, nullptr, nullptr, 0};
-        check(haigha_consume(channel, &consume, &then, error), error);
+        const std::size_t channel = static_cast<std::size_t>(i) % channels.size();
+        declare_one(channels[channel].get(), prefix, i, countdown);
     }
     countdown.wait();
     return milliseconds(Clock::now() - begin);
 }
 
-void measure_topology(haigha_loop* loop, const std::string& uri, int count) {
-    Steps steps;
-    const ConnectionHandle connection = connect(loop, uri, 10, steps);
+std::vector<ChannelHandle> open_channels(haigha_connection* connection, int count) {
     Err error;
-    ChannelHandle channel;
-    check(haigha_channel_open_wait(connection.get(), nullptr, -1, out(channel), error), error);
-    const std::string name = variable("HAIGHA_BENCH_BROKER");
-    const double first = declare(channel.get(), count);
-    std::printf("%d queues, bindings and consumers on one connection\n", count);
-    std::printf("  declared the first time                 %8.0f ms\n", first);
-    int seen = 0;
-    const auto pass = [&](const char* what) {
-        steps.wait(++seen);
-        const double taken = milliseconds(steps.recovered - steps.transport);
-        std::printf("  %-38s  %8.0f ms, %.2f times that\n", what, taken, taken / first);
-        std::fflush(stdout);
-    };
+    std::vector<ChannelHandle> channels(static_cast<std::size_t>(count));
+    for (ChannelHandle& channel : channels)
+        check(haigha_channel_open_wait(connection, nullptr, -1, out(channel), error), error);
+    return channels;
+}
+
+void close_connections() {
+    broker("ctl " + variable("HAIGHA_BENCH_BROKER") + " -- -q close_all_connections bench");
+}
+
+void restart() {
+    broker("kill " + variable("HAIGHA_BENCH_BROKER"));
+    broker("start " + variable("HAIGHA_BENCH_BROKER"));
+}
+
+// Takes all queues and connections away.
+void empty() {
+    for (const char* const step : {"stop_app", "reset", "start_app"})
+        broker("ctl " + variable("HAIGHA_BENCH_BROKER") + " -- -q " + step);
+}
+
+void print(const char* what, double taken, double first) {
+    std::printf("  %-46s  %8.0f ms", what, taken);
+    if (first > 0) std::printf(", %.2f times that", taken / first);
+    std::printf("\n");
+    std::fflush(stdout);
+}
+
+constexpr int recoveries = 6;
+
+// What has been declared is lost and brought back in each way, `recoveries` times; `next` waits for
+// the next recovery and says how long it took, from the transport's connection.
+template <class Next>
+void measure_recoveries(double first, Next next) {
     for (int round = 0; round < 3; ++round) {
-        broker("ctl " + name + " -- -q close_all_connections bench");
-        pass("brought back on a broker that has them");
+        close_connections();
+        print("brought back, the broker having it all", next(), first);
     }
-    broker("kill " + name);
-    broker("start " + name);
-    pass("brought back after the broker's restart");
-    broker("ctl " + name + " -- -q close_all_connections bench");
-    pass("after that, the broker being warm");
-    check(haigha_connection_close_wait(connection.get(), -1, error), error);
+    restart();
+    print("brought back after the broker's restart", next(), first);
+    close_connections();
+    print("after that, the broker being warm", next(), first);
+    empty();
+    print("brought back on a broker that has nothing", next(), first);
+}
+
+void measure_topology(haigha_loop* loop, const std::string& uri, int count) {
+    Err error;
+    std::printf("%d queues, bindings and consumers on one connection\n", count);
+    double first = 0;
+    for (const int width : {1, 100}) {
+        // Brought back are those of the second round.
+        empty();
+        Steps steps;
+        const ConnectionHandle connection = connect(loop, uri, 10, steps);
+        const auto channels = open_channels(connection.get(), width);
+        first = declare(channels, "recovery-bench-", count);
+        print(width == 1 ? "declared one after the other, on a channel"
+                         : "declared pipelined, by 100 channels",
+              first, 0);
+        if (width > 1) {
+            int seen = 0;
+            measure_recoveries(first, [&] {
+                steps.wait(++seen);
+                return milliseconds(steps.recovered - steps.transport);
+            });
+        }
+        check(haigha_connection_close_wait(connection.get(), -1, error), error);
+    }
+}
+
+// Another client's program prints how many milliseconds declaring has taken, and then each
+// recovery.
+void measure_peer(const std::string& command, const std::string& uri, int count) {
+    empty();
+    std::FILE* const pipe = ::popen(
+        (command + " '" + uri + "' " + std::to_string(count) + ' ' + std::to_string(recoveries))
+            .c_str(),
+        "re");
+    if (pipe == nullptr) fail("the peer could not be started");
+    const auto next = [pipe] {
+        char line[64];
+        if (std::fgets(line, sizeof line, pipe) == nullptr) fail("the peer has ended");
+        return std::atof(line);
+    };
+    std::printf("the same by RabbitMQ's Java client\n");
+    const double first = next();
+    print("declared one after the other, on a channel", first, 0);
+    measure_recoveries(first, next);
+    ::pclose(pipe);
 }
 
 void measure_hosts(haigha_loop* loop, std::uint16_t port, int rounds) {
@@ -226,5 +299,7 @@ int main(int argc, char** argv) {
     check(haigha_loop_start(out(loop), error), error);
     measure_hosts(loop.get(), static_cast<std::uint16_t>(std::stoi(uri.substr(colon + 1))), 100);
     measure_topology(loop.get(), uri, count);
+    const char* const peer = std::getenv("HAIGHA_BENCH_RECOVERY_PEER");
+    if (peer != nullptr && *peer != '\0') measure_peer(peer, uri, count);
     return 0;
 }
