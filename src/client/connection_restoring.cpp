@@ -182,7 +182,8 @@ class Connection::Unfinished {
         for (Recovery::Plan& plan : plans_) {
             if (!plan.over) {
                 insist([&] { connection_.waiting_.push_back(std::move(plan)); });
-            } else if (std::any_of(plan.remains.consumers.begin(), plan.remains.consumers.end(),
+            } else if (plan.number != 0 &&
+                       std::any_of(plan.remains.consumers.begin(), plan.remains.consumers.end(),
                                    [](const auto& one) { return one.token != nullptr; })) {
                 static_cast<Channel*>(plan.channel)->left_behind_ =
                     std::move(plan.remains.consumers);
