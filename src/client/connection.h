@@ -304,7 +304,8 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     void drop_transport();
     void log_last_frames();
 
-    // ---- recovery: connection_recovery.cpp, and what it brings back: connection_restoring.cpp
+    // ---- recovery: connection_recovery.cpp; what it brings back: connection_restoring.cpp, and
+    // connection_lost_channels.cpp
 
     std::unique_ptr<protocol::ConnectionMachine> new_machine(
         protocol::ReturnedBodies* returned) const;
