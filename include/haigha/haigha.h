@@ -301,9 +301,9 @@ enum {
     HAIGHA_RECOVERY_TRANSPORT_UP = 2, /* the connection is open, what was on it is not back */
     HAIGHA_RECOVERY_RECOVERED = 3,    /* everything is back */
     HAIGHA_RECOVERY_FAILED = 4,       /* no more attempts: CLOSED follows */
-    /* Something was refused, or twice not answered (TIMEOUT), error says why: number is 1 for the exchange `name`, 2 for the queue
-     * `name`, 3 for a binding of `name` to `exchange` by `routing_key`, 4 for the consumer
-     * `consumer_tag` of the queue `name`, on `channel`. */
+    /* Something was refused, or twice not answered (TIMEOUT), error says why: number is 1 for the
+     * exchange `name`, 2 for the queue `name`, 3 for a binding of `name` to `exchange` by
+     * `routing_key`, 4 for the consumer `consumer_tag` of the queue `name`, on `channel`. */
     HAIGHA_RECOVERY_ENTITY = 5,
     /* The consumer `consumer_tag` of the queue `name`, on `channel`, which the broker had cancelled,
      * error says why, consumes again: recovery_policy HAIGHA_CHANNEL_RESUBSCRIBE. */

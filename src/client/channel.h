@@ -35,7 +35,7 @@ struct Consumer {
     Then then;
     std::string tag;
     std::string queue;              // that it consumes from, where that is recorded
-    std::uint32_t made = 0;         // as how manieth of its channel
+    std::uint32_t made = 0;         // its place among its channel's consumers
     bool is_limited = false;        // the broker holds it back at a prefetch
     bool pauses_when_full = false;  // its inbox
 };

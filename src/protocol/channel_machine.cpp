@@ -185,6 +185,15 @@ bool ChannelMachine::write_kept(const KeptPublish& publish, bool marked) {
     return write(PublishHead(head.request, head.properties));
 }
 
+template <class Head>
+Status ChannelMachine::write_matched(const Head& head, const PublishRequest& rest,
+                                     std::uint64_t key, std::uint64_t* sequence) {
+    returns_.reserve();  // before it is written: then it is taken
+    const Status status = write_message(head, rest, sequence);
+    if (status == Status::ok) returns_.add(key, rest.body, *ring_);
+    return status;
+}
+
 Status ChannelMachine::publish(const PublishRequest& request, std::uint64_t* sequence) {
     static constexpr wire::Properties no_properties{};
     const wire::Properties& given =
@@ -196,15 +205,12 @@ Status ChannelMachine::publish(const PublishRequest& request, std::uint64_t* seq
             return write_message(PublishHead(request, stamped.properties), request, sequence);
         }
     }
-    const bool to_match = request.mandatory && ring_;
-    if (to_match) [[unlikely]]
-        returns_.reserve();
-    const Status status = write_message(PublishHead(request, given), request, sequence);
-    if (to_match && status == Status::ok) [[unlikely]] {
-        returns_.add(return_key(request.exchange, request.routing_key, request.properties),
-                     request.body, *ring_);
+    if (request.mandatory && ring_) [[unlikely]] {
+        return write_matched(PublishHead(request, given), request,
+                             return_key(request.exchange, request.routing_key, request.properties),
+                             sequence);
     }
-    return status;
+    return write_message(PublishHead(request, given), request, sequence);
 }
 
 Status ChannelMachine::publish(const PreparedHead& head, const PublishRequest& rest,
@@ -216,14 +222,9 @@ Status ChannelMachine::publish(const PreparedHead& head, const PublishRequest& r
             return publish(head.request(&properties, rest), sequence);
         }
     }
-    const bool to_match = head.mandatory() && ring_;
-    if (to_match) [[unlikely]]
-        returns_.reserve();
-    const Status status = write_message(head, rest, sequence);
-    if (to_match && status == Status::ok) [[unlikely]] {
-        returns_.add(head.return_key(), rest.body, *ring_);
-    }
-    return status;
+    if (head.mandatory() && ring_) [[unlikely]]
+        return write_matched(head, rest, head.return_key(), sequence);
+    return write_message(head, rest, sequence);
 }
 
 // ---- the end

@@ -88,9 +88,12 @@ class ChannelMachine {
     template <class... What>
     Status publish_kept(Instant now, std::uint64_t* sequence, const What&... what) {
         if (!ring_ || ring_->kept() == nullptr) return Status::unsupported;
-        returns_.reserve();
         const Status status = ring_->kept()->take(
-            what..., now, [this](const KeptPublish& publish) { write_kept(publish, false); },
+            what..., now,
+            [this](const KeptPublish& publish) {
+                if (publish.to_match) returns_.reserve();
+                write_kept(publish, false);
+            },
             sequence);
         if (status == Status::ok) note_kept(*sequence);
         return status;
@@ -117,8 +120,8 @@ class ChannelMachine {
     }
     // A paused consumer goes on where it was. False when its arguments do not fit into a frame.
     bool resume(Call call);
-    // One of an earlier incarnation consumes again, or is known to be paused. False when that does
-    // not fit into a frame.
+    // One of an earlier incarnation consumes again, or is known to be paused; its token is this
+    // channel's from then on. False, and nothing is changed, when that does not fit into a frame.
     bool restore(ConsumerRemains& consumer, Call call);
     // The caller settles a delivery, or all up to it: what to write, which may be nothing.
     DeliveryWindow::Settlement settle_deliveries(std::uint64_t tag, bool multiple) {
@@ -212,6 +215,10 @@ class ChannelMachine {
     std::uint64_t count_waiting_publishes() const;
     template <class Head>
     Status write_message(const Head& head, const PublishRequest& rest, std::uint64_t* sequence);
+    // The same of a mandatory one, which a return is found to be of by `key`.
+    template <class Head>
+    Status write_matched(const Head& head, const PublishRequest& rest, std::uint64_t key,
+                         std::uint64_t* sequence);
     bool is_being_cancelled(std::string_view tag) const;
     bool stamps(bool mandatory) const { return correlates_returns_ && mandatory && ring_; }
 

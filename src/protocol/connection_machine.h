@@ -170,6 +170,7 @@ class ConnectionMachine {
     void keep_when_closed(ChannelId channel, bool keep);
     void keep_when_cancelled(ChannelId channel, bool keep);
     Status resubscribe(ChannelId channel, Call call);
+    // ok: the consumer's token is the machine's again.
     Status restore_consumer(ChannelId channel, ConsumerRemains& consumer, Call call);
     Status close_channel(ChannelId channel, Call call);
     // argument: the method does not fit into a frame. unsupported: the consumer tag is in use, or

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "bench_calls.h"
 #include "bench_peer.h"
 #include "bench_stamp.h"
 
@@ -17,16 +18,6 @@ constexpr std::uint64_t bytes_per_turn = 512 * 1024;
 // One report for many settled publishes: their producer waits for a part of its window, not for
 // each of them.
 constexpr std::uint64_t settled_per_report = window / 4;
-
-haigha_str str(const std::string& text) {
-    return {text.data(), text.size()};
-}
-
-void check(haigha_status status, haigha_error* error, const char* what) {
-    if (status != HAIGHA_OK) {
-        give_up(std::string(what) + ": " + (error != nullptr ? haigha_error_message(error) : "?"));
-    }
-}
 
 }  // namespace
 

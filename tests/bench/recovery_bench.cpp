@@ -46,8 +46,7 @@ std::string variable(const char* name) {
 }
 
 void broker(const std::string& words) {
-    if (std::system((variable("HAIGHA_BROKER_TOOL") + " " + words + " >/dev/null 2>&1").c_str()) !=
-        0) {
+    if (std::system((variable("HAIGHA_BROKER_TOOL") + " " + words + " >/dev/null").c_str()) != 0) {
         fail("tools/broker " + words + " has failed");
     }
 }

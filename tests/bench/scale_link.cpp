@@ -2,24 +2,11 @@
 
 #include <cstring>
 
+#include "bench_calls.h"
 #include "bench_peer.h"
 #include "bench_stamp.h"
 
 namespace bench {
-
-namespace {
-
-haigha_str str(std::string_view text) {
-    return {text.data(), text.size()};
-}
-
-void check(haigha_status status, haigha_error* error, const char* what) {
-    if (status == HAIGHA_OK) return;
-    give_up(std::string(what) + ": " +
-            (error != nullptr ? haigha_error_message(error) : haigha_status_name(status)));
-}
-
-}  // namespace
 
 // ---- the loop
 

@@ -32,9 +32,7 @@ TEST_F(RecoveryChannel, ComesBackByItsPolicy) {
         SCOPED_TRACE(int{policy});
         const ConnectionHandle connection = connect();
         EventLog channel_events;
-        haigha_channel_args args = HAIGHA_CHANNEL_ARGS_INIT;
-        args.events = channel_events.then();
-        args.confirm = 1;
+        haigha_channel_args args = confirming(channel_events);
         args.recovery_policy = policy;
         const ChannelHandle channel = open_channel(connection.get(), args);
         const ChannelHandle other = open_channel(connection.get());

@@ -15,10 +15,7 @@ class RecoveryPublishes : public RecoveryTest {
   protected:
     ChannelHandle open(haigha_connection* connection, std::uint8_t policy,
                        std::uint64_t max_in_flight = 0, std::uint8_t channel_policy = 0) {
-        haigha_channel_args args = HAIGHA_CHANNEL_ARGS_INIT;
-        args.events = outcomes_.then();
-        args.confirm = 1;
-        args.publish_policy = policy;
+        haigha_channel_args args = confirming(outcomes_, policy);
         args.max_in_flight = max_in_flight;
         args.recovery_policy = channel_policy;
         ChannelHandle channel = open_channel(connection, args);

@@ -88,11 +88,8 @@ TEST_F(RecoveryTls, TheNetworksFaultsEndInRecovery) {
              "?connection_timeout=1000&rpc_timeout_ms=1000&recovery_permanent=retry&recovery_"
              "stable_ms=0");
     EventLog outcomes;
-    haigha_channel_args channel_args = HAIGHA_CHANNEL_ARGS_INIT;
-    channel_args.events = outcomes.then();
-    channel_args.confirm = 1;
-    channel_args.publish_policy = HAIGHA_PUBLISH_RESEND;
-    const ChannelHandle channel = open_channel(connection.get(), channel_args);
+    const ChannelHandle channel =
+        open_channel(connection.get(), confirming(outcomes, HAIGHA_PUBLISH_RESEND));
     ASSERT_EQ(HAIGHA_OK, declare(channel.get(), "jobs")) << error_;
     EventLog deliveries;
     consume(channel.get(), "jobs", deliveries.then(), true);

@@ -10,11 +10,7 @@ namespace {
 class Stopping : public RecoveryTest {
   protected:
     ChannelHandle confirming(haigha_connection* connection, std::uint8_t policy = 0) {
-        haigha_channel_args args = HAIGHA_CHANNEL_ARGS_INIT;
-        args.events = outcomes_.then();
-        args.confirm = 1;
-        args.publish_policy = policy;
-        ChannelHandle channel = open_channel(connection, args);
+        ChannelHandle channel = open_channel(connection, test::confirming(outcomes_, policy));
         EXPECT_EQ(HAIGHA_OK, declare(channel.get(), "in")) << error_;
         EXPECT_EQ(HAIGHA_OK, declare(channel.get(), "out")) << error_;
         return channel;

@@ -43,6 +43,7 @@ TEST_F(BrokerDeath, KilledInTheMiddle) {
     // Durable and named: what was confirmed is looked for after the restart.
     const std::string queue = unique_name("killed");
     ASSERT_NO_FATAL_FAILURE(declare_durable(channel.get(), queue));
+    broker_->write_down();
     ChannelHandle calls = open_channel(connection.get());
     EventLog deliveries;
     const std::string other = declare_queue(calls.get());

@@ -121,11 +121,7 @@ class Persistent {
   private:
     void open() {
         outcomes_ = std::make_unique<EventLog>();
-        haigha_channel_args args = HAIGHA_CHANNEL_ARGS_INIT;
-        args.events = outcomes_->then();
-        args.confirm = 1;
-        args.publish_policy = HAIGHA_PUBLISH_RESEND;
-        channel_ = open_channel(connection_, args);
+        channel_ = open_channel(connection_, confirming(*outcomes_, HAIGHA_PUBLISH_RESEND));
         bodies_.clear();
         ended_.clear();
     }
@@ -174,18 +170,7 @@ TEST_F(Cluster, AQuorumQueueOutlivesEachNodeInTurn) {
         ASSERT_FALSE(HasFatalFailure());
         ASSERT_TRUE(cluster_->start_again(node));
     }
-    deliveries.wait(
-        [&](const std::vector<Recorded>& events) {
-            std::vector<bool> came(messages + 1);
-            std::size_t left = messages;
-            for (const Recorded& event : events) {
-                if (event.type != HAIGHA_EVENT_DELIVERY) continue;
-                const std::size_t number = std::stoul(event.body);
-                if (!came.at(number)) came[number] = true, --left;
-            }
-            return left == 0;
-        },
-        "each message");
+    deliveries.wait_numbered(messages);
     EXPECT_EQ(deliveries.count(HAIGHA_EVENT_CONSUMER_CANCELLED), 0U);
 }
 

@@ -146,9 +146,7 @@ TEST_F(Confirms, AWaitThatTimesOutLeavesItsChannelUsable) {
 // rules 67, 68: without a word to the broker, by what was published and in what order
 TEST_F(Confirms, ReturnsAreMatchedByTheirContent) {
     EventLog events;
-    haigha_channel_args channel_args = HAIGHA_CHANNEL_ARGS_INIT;
-    channel_args.events = events.then();
-    channel_args.confirm = 1;
+    haigha_channel_args channel_args = confirming(events);
     const ChannelHandle channel = open_channel(connection_.get(), channel_args);
     ASSERT_TRUE(channel);
     const std::string full = full_queue();
@@ -200,9 +198,7 @@ TEST_F(Confirms, ReturnsAreMatchedByTheirContent) {
 // rules 67, 68: bodies that are the same are told apart, and what comes back is what was published
 TEST_F(Confirms, ReturnsAreMatchedToTheirPublishes) {
     EventLog events;
-    haigha_channel_args channel_args = HAIGHA_CHANNEL_ARGS_INIT;
-    channel_args.events = events.then();
-    channel_args.confirm = 1;
+    haigha_channel_args channel_args = confirming(events);
     channel_args.correlate_returns = 1;
     const ChannelHandle channel = open_channel(connection_.get(), channel_args);
     ASSERT_TRUE(channel);
@@ -276,9 +272,7 @@ TEST_F(Confirms, NoMoreIsInFlightThanMayBe) {
     EventLog events([&](const haigha_event& event) {
         if (event.type == HAIGHA_EVENT_OUTCOME) --in_flight;
     });
-    haigha_channel_args channel_args = HAIGHA_CHANNEL_ARGS_INIT;
-    channel_args.events = events.then();
-    channel_args.confirm = 1;
+    haigha_channel_args channel_args = confirming(events);
     channel_args.max_in_flight = 20;
     const ChannelHandle channel = open_channel(connection_.get(), channel_args);
     ASSERT_TRUE(channel);

@@ -23,12 +23,8 @@ class Consumers : public ApiTest {
         ch_ = channel_.get();
     }
     void TearDown() override {
-        for (const std::string& queue : durable_) {
-            haigha_queue_delete_args args = HAIGHA_QUEUE_DELETE_ARGS_INIT;
-            args.queue = str(queue);
-            EXPECT_EQ(HAIGHA_OK, haigha_queue_delete_wait(ch_, &args, -1, nullptr, error_))
-                << error_;
-        }
+        for (const std::string& queue : durable_)
+            delete_queue(ch_, queue);
         ApiTest::TearDown();
     }
     static TableHandle table(std::string_view name, std::string_view value) {
@@ -493,12 +489,8 @@ TEST_F(Consumers, StoppingAConnectionUnderLoadLosesNothing) {
     EXPECT_EQ(outcomes.count(HAIGHA_EVENT_OUTCOME), handled.load());
     EXPECT_TRUE(wait_messages(control.get(), queue_out, handled));
     EXPECT_TRUE(wait_messages(control.get(), in, count - handled));
-    for (const std::string& queue : {in, queue_out}) {
-        haigha_queue_delete_args args = HAIGHA_QUEUE_DELETE_ARGS_INIT;
-        args.queue = str(queue);
-        EXPECT_EQ(HAIGHA_OK, haigha_queue_delete_wait(control.get(), &args, -1, nullptr, error_))
-            << error_;
-    }
+    for (const std::string& queue : {in, queue_out})
+        delete_queue(control.get(), queue);
 }
 
 }  // namespace

@@ -107,9 +107,7 @@ TEST_F(Consuming, AnExclusiveConsumerKeepsOthersOut) {
 TEST_F(Consuming, TheBrokerCancelsWhenTheQueueGoes) {
     EventLog log;
     ASSERT_EQ(HAIGHA_OK, consume(ch_, queue_, log.then(), false, "c")) << error_;
-    haigha_queue_delete_args gone = HAIGHA_QUEUE_DELETE_ARGS_INIT;
-    gone.queue = str(queue_);
-    ASSERT_EQ(HAIGHA_OK, haigha_queue_delete_wait(ch_, &gone, -1, nullptr, error_)) << error_;
+    delete_queue(ch_, queue_);
     const Recorded cancelled = log.wait_for(HAIGHA_EVENT_CONSUMER_CANCELLED);
     EXPECT_EQ(cancelled.consumer_tag, "c");
     EXPECT_TRUE(log.wait_released(1));

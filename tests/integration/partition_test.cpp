@@ -52,11 +52,8 @@ TEST_F(Partition, IsFoundByTheHeartbeatAndNothingIsLost) {
     const ConnectionHandle connection = new_connection(inside_.get(), chosen.get(), &then);
     ASSERT_EQ(HAIGHA_OK, haigha_connection_open_wait(connection.get(), -1, error_)) << error_;
     EventLog outcomes;
-    haigha_channel_args channel_args = HAIGHA_CHANNEL_ARGS_INIT;
-    channel_args.events = outcomes.then();
-    channel_args.confirm = 1;
-    channel_args.publish_policy = HAIGHA_PUBLISH_RESEND;
-    const ChannelHandle publishes = open_channel(connection.get(), channel_args);
+    const ChannelHandle publishes =
+        open_channel(connection.get(), confirming(outcomes, HAIGHA_PUBLISH_RESEND));
     const ChannelHandle consumes = open_channel(connection.get());
     const std::string queue = unique_name("partition");
     ASSERT_NO_FATAL_FAILURE(declare_durable(publishes.get(), queue));
@@ -97,22 +94,8 @@ TEST_F(Partition, IsFoundByTheHeartbeatAndNothingIsLost) {
         EXPECT_EQ(event.outcome, HAIGHA_OUTCOME_CONFIRMED) << event.number;
         EXPECT_EQ(++ended.at(event.number), 1) << event.number;
     }
-    deliveries.wait(
-        [&](const std::vector<Recorded>& all) {
-            std::vector<bool> came(published + 1);
-            std::size_t left = published;
-            for (const Recorded& event : all) {
-                if (event.type != HAIGHA_EVENT_DELIVERY) continue;
-                const std::size_t number = std::stoul(event.body);
-                if (!came.at(number)) came[number] = true, --left;
-            }
-            return left == 0;
-        },
-        "each message");
-    haigha_queue_delete_args gone = HAIGHA_QUEUE_DELETE_ARGS_INIT;
-    gone.queue = str(queue);
-    EXPECT_EQ(HAIGHA_OK, haigha_queue_delete_wait(publishes.get(), &gone, -1, nullptr, error_))
-        << error_;
+    deliveries.wait_numbered(published);
+    delete_queue(publishes.get(), queue);
     EXPECT_EQ(HAIGHA_OK, haigha_connection_close_wait(connection.get(), -1, error_)) << error_;
 }
 

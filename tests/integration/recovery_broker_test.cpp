@@ -169,15 +169,10 @@ TEST_F(RecoveryBroker, WhatIsPublishedOutlivesTheBroker) {
         const haigha_then then = events.then();
         const ConnectionHandle connection = recovering(&then);
         EventLog outcomes;
-        haigha_channel_args channel_args = HAIGHA_CHANNEL_ARGS_INIT;
-        channel_args.events = outcomes.then();
-        channel_args.confirm = 1;
-        channel_args.publish_policy = policy;
-        const ChannelHandle channel = open_channel(connection.get(), channel_args);
+        const ChannelHandle channel = open_channel(connection.get(), confirming(outcomes, policy));
         const std::string queue = unique_name("outlives");
         ASSERT_NO_FATAL_FAILURE(declare_durable(channel.get(), queue));
-        // A broker that is killed at once may not have written down that there is a queue.
-        (void)broker_->ctl("eval 'catch mnesia:sync_log().'");
+        broker_->write_down();
         haigha_properties properties = HAIGHA_PROPERTIES_INIT;
         properties.present = HAIGHA_PROPERTY_DELIVERY_MODE;
         properties.delivery_mode = 2;
@@ -270,10 +265,7 @@ TEST_F(RecoveryBroker, AQueueThatIsDifferentNowIsToldAndTheOthersComeBack) {
     proxy_->command("reset");
     events.state(HAIGHA_STATE_RECOVERING);
     for (const std::size_t changed : {std::size_t{3}, std::size_t{5}}) {
-        haigha_queue_delete_args gone = HAIGHA_QUEUE_DELETE_ARGS_INIT;
-        gone.queue = str(queues[changed]);
-        ASSERT_EQ(HAIGHA_OK, haigha_queue_delete_wait(elsewhere.get(), &gone, -1, nullptr, error_))
-            << error_;
+        delete_queue(elsewhere.get(), queues[changed]);
     }
     haigha_queue_declare_args args = HAIGHA_QUEUE_DECLARE_ARGS_INIT;
     args.queue = str(queues[3]);
@@ -296,12 +288,8 @@ TEST_F(RecoveryBroker, AQueueThatIsDifferentNowIsToldAndTheOthersComeBack) {
     ASSERT_EQ(HAIGHA_OK, publish_to(channel.get(), "amq.direct", "drift", "x")) << error_;
     for (const std::string& queue : queues)
         EXPECT_TRUE(wait_messages(elsewhere.get(), queue, 1)) << queue;
-    for (const std::string& queue : queues) {
-        haigha_queue_delete_args gone = HAIGHA_QUEUE_DELETE_ARGS_INIT;
-        gone.queue = str(queue);
-        EXPECT_EQ(HAIGHA_OK, haigha_queue_delete_wait(elsewhere.get(), &gone, -1, nullptr, error_))
-            << error_;
-    }
+    for (const std::string& queue : queues)
+        delete_queue(elsewhere.get(), queue);
 }
 
 // rules 44, 56: whatever the network does to what the broker says.
@@ -365,10 +353,7 @@ TEST_F(RecoveryBroker, TheNetworksFaultsEndInRecovery) {
     }
     EXPECT_GE(info(connection.get(), "recoveries"), static_cast<std::int64_t>(round));
     EXPECT_EQ(deliveries.count(HAIGHA_EVENT_CONSUMER_CANCELLED), 0U);
-    haigha_queue_delete_args gone = HAIGHA_QUEUE_DELETE_ARGS_INIT;
-    gone.queue = str(queue);
-    EXPECT_EQ(HAIGHA_OK, haigha_queue_delete_wait(channel.get(), &gone, -1, nullptr, error_))
-        << error_;
+    delete_queue(channel.get(), queue);
     EXPECT_EQ(HAIGHA_OK, haigha_connection_close_wait(connection.get(), -1, error_)) << error_;
 }
 

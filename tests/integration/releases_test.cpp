@@ -42,11 +42,6 @@ class Releases : public ApiTest {
         EXPECT_EQ(HAIGHA_OK, haigha_queue_declare_wait(ch_, &args, -1, nullptr, error_)) << error_;
         return queue;
     }
-    void delete_queue(const std::string& queue) {
-        haigha_queue_delete_args args = HAIGHA_QUEUE_DELETE_ARGS_INIT;
-        args.queue = str(queue);
-        EXPECT_EQ(HAIGHA_OK, haigha_queue_delete_wait(ch_, &args, -1, nullptr, error_)) << error_;
-    }
     MessageHandle wait_message(const std::string& queue) {
         const auto end = std::chrono::steady_clock::now() + patience;
         MessageHandle message;
@@ -117,7 +112,7 @@ TEST_F(Releases, ATransientQueueThatIsShared) {
     ASSERT_EQ(HAIGHA_OK, haigha_queue_declare_wait(ch_, &args, -1, nullptr, error_)) << error_;
     ASSERT_EQ(HAIGHA_OK, publish(ch_, queue, "x")) << error_;
     EXPECT_TRUE(wait_message(queue));
-    delete_queue(queue);
+    delete_queue(ch_, queue);
 }
 
 TEST_F(Releases, APrefetchForTheWholeChannel) {
@@ -153,7 +148,7 @@ TEST_F(Releases, AQuorumQueueCountsWhatComesBack) {
     ASSERT_TRUE(message);
     EXPECT_EQ(haigha_message_redelivered(message.get()), 1);
     EXPECT_EQ(header(message, release_->returns_header()), 1);
-    delete_queue(queue);
+    delete_queue(ch_, queue);
 }
 
 TEST_F(Releases, AMessageThatComesBackAgainAndAgain) {
@@ -169,7 +164,7 @@ TEST_F(Releases, AMessageThatComesBackAgainAndAgain) {
             << error_;
     }
     EXPECT_EQ(times, release_->most_deliveries_by_quorum_queue());
-    delete_queue(queue);
+    delete_queue(ch_, queue);
 }
 
 // One node of the test's own: the time is an option of the node.

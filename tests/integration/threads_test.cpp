@@ -106,9 +106,7 @@ TEST_F(Threads, PublishAckAndDeclareOnSharedChannels) {
 TEST_F(Threads, EachPublishHasTheOutcomeOfItsOwnMessage) {
     const ConnectionHandle connection = connect();
     EventLog log;
-    haigha_channel_args channel_args = HAIGHA_CHANNEL_ARGS_INIT;
-    channel_args.events = log.then();
-    channel_args.confirm = 1;
+    haigha_channel_args channel_args = confirming(log);
     channel_args.correlate_returns = 1;
     const ChannelHandle channel = open_channel(connection.get(), channel_args);
     ASSERT_TRUE(channel);

@@ -75,6 +75,14 @@ inline ChannelHandle open_channel(haigha_connection* connection,
     return open_channel(connection, args);
 }
 
+inline haigha_channel_args confirming(EventLog& events, std::uint8_t publish_policy = 0) {
+    haigha_channel_args args = HAIGHA_CHANNEL_ARGS_INIT;
+    args.events = events.then();
+    args.confirm = 1;
+    args.publish_policy = publish_policy;
+    return args;
+}
+
 // A name that no other test and no other run uses.
 inline std::string unique_name(std::string_view what) {
     static std::atomic<unsigned> count{0};
@@ -135,6 +143,12 @@ class ApiTest : public testing::Test {
         args.queue = str(queue);
         args.durable = 1;
         ASSERT_EQ(HAIGHA_OK, haigha_queue_declare_wait(channel, &args, -1, nullptr, error_))
+            << error_;
+    }
+    void delete_queue(haigha_channel* channel, const std::string& queue) {
+        haigha_queue_delete_args args = HAIGHA_QUEUE_DELETE_ARGS_INIT;
+        args.queue = str(queue);
+        EXPECT_EQ(HAIGHA_OK, haigha_queue_delete_wait(channel, &args, -1, nullptr, error_))
             << error_;
     }
     std::uint32_t count_messages(haigha_channel* channel, const std::string& queue) {

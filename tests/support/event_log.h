@@ -193,6 +193,21 @@ class EventLog {
         const std::lock_guard lock(state_->mutex);
         return state_->released;
     }
+    // Deliveries whose bodies are the numbers from 1 to `count`, in any order and more than once.
+    bool wait_numbered(std::size_t count) {
+        return wait(
+            [count](const std::vector<Recorded>& events) {
+                std::vector<bool> came(count + 1);
+                std::size_t left = count;
+                for (const Recorded& event : events) {
+                    if (event.type != HAIGHA_EVENT_DELIVERY) continue;
+                    const std::size_t number = std::stoul(event.body);
+                    if (!came.at(number)) came[number] = true, --left;
+                }
+                return left == 0;
+            },
+            "a delivery of each number");
+    }
     bool wait_released(std::size_t count) {
         return wait([&](const auto&) { return state_->released >= count; }, "release hooks");
     }

@@ -2,47 +2,32 @@
 // latest.
 #pragma once
 
-#include <unistd.h>
-
 #include <string>
-#include <utility>
 
-#include "support/broker_tool.h"
+#include "support/broker_nodes.h"
 
 namespace haigha::test {
 
 class ThrowawayBroker {
   public:
     // `options`: of `tools/broker start`, quoted for a shell.
-    explicit ThrowawayBroker(std::string options = {})
-        : name_("test-" + std::to_string(::getpid())), options_(std::move(options)) {
-        start();
-    }
-    ~ThrowawayBroker() { run_broker_tool("stop " + name_); }
-    ThrowawayBroker(const ThrowawayBroker&) = delete;
-    ThrowawayBroker& operator=(const ThrowawayBroker&) = delete;
+    explicit ThrowawayBroker(const std::string& options = {})
+        : node_(1, options), alive_(node_.start()) {}
 
-    // Also after kill(): with its data, on the same port.
-    void start() {
-        uri_ = run_broker_tool("start " + name_ + " --owner " + std::to_string(::getpid()) + " " +
-                               options_);
-        alive_ = uri_.rfind("amqp://", 0) == 0;
-    }
-    void kill() { run_broker_tool("kill " + name_); }
-    std::string ctl(const std::string& arguments) {
-        return run_broker_tool("ctl " + name_ + " -- -q " + arguments);
-    }
+    // After kill(): with its data, on the same port.
+    void start() { alive_ = node_.start_again(0); }
+    void kill() { node_.kill(0); }
+    void write_down() { node_.write_down(0); }
+    std::string ctl(const std::string& arguments) { return node_.ctl(0, arguments); }
 
     bool alive() const { return alive_; }
-    const std::string& uri() const { return uri_; }
+    const std::string& uri() const { return node_.uri(0); }
 
-    static bool available() { return broker_tool() != nullptr; }
+    static bool available() { return BrokerNodes::available(); }
 
   private:
-    std::string name_;
-    std::string options_;
-    std::string uri_;
-    bool alive_ = false;
+    BrokerNodes node_;
+    bool alive_;
 };
 
 }  // namespace haigha::test

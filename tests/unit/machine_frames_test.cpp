@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -132,7 +133,7 @@ void run(const std::vector<test::SessionStep>& session, std::size_t at, const Mi
     judge(peer, told, said);
 }
 
-// rules 33, 116: at each of them, each of them.
+// rules 15, 113: at each of them, each of them.
 TEST(MachineFrames, WhateverIsDoneAtAnyFrameEndsEverythingOnce) {
     const std::vector<test::SessionStep> session = test::session(2);
     std::size_t at = 0;
