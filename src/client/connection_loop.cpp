@@ -90,7 +90,7 @@ void Connection::process() {
             note_ends();
             broke_protocol = last_error_ && last_error_->status == Status::protocol;
             wanted = machine_->wanted();
-            output = !flush_scheduled_ && !machine_->outbox().empty();
+            output = !flush_scheduled_ && machine_->has_output();
             if (output) flush_scheduled_ = true;
         }
         if (output) tell_loop();
@@ -351,7 +351,7 @@ void Connection::on_time() {
         for (const Flush& flush : flushes_)
             timer_due_ = std::min(timer_due_, flush.deadline);
         if (stop_ && stop_->deadline > now) timer_due_ = std::min(timer_due_, stop_->deadline);
-        output = !machine_->outbox().empty();
+        output = machine_->has_output();
     }
     for (Flush& flush : late) {
         Event event = event_for(EventType::reply, nullptr);

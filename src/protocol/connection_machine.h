@@ -122,6 +122,8 @@ class ConnectionMachine {
     // Everything that was taken is in the outbox, none waits for a reply or its turn.
     bool drained() const { return context_.waiting_bytes == 0; }
     const Outbox& outbox() const { return context_.outbox; }
+    // There is something to write, if pump() is called before.
+    bool has_output() const { return !context_.outbox.empty() || !large_.empty(); }
     std::size_t bytes_waiting() const { return context_.outbox.size() + context_.waiting_bytes; }
 
     // ---- state

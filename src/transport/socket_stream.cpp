@@ -12,6 +12,7 @@ struct SocketStream::Handle {
     uv_poll_t poll{};
     Ready ready;
     int fd = -1;
+    int watched = 0;  // what for
     bool usable = false;
 };
 
@@ -40,13 +41,17 @@ SocketStream::~SocketStream() {
 
 void SocketStream::watch(bool readable, bool writable) {
     const int events = (readable ? UV_READABLE : 0) | (writable ? UV_WRITABLE : 0);
-    if (events == watched_ || !handle_->usable) return;
-    watched_ = events;
+    if (events == handle_->watched || !handle_->usable) return;
+    handle_->watched = events;
     if (events == 0) {
         uv_poll_stop(&handle_->poll);
-        return;
+    } else {
+        start(*handle_);
     }
-    uv_poll_start(&handle_->poll, events, [](uv_poll_t* poll, int status, int happened) {
+}
+
+void SocketStream::start(Handle& handle) {
+    uv_poll_start(&handle.poll, handle.watched, [](uv_poll_t* poll, int status, int happened) {
         auto* handle = static_cast<Handle*>(poll->data);
         // An error shows itself in the read or write that follows.
         const bool failed = status < 0;
@@ -54,6 +59,9 @@ void SocketStream::watch(bool readable, bool writable) {
             handle->ready(failed || (happened & UV_READABLE) != 0,
                           failed || (happened & UV_WRITABLE) != 0);
         }
+        // libuv watches no more behind an error; a read may have found what came before it.
+        const bool closing = uv_is_closing(reinterpret_cast<uv_handle_t*>(poll)) != 0;
+        if (failed && !closing && handle->watched != 0) start(*handle);
     });
 }
 

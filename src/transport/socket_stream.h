@@ -21,9 +21,9 @@ class SocketStream final : public Stream {
 
   private:
     struct Handle;
+    static void start(Handle& handle);
     Handle* handle_;
     int fd_;
-    int watched_ = 0;
 };
 
 }  // namespace haigha::transport

@@ -5,9 +5,11 @@
 #include <haigha/haigha.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <future>
 #include <string>
 
 #include "fault/stub_fixture.h"
@@ -66,6 +68,34 @@ TEST_F(Socket, OptionsReachIt) {
     // Linux doubles them for its own accounting.
     EXPECT_EQ(option(fd, SOL_SOCKET, SO_SNDBUF), 2 * 65536);
     EXPECT_EQ(option(fd, SOL_SOCKET, SO_RCVBUF), 2 * 32768);
+}
+
+// What came before a reset is read, and does not hide it: libuv tells of both at once, and then
+// watches the socket no more.
+TEST_F(Socket, AResetBehindWhatWasNotReadIsNoticed) {
+    std::promise<void> held;
+    std::promise<void> release;
+    EventLog events([&](const haigha_event& event) {
+        if (event.type != HAIGHA_EVENT_BLOCKED) return;
+        held.set_value();
+        release.get_future().wait();
+    });
+    const haigha_then then = events.then();
+    const ConnectionHandle connection = connect({{"heartbeat", 0}}, &then);
+    const int fd = descriptor_at(info(connection.get(), "local_port"));
+    script("block enough");
+    held.get_future().wait();  // the loop does nothing now
+    script("unblock");
+    pollfd readable{fd, POLLIN, 0};
+    ASSERT_EQ(1, ::poll(&readable, 1, static_cast<int>(patience.count()) * 1000));
+    script("reset");
+    pollfd reset{fd, 0, 0};
+    ASSERT_EQ(1, ::poll(&reset, 1, static_cast<int>(patience.count()) * 1000));
+    EXPECT_NE(reset.revents & POLLERR, 0);
+    release.set_value();
+    const Recorded closed = events.state(HAIGHA_STATE_CLOSED);
+    EXPECT_EQ(closed.status, HAIGHA_ERR_IO) << closed.error;
+    EXPECT_EQ(events.count(HAIGHA_EVENT_UNBLOCKED), 1U);
 }
 
 TEST_F(Socket, TheProgramBringsItsOwn) {

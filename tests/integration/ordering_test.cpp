@@ -103,6 +103,19 @@ TEST_F(Ordering, ManyCallsWaitForTheirTurn) {
 }
 
 // rule 36
+// It is written in pieces, from when the call before it is answered.
+TEST_F(Ordering, ALargeMessageGoesOnceWhatHoldsItBackIsAnswered) {
+    const ConnectionHandle connection = connect();
+    EventLog events;
+    const haigha_channel_args args = confirming(events);
+    ChannelHandle channel;
+    ASSERT_EQ(HAIGHA_OK,
+              haigha_channel_open(connection.get(), &args, nullptr, out(channel), error_))
+        << error_;
+    ASSERT_EQ(HAIGHA_OK, publish(channel.get(), "nobody", std::string(3'000'000, 'x'))) << error_;
+    EXPECT_EQ(events.wait_for(HAIGHA_EVENT_OUTCOME).outcome, HAIGHA_OUTCOME_CONFIRMED);
+}
+
 TEST_F(Ordering, CloseWritesWhatWasTaken) {
     const ConnectionHandle reader = connect();
     const ChannelHandle control = open_channel(reader.get());
