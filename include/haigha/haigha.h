@@ -267,7 +267,7 @@ enum {
     HAIGHA_EVENT_REPLY = 1,    /* an operation completed: reply, or error */
     HAIGHA_EVENT_DELIVERY = 2, /* basic.deliver */
     HAIGHA_EVENT_OUTCOME = 3,  /* what became of one publish on a confirm channel; error: with
-                                * RETURNED, the broker's code and text */
+                                * RETURNED, the broker's code and text; a pool's: why not CONFIRMED */
     HAIGHA_EVENT_RETURN = 4,   /* basic.return: message, and error with the broker's code, text */
     HAIGHA_EVENT_CONNECTION_STATE = 5,
     HAIGHA_EVENT_CHANNEL_STATE = 6,
@@ -290,7 +290,9 @@ enum {
      * the oldest one's tag, consumer_tag its consumer's, state how many there are. Each is told
      * once. A broker closes the channel of who keeps one too long: RabbitMQ's consumer_timeout is
      * 30 minutes unless it is set. */
-    HAIGHA_EVENT_DELIVERY_HELD = 15
+    HAIGHA_EVENT_DELIVERY_HELD = 15,
+    HAIGHA_EVENT_POOL_STATE = 16 /* of a pool (pool.h): state is HAIGHA_STATE_CLOSED; error: why,
+                                  * or NULL after haigha_pool_close */
 };
 
 /* What a RECOVERY event tells. */
@@ -327,7 +329,8 @@ enum {
     HAIGHA_OUTCOME_NACKED = 2,    /* basic.nack */
     HAIGHA_OUTCOME_RETURNED = 3,  /* mandatory, and no queue took it */
     HAIGHA_OUTCOME_NOT_SENT = 4,  /* never left this process whole: safe to send again */
-    HAIGHA_OUTCOME_UNKNOWN = 5    /* was on the wire when its channel ended: may have arrived */
+    HAIGHA_OUTCOME_UNKNOWN = 5,   /* was on the wire when its channel ended: may have arrived */
+    HAIGHA_OUTCOME_REFUSED = 6    /* of a pool (pool.h): the broker ended a channel over it */
 };
 
 /* States of a connection and of a channel. */

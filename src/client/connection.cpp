@@ -172,6 +172,27 @@ bool Connection::set_events(Then events) {
     return posted;
 }
 
+bool Connection::watch_states(const void* key, StateWatch watch) {
+    return loop_->transport().post(
+        [self = Ref<Connection>(this), key, watch = std::move(watch)]() mutable {
+            const State now = self->state();
+            if (now == State::closed) {
+                watch(now, self->last_error());
+                return;
+            }
+            self->watches_.emplace_back(key, watch);
+            watch(now, nullptr);
+        });
+}
+
+void Connection::unwatch_states(const void* key) {
+    const auto forget = [self = Ref<Connection>(this), key] {
+        std::erase_if(self->watches_, [key](const auto& watch) { return watch.first == key; });
+    };
+    // A loop that has ended uses them no more.
+    if (!loop_->transport().post(forget)) forget();
+}
+
 // Never the address that the name was resolved to (rule 90).
 std::string Connection::peer_name() const {
     const std::string& named = options_.server_name_indication;

@@ -101,6 +101,12 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     ErrorRef update_secret(std::string_view secret, std::string_view reason, Completion completion,
                            std::int64_t timeout_ms);
     void disarm_events() { events_.disarm(); }
+    // Hears of its states, on the loop's thread and before its user: of the one that it is in, of
+    // each that follows, in silence or not, and after the closed one of nothing. False when the
+    // loop has ended.
+    using StateWatch = std::function<void(State now, const ErrorRef& error)>;
+    bool watch_states(const void* key, StateWatch watch);
+    void unwatch_states(const void* key);
     // False for a name that is not known.
     bool info(std::string_view name, std::int64_t* value) const;
     std::vector<std::byte> server_properties() const;
@@ -131,6 +137,18 @@ class Connection final : public Counted<Connection>, public transport::Flushable
         if (ErrorRef refused = start(Completion(waiter))) return refused;
         return await(*waiter, timeout_ms, reply);
     }
+    // While a thread waits for an answer the connection is read on, however full an inbox is: the
+    // thread may be the one that would empty it (rule 82).
+    class ReadOn {
+      public:
+        explicit ReadOn(Connection& connection);
+        ~ReadOn() { connection_.waiting_threads_.fetch_sub(1); }
+        ReadOn(const ReadOn&) = delete;
+        ReadOn& operator=(const ReadOn&) = delete;
+
+      private:
+        Connection& connection_;
+    };
     // Null, or why a blocking form must not be used here.
     ErrorRef may_wait() const;
     Duration timeout(std::int64_t timeout_ms) const {
@@ -165,19 +183,6 @@ class Connection final : public Counted<Connection>, public transport::Flushable
         protocol::Unfinished left{};
         std::vector<Completion> completions{};
     };
-    // While a thread waits for an answer the connection is read on, however full an inbox is: the
-    // thread may be the one that would empty it (rule 82).
-    class ReadOn {
-      public:
-        explicit ReadOn(Connection& connection);
-        ~ReadOn() { connection_.waiting_threads_.fetch_sub(1); }
-        ReadOn(const ReadOn&) = delete;
-        ReadOn& operator=(const ReadOn&) = delete;
-
-      private:
-        Connection& connection_;
-    };
-
     // ---- for Channel: from any thread, unless it says otherwise
 
     // `what`: of ConnectionMachine::publish, behind the channel and before the number.
@@ -408,6 +413,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
 
     // ---- of the loop's thread
     Then events_;
+    std::vector<std::pair<const void*, StateWatch>> watches_;
     Then auth_;
     std::unique_ptr<transport::Connector> connector_;
     Instant endpoint_deadline_ = Instant::never();  // for the next one to have its time

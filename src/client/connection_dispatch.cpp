@@ -398,6 +398,10 @@ void Connection::tell_state(State now, const ErrorRef& error) {
     } else if (now == State::closed || now == State::recovering) {
         before = state_before_end_;
     }
+    auto watches = insist([this] { return watches_; });
+    if (now == State::closed) watches_.clear();
+    for (const auto& [key, watch] : watches)
+        watch(now, error);
     Event told = event_for(EventType::connection_state, nullptr);
     told.state = static_cast<std::int32_t>(now);
     told.previous_state = static_cast<std::int32_t>(before);

@@ -40,6 +40,7 @@ enum class EventType : std::uint32_t {
     recovery = 13,
     queue_renamed = 14,
     delivery_held = 15,
+    pool_state = 16,
 };
 
 // What an auth event asks for.

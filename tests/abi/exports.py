@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""What libhaigha.so exports, what haigha.map lists and what haigha.h declares are the same names.
+"""What libhaigha.so exports, what haigha.map lists and what the headers declare are the same names.
 
-usage: exports.py HEADER MAP LIBRARY VERSION
+usage: exports.py MAP LIBRARY VERSION HEADER...
 
 Also: every name begins with haigha_, every declaration says whether it may block, and the library
-was configured for the version that the header holds.
+was configured for the version that the headers hold.
 """
 
 import re
@@ -81,9 +81,11 @@ def compare(header, version_script, exports_of, version):
 
 
 def main():
-    header_path, map_path, library, version = sys.argv[1:]
-    with open(header_path, encoding="utf-8") as file:
-        header = file.read()
+    map_path, library, version, *header_paths = sys.argv[1:]
+    header = ""
+    for path in header_paths:
+        with open(path, encoding="utf-8") as file:
+            header += file.read()
     with open(map_path, encoding="utf-8") as file:
         version_script = file.read()
     problems = compare(header, version_script, lambda nodes: exported(library, nodes), version)

@@ -2,6 +2,7 @@
  * and the values of the constants, for LP64. A program that was compiled yesterday has these
  * numbers in it: a line may be added here, and none changed. Checked by the compiler. */
 #include <haigha/haigha.h>
+#include <haigha/pool.h>
 #include <stddef.h>
 
 #define SIZE(type, size) _Static_assert(sizeof(type) == (size), "the size of " #type)
@@ -22,6 +23,19 @@ MEMBER(haigha_field, integer, 32);
 MEMBER(haigha_field, real, 40);
 MEMBER(haigha_field, type, 48);
 MEMBER(haigha_field, scale, 52);
+
+SIZE(haigha_pool_args, 88);
+MEMBER(haigha_pool_args, size, 0);
+MEMBER(haigha_pool_args, events, 8);
+MEMBER(haigha_pool_args, mode, 48);
+MEMBER(haigha_pool_args, retry, 49);
+MEMBER(haigha_pool_args, correlate_returns, 50);
+MEMBER(haigha_pool_args, reserved, 51);
+MEMBER(haigha_pool_args, max_channels, 56);
+MEMBER(haigha_pool_args, max_attempts, 60);
+MEMBER(haigha_pool_args, max_in_flight, 64);
+MEMBER(haigha_pool_args, max_messages, 72);
+MEMBER(haigha_pool_args, max_bytes, 80);
 
 SIZE(haigha_cursor, 24);
 MEMBER(haigha_cursor, at, 0);
@@ -278,6 +292,13 @@ VALUE(HAIGHA_OUTCOME_NACKED, 2);
 VALUE(HAIGHA_OUTCOME_RETURNED, 3);
 VALUE(HAIGHA_OUTCOME_NOT_SENT, 4);
 VALUE(HAIGHA_OUTCOME_UNKNOWN, 5);
+VALUE(HAIGHA_OUTCOME_REFUSED, 6);
+
+VALUE(HAIGHA_POOL_CONFIRM, 0);
+VALUE(HAIGHA_POOL_TX, 1);
+VALUE(HAIGHA_POOL_RETRY_ALL, 0);
+VALUE(HAIGHA_POOL_RETRY_SAFE, 1);
+VALUE(HAIGHA_POOL_RETRY_NONE, 2);
 
 VALUE(HAIGHA_STATE_NEW, 0);
 VALUE(HAIGHA_STATE_OPENING, 1);

@@ -1,6 +1,7 @@
 // Every function of the header with nothing but NULL and 0: an error by its name, or no effect.
 #include <gtest/gtest.h>
 #include <haigha/haigha.h>
+#include <haigha/pool.h>
 
 #include <cstring>
 #include <string>
@@ -120,6 +121,14 @@ TEST(NullArguments, FallibleFunctionsNameTheArgument) {
     EXPECT_ARGUMENT(haigha_options_get_string);
     EXPECT_ARGUMENT(haigha_options_get_int);
     EXPECT_ARGUMENT(haigha_options_get_uri);
+    EXPECT_ARGUMENT(haigha_pool_close);
+    EXPECT_ARGUMENT(haigha_pool_close_wait);
+    EXPECT_ARGUMENT(haigha_pool_drain);
+    EXPECT_ARGUMENT(haigha_pool_drain_wait);
+    EXPECT_ARGUMENT(haigha_pool_info);
+    EXPECT_ARGUMENT(haigha_pool_new);
+    EXPECT_ARGUMENT(haigha_pool_publish);
+    EXPECT_ARGUMENT(haigha_pool_publish_wait);
     EXPECT_ARGUMENT(haigha_publish);
     EXPECT_ARGUMENT(haigha_publish_wait);
     EXPECT_ARGUMENT(haigha_publisher_new);
@@ -202,6 +211,7 @@ TEST(NullArguments, ReferencesOfNothing) {
     EXPECT_EQ(haigha_loop_ref(nullptr), nullptr);
     EXPECT_EQ(haigha_message_ref(nullptr), nullptr);
     EXPECT_EQ(haigha_publisher_ref(nullptr), nullptr);
+    EXPECT_EQ(haigha_pool_ref(nullptr), nullptr);
     EXPECT_EQ(haigha_reply_ref(nullptr), nullptr);
     haigha_channel_unref(nullptr);
     haigha_connection_unref(nullptr);
@@ -209,6 +219,7 @@ TEST(NullArguments, ReferencesOfNothing) {
     haigha_loop_unref(nullptr);
     haigha_message_unref(nullptr);
     haigha_publisher_unref(nullptr);
+    haigha_pool_unref(nullptr);
     haigha_reply_unref(nullptr);
     haigha_error_free(nullptr);
     haigha_options_free(nullptr);

@@ -18,7 +18,7 @@ using test::TableHandle;
 namespace {
 
 constexpr unsigned queues = 4;
-constexpr unsigned publishers = 6;
+constexpr unsigned publishers = 8;
 constexpr unsigned consumers_of_a_queue = 2;
 constexpr std::int64_t heartbeat_ms = 1000;
 constexpr std::int64_t calm_ms = 2000;
@@ -36,10 +36,10 @@ std::string queue_name(unsigned queue) {
     return "storm-" + std::to_string(queue);
 }
 
-// Two publishers each for the first queues, by the default exchange; one each for the others, by an
-// exchange and a binding.
+// Two publishers each: for two queues by the default exchange, for the others, where the second one
+// is a pool, by an exchange and a binding.
 unsigned queue_of(unsigned publisher) {
-    constexpr unsigned of[publishers] = {0, 0, 2, 2, 1, 3};
+    constexpr unsigned of[publishers] = {0, 0, 2, 2, 1, 3, 1, 3};
     return of[publisher];
 }
 
@@ -197,6 +197,7 @@ bool Storm::start_traffic() {
             i, queue_of(i), static_cast<std::size_t>(most_seconds * setting_.per_second),
             findings_));
         if (setting_.nodes > 1) accounts_.back()->allow_returns();
+        if (!outlet_keeps_order(i)) accounts_.back()->allow_overtaking();
     }
     for (unsigned i = 0; i < queues * consumers_of_a_queue; ++i) {
         const unsigned queue = i / consumers_of_a_queue;

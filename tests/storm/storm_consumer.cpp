@@ -183,7 +183,7 @@ void StormConsumer::on_delivery(const haigha_event& event) {
     } else {
         const bool first = accounts_[label.publisher]->delivered(label, setting_.queue);
         if (first && !redelivered && !republished && label.attempt == 1 &&
-            !order_.in_order(label, epoch_)) {
+            !accounts_[label.publisher]->may_overtake() && !order_.in_order(label, epoch_)) {
             findings_.add("out of order", setting_.tag + ": message " +
                                               std::to_string(label.number) + " of publisher " +
                                               std::to_string(label.publisher));

@@ -55,6 +55,9 @@ class Account {
     void judge();
     // A broker of several nodes returns a message while its queue has no leader.
     void allow_returns() { returns_allowed_ = true; }
+    // Its messages go out on several channels.
+    void allow_overtaking() { overtaking_allowed_ = true; }
+    bool may_overtake() const { return overtaking_allowed_; }
 
   private:
     struct Record {
@@ -72,6 +75,7 @@ class Account {
     const unsigned queue_;
     Findings& findings_;
     bool returns_allowed_ = false;
+    bool overtaking_allowed_ = false;
     mutable std::mutex mutex_;
     std::vector<Record> records_;
     std::size_t begun_ = 0;  // records in use

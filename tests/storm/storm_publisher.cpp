@@ -10,7 +10,6 @@
 namespace haigha::storm {
 
 using test::Err;
-using test::out;
 using test::str;
 
 namespace {
@@ -38,16 +37,6 @@ void* label_of(std::uint64_t number, std::uint32_t attempt) {
     return reinterpret_cast<void*>(static_cast<std::uintptr_t>(number << 16 | attempt));
 }
 
-struct LentBody {
-    std::string bytes;
-    std::atomic<std::int64_t>& given_back;
-};
-
-void give_back(void* data) {
-    const std::unique_ptr<LentBody> body(static_cast<LentBody*>(data));
-    ++body->given_back;
-}
-
 }  // namespace
 
 StormPublisher::StormPublisher(PublisherSetting setting, StormLink& link, Account& account,
@@ -56,7 +45,15 @@ StormPublisher::StormPublisher(PublisherSetting setting, StormLink& link, Accoun
       link_(link),
       account_(account),
       book_(book),
-      findings_(findings) {}
+      findings_(findings),
+      outlet_(outlet_of(setting_.index)) {
+    properties_.present = HAIGHA_PROPERTY_DELIVERY_MODE;
+    properties_.delivery_mode = 2;
+    usual_.exchange = str(setting_.exchange);
+    usual_.routing_key = str(setting_.routing_key);
+    usual_.properties = &properties_;
+    usual_.mandatory = setting_.index % 2;
+}
 
 StormPublisher::~StormPublisher() {
     stop();
@@ -64,32 +61,11 @@ StormPublisher::~StormPublisher() {
 
 bool StormPublisher::start() {
     Err error;
-    haigha_channel_args args = HAIGHA_CHANNEL_ARGS_INIT;
-    args.events =
-        book_.listen("channel's events", [this](const haigha_event& event) { on_event(event); });
-    args.confirm = 1;
-    args.recovery_policy = HAIGHA_CHANNEL_REOPEN;
-    // Each policy has its publishers; what the library gives up is sent again by this program.
-    if (setting_.index == 2) args.publish_policy = HAIGHA_PUBLISH_KEEP_UNSENT;
-    if (setting_.index >= 4) args.publish_policy = HAIGHA_PUBLISH_RESEND;
-    if (setting_.index % 3 == 0) args.max_in_flight = 200;
-    if (haigha_channel_open_wait(link_.get(), &args, -1, out(channel_), error) != HAIGHA_OK) {
-        findings_.add("cannot open a channel", error.message());
+    const haigha_then events =
+        book_.listen("publisher's events", [this](const haigha_event& event) { on_event(event); });
+    if (outlet_->open(link_.get(), events, usual_, error) != HAIGHA_OK) {
+        findings_.add("cannot publish at all", error.message());
         return false;
-    }
-    if (setting_.index % 3 == 1) {
-        haigha_properties properties = HAIGHA_PROPERTIES_INIT;
-        properties.present = HAIGHA_PROPERTY_DELIVERY_MODE;
-        properties.delivery_mode = 2;
-        haigha_publish_args publish = HAIGHA_PUBLISH_ARGS_INIT;
-        publish.exchange = str(setting_.exchange);
-        publish.routing_key = str(setting_.routing_key);
-        publish.properties = &properties;
-        publish.mandatory = setting_.index % 2;
-        if (haigha_publisher_new(channel_.get(), &publish, out(prepared_), error) != HAIGHA_OK) {
-            findings_.add("cannot prepare a publisher", error.message());
-            return false;
-        }
     }
     produce(Pace::steady);
     thread_ = std::thread([this] { run(); });
@@ -116,20 +92,11 @@ void StormPublisher::stop() {
     }
     bell_.ring();
     if (thread_.joinable()) thread_.join();
-    prepared_.reset();
-    if (channel_) {
-        haigha_channel_close_wait(channel_.get(), -1, nullptr);
-        channel_.reset();
-    }
+    outlet_->close();
 }
 
 void StormPublisher::provoke() {
-    haigha_queue_declare_args args = HAIGHA_QUEUE_DECLARE_ARGS_INIT;
-    args.queue = str("there is no such queue");
-    args.passive = 1;
-    book_.start("a bad declare", [&](const haigha_then* then) {
-        return haigha_queue_declare(channel_.get(), &args, then, nullptr);
-    });
+    outlet_->provoke(book_);
 }
 
 // ---- the publisher's thread
@@ -195,34 +162,14 @@ bool StormPublisher::hand_over(std::uint64_t number) {
 haigha_status StormPublisher::publish(std::uint64_t number, std::uint32_t attempt,
                                       haigha_error** error) {
     const Shape shape = shape_of(setting_.index, number);
-    const BodyLabel label{setting_.index, attempt, number};
-    void* const user_data = label_of(number, attempt);
-    std::string body = make_body(label, shape.size);
-    if (prepared_ && shape.routable) {
-        return haigha_publisher_publish(prepared_.get(), str(body), user_data, nullptr, error);
+    haigha_publish_args args = usual_;
+    args.user_data = label_of(number, attempt);
+    if (!shape.routable) {
+        args.exchange = str("");
+        args.routing_key = str("nobody's queue");
     }
-    haigha_properties properties = HAIGHA_PROPERTIES_INIT;
-    properties.present = HAIGHA_PROPERTY_DELIVERY_MODE;
-    properties.delivery_mode = 2;
-    haigha_publish_args args = HAIGHA_PUBLISH_ARGS_INIT;
-    if (shape.routable) args.exchange = str(setting_.exchange);
-    args.routing_key = shape.routable ? str(setting_.routing_key) : str("nobody's queue");
-    args.properties = &properties;
-    args.user_data = user_data;
-    args.mandatory = setting_.index % 2;
-    if (setting_.index % 3 != 2) {
-        return haigha_publish(channel_.get(), &args, str(body), nullptr, error);
-    }
-    auto lent = std::make_unique<LentBody>(LentBody{std::move(body), given_back_});
-    ++lent_;
-    const haigha_status status = haigha_publish_lent(channel_.get(), &args, str(lent->bytes),
-                                                     &give_back, lent.get(), nullptr, error);
-    if (status == HAIGHA_OK) {
-        (void)lent.release();
-    } else {
-        --lent_;
-    }
-    return status;
+    return outlet_->publish(args, make_body({setting_.index, attempt, number}, shape.size),
+                            shape.routable, error);
 }
 
 // ---- the loop's thread
@@ -243,7 +190,16 @@ void StormPublisher::on_event(const haigha_event& event) {
             }
             bell_.ring();
             return;
+        case HAIGHA_EVENT_POOL_STATE:
+            if (event.error != nullptr) {
+                findings_.add("a pool ended", haigha_error_message(event.error));
+            }
+            return;
         case HAIGHA_EVENT_OUTCOME: {
+            if (event.user_data == nullptr) {
+                note_provocation(event);
+                return;
+            }
             const auto label = reinterpret_cast<std::uintptr_t>(event.user_data);
             const std::uint64_t number = label >> 16;
             const bool again = account_.ended(number, label & 0xffff, event.outcome);
@@ -258,6 +214,13 @@ void StormPublisher::on_event(const haigha_event& event) {
         default:
             return;
     }
+}
+
+// Refused, or not sent when the storm ends.
+void StormPublisher::note_provocation(const haigha_event& event) {
+    if (event.outcome == HAIGHA_OUTCOME_REFUSED) return;
+    const std::lock_guard lock(mutex_);
+    if (!stopping_) findings_.add("wrong outcomes", "a bad message is not refused");
 }
 
 void StormPublisher::note_outcome(int outcome) {

@@ -14,6 +14,7 @@
 
 #include "storm/storm_ledger.h"
 #include "storm/storm_link.h"
+#include "storm/storm_outlet.h"
 
 namespace haigha::storm {
 
@@ -34,7 +35,7 @@ class StormPublisher {
     StormPublisher(const StormPublisher&) = delete;
     StormPublisher& operator=(const StormPublisher&) = delete;
 
-    // Opens its channel and begins. False, and a finding, when it cannot.
+    // Opens its outlet and begins. False, and a finding, when it cannot.
     bool start();
     enum class Pace { none, steady, flood };
     // Of new messages: as many a second as it is set to, or as many as are taken. With none those
@@ -42,17 +43,16 @@ class StormPublisher {
     void produce(Pace pace);
     // Nothing is left to do: every message is settled.
     bool idle() const;
-    // Ends its thread at once, whatever is left, and closes the channel.
+    // Ends its thread at once, whatever is left, and closes the outlet.
     void stop();
 
-    // Has the broker close the channel: a queue that does not exist is asked for.
+    // Has the broker close a channel of its.
     void provoke();
 
-    std::int64_t lent_bodies_out() const { return lent_ - given_back_; }
+    std::int64_t lent_bodies_out() const { return outlet_->lent_bodies_out(); }
     std::int64_t longest_silence_ms() const { return longest_silence_ms_; }
     std::uint64_t refusals() const { return refusals_; }
-    std::uint64_t channel_losses() const { return channel_losses_; }
-    haigha_channel* channel() const { return channel_.get(); }
+    std::uint64_t channel_losses() const { return channel_losses_ + outlet_->channel_losses(); }
 
   private:
     void run();
@@ -61,6 +61,7 @@ class StormPublisher {
     bool hand_over(std::uint64_t number);
     haigha_status publish(std::uint64_t number, std::uint32_t attempt, haigha_error** error);
     void on_event(const haigha_event& event);
+    void note_provocation(const haigha_event& event);
     void note_outcome(int outcome);
 
     const PublisherSetting setting_;
@@ -68,8 +69,9 @@ class StormPublisher {
     Account& account_;
     OperationBook& book_;
     Findings& findings_;
-    test::ChannelHandle channel_;
-    test::PublisherHandle prepared_;
+    const std::unique_ptr<StormOutlet> outlet_;
+    haigha_properties properties_ = HAIGHA_PROPERTIES_INIT;
+    haigha_publish_args usual_ = HAIGHA_PUBLISH_ARGS_INIT;  // of nearly all its messages
     Bell bell_;  // rung when publishes may be taken again
 
     mutable std::mutex mutex_;
@@ -82,8 +84,6 @@ class StormPublisher {
     std::int64_t next_due_ms_ = 0;
     std::int64_t last_confirm_ms_ = 0;
 
-    std::atomic<std::int64_t> lent_{0};
-    std::atomic<std::int64_t> given_back_{0};
     std::atomic<std::int64_t> longest_silence_ms_{0};
     std::atomic<std::uint64_t> refusals_{0};
     std::atomic<std::uint64_t> channel_losses_{0};

@@ -18,7 +18,8 @@ RULES = {
     "protocol": {"base", "wire", "std"},
     "transport": {"base", "std", "system", "uv", "openssl"},
     "client": {"base", "wire", "protocol", "transport", "std", "system"},
-    "capi": {"client", "base", "wire", "public", "std"},
+    "pool": {"base", "wire", "protocol", "transport", "client", "std", "system"},
+    "capi": {"pool", "client", "base", "wire", "public", "std"},
     "public": {"std"},
     # Written against the public header alone.
     "tools": {"public", "std", "system", "other", "uv"},

@@ -1,0 +1,589 @@
+#include "pool/channel_pool.h"
+
+#include <new>
+#include <string>
+#include <utility>
+
+#include "base/insist.h"
+#include "protocol/held_body.h"
+#include "protocol/kept_publishes.h"
+#include "transport/loop.h"
+#include "wire/methods_modes.h"
+
+namespace haigha::pool {
+
+using client::Channel;
+using client::Completion;
+using client::Event;
+using client::EventType;
+using client::State;
+using client::Then;
+using client::Waiter;
+using transport::Loop;
+
+namespace {
+
+// A commit may take the broker long; a broker that has died is found out by the heartbeat.
+constexpr std::int64_t commit_timeout_ms = 24LL * 3600 * 1000;
+
+// The functions that Then::Invoke is given know what to call.
+void nothing() {}
+
+}  // namespace
+
+ChannelPool::ChannelPool(Ref<client::Connection> connection, Then events,
+                         const PoolSettings& settings, bool correlate_returns)
+    : connection_(std::move(connection)),
+      correlate_returns_(correlate_returns),
+      events_(std::move(events)),
+      schedule_(settings) {
+    connection_->handles().add();
+}
+
+ErrorRef ChannelPool::create(Ref<client::Connection> connection, Then events,
+                             const PoolSettings& settings, bool correlate_returns,
+                             Ref<ChannelPool>* pool) {
+    Ref<ChannelPool> made = Ref<ChannelPool>::adopt(
+        new ChannelPool(std::move(connection), std::move(events), settings, correlate_returns));
+    const bool watches = made->connection_->watch_states(
+        made.get(),
+        [made](State now, const ErrorRef& error) { made->connection_state(now, error); });
+    if (!watches) {
+        made->disarm_events();
+        made->drop_handle();
+        return make_error(Status::closed, "the loop was closed");
+    }
+    *pool = std::move(made);
+    return nullptr;
+}
+
+void ChannelPool::drop_handle() {
+    if (!connection_->handles().drop()) return;
+    connection_->abandon();
+    connection_->release();  // the handles' share
+}
+
+void ChannelPool::abandon() {
+    if (connection_->forked()) return;
+    muted_.store(true, std::memory_order_release);
+    std::vector<Ref<Slot>> slots;
+    std::vector<Ref<Channel>> channels;
+    {
+        const std::lock_guard lock(mutex_);
+        ended_ = end_told_ = true;
+        slots.swap(slots_);
+        for (const Ref<Slot>& slot : slots) {
+            if (slot && slot->channel) channels.push_back(std::move(slot->channel));
+        }
+    }
+    for (const Ref<Channel>& channel : channels)
+        channel->abandon();
+    connection_->unwatch_states(this);
+    tell_soon();  // the release hooks
+    drop_handle();
+}
+
+// ---- from any thread
+
+Status ChannelPool::publish(const Ref<PooledMessage>& message, std::uint64_t* number) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (closing_ || ended_) return Status::closed;
+        if (!schedule_.has_room(message->body.size())) {
+            refused_ = true;
+            return Status::would_block;
+        }
+        schedule_.add(message);
+        if (number != nullptr) *number = message->number;
+        pump();
+        if (!owes()) return Status::ok;
+    }
+    tell_soon();
+    return Status::ok;
+}
+
+ErrorRef ChannelPool::publish_wait(const protocol::PublishRequest& request, std::int64_t timeout_ms,
+                                   Ref<client::Reply>* reply) {
+    if (ErrorRef refused = connection_->may_wait()) return refused;
+    const Instant deadline = Loop::now() + connection_->timeout(timeout_ms);
+    const client::Connection::ReadOn read_on(*connection_);
+    const Ref<PooledMessage> message = Ref<PooledMessage>::adopt(new PooledMessage(request));
+    const Ref<Waiter> answer = Ref<Waiter>::adopt(new Waiter);
+    message->completion = Completion(answer);
+    message->awaited = true;
+    while (true) {
+        const Status status = publish(message, nullptr);
+        if (status == Status::ok) break;
+        if (status != Status::would_block) return refusal(status);
+        const Ref<Waiter> room = Ref<Waiter>::adopt(new Waiter);
+        {
+            const std::lock_guard lock(mutex_);
+            if (!ended_ && !schedule_.has_room(message->body.size())) {
+                room_waiters_.push_back(room);
+            } else {
+                continue;
+            }
+        }
+        if (ErrorRef late = await(*room, deadline,
+                                  "the message could not be taken in time: the pool has as many "
+                                  "without an outcome as it may have",
+                                  nullptr)) {
+            return late;
+        }
+    }
+    return await(*answer, deadline, "the message has no outcome in time; it is still under way",
+                 reply);
+}
+
+ErrorRef ChannelPool::await(Waiter& waiter, Instant deadline, const char* late,
+                            Ref<client::Reply>* reply) {
+    const Duration left = deadline - Loop::now();
+    if (!waiter.wait_for(left.nanoseconds > 0 ? left : Duration{})) {
+        return make_error(Status::timeout, late);
+    }
+    if (reply != nullptr) *reply = waiter.reply();
+    return waiter.error();
+}
+
+template <class Start>
+ErrorRef ChannelPool::wait(Start start, Instant deadline, const char* late) {
+    if (ErrorRef refused = connection_->may_wait()) return refused;
+    const Ref<Waiter> waiter = Ref<Waiter>::adopt(new Waiter);
+    const client::Connection::ReadOn read_on(*connection_);
+    if (ErrorRef refused = start(Completion(waiter))) return refused;
+    return await(*waiter, deadline, late, nullptr);
+}
+
+ErrorRef ChannelPool::refusal(Status status) const {
+    if (status == Status::would_block) {
+        return make_error(status,
+                          "the pool has as many messages, or bytes of them, without an outcome as "
+                          "it may have: not taken");
+    }
+    const std::lock_guard lock(mutex_);
+    if (!end_error_) return make_error(status, "the pool was closed");
+    const Ref<Error> error = edit_error(*end_error_);
+    error->status = status;
+    error->message = "the pool has ended with its connection: " + end_error_->message;
+    return ErrorRef(error.get());
+}
+
+ErrorRef ChannelPool::drain(Completion completion) {
+    {
+        const std::lock_guard lock(mutex_);
+        drains_.push_back(
+            {schedule_.last(), schedule_.unsettled() + schedule_.untold(), std::move(completion)});
+    }
+    tell_soon();
+    return nullptr;
+}
+
+ErrorRef ChannelPool::close(Completion completion) {
+    {
+        const std::lock_guard lock(mutex_);
+        closes_.push_back(std::move(completion));
+        if (!closing_ && !ended_) {
+            closing_ = true;
+            stop(nullptr);
+        }
+    }
+    tell_soon();
+    return nullptr;
+}
+
+ErrorRef ChannelPool::drain_wait(std::int64_t timeout_ms) {
+    return wait([this](Completion done) { return drain(std::move(done)); },
+                Loop::now() + connection_->timeout(timeout_ms),
+                "not every message has its outcome in time");
+}
+
+ErrorRef ChannelPool::close_wait(std::int64_t timeout_ms) {
+    const ErrorRef late = drain_wait(timeout_ms);
+    if (late && late->status != Status::timeout) return late;
+    const ErrorRef failed = wait([this](Completion done) { return close(std::move(done)); },
+                                 Loop::now() + connection_->timeout(-1),
+                                 "the broker has not answered channel.close in time");
+    return late ? late : failed;
+}
+
+bool ChannelPool::info(std::string_view name, std::int64_t* value) const {
+    const std::lock_guard lock(mutex_);
+    const PoolSchedule::Counts& counts = schedule_.counts();
+    const auto outcome = [&](PoolOutcome one) {
+        return counts.by_outcome[static_cast<std::size_t>(one)];
+    };
+    const struct {
+        std::string_view name;
+        std::uint64_t value;
+    } known[] = {
+        {"channels", schedule_.open_lanes()},
+        {"channels_lost", counts.lost_lanes},
+        {"published", schedule_.last()},
+        {"unsettled", schedule_.unsettled()},
+        {"unsettled_bytes", schedule_.unsettled_bytes()},
+        {"waiting", schedule_.waiting()},
+        {"retried", counts.retried},
+        {"confirmed", outcome(PoolOutcome::confirmed)},
+        {"nacked", outcome(PoolOutcome::nacked)},
+        {"returned", outcome(PoolOutcome::returned)},
+        {"not_sent", outcome(PoolOutcome::not_sent)},
+        {"unknown", outcome(PoolOutcome::unknown)},
+        {"refused", outcome(PoolOutcome::refused)},
+    };
+    for (const auto& one : known) {
+        if (one.name != name) continue;
+        *value = static_cast<std::int64_t>(one.value);
+        return true;
+    }
+    return false;
+}
+
+// ---- with the mutex held
+
+void ChannelPool::pump() {
+    if (ended_) return;
+    while (const auto next = schedule_.next())
+        write(*next);
+    for (const PoolSchedule::Lane lane : schedule_.due_commits())
+        commit(lane);
+    while (connection_state_ == State::open && !closing_ && schedule_.wants_lane()) {
+        const std::uint32_t before = schedule_.lanes();
+        open_lane();
+        if (schedule_.lanes() == before) break;
+    }
+}
+
+void ChannelPool::write(const PoolSchedule::Assignment& given) {
+    Channel& channel = *slots_[given.lane]->channel;
+    Status status = Status::no_memory;
+    try {
+        status = write_to(channel, *given.message);
+    } catch (const std::bad_alloc&) {
+        status = Status::no_memory;
+    }
+    switch (status) {
+        case Status::ok:
+            schedule_.taken(given);
+            return;
+        case Status::would_block:
+            schedule_.lane_full(given.lane, true);
+            return;
+        case Status::argument:
+            schedule_.refused(given, channel.refusal(status));
+            return;
+        case Status::no_memory:
+            schedule_.refused(given, make_error(status, "there is no memory to write it"));
+            return;
+        default:  // its end is about to be told, and why
+            schedule_.lane_full(given.lane, true);
+            return;
+    }
+}
+
+Status ChannelPool::write_to(Channel& channel, PooledMessage& message) const {
+    protocol::PublishRequest rest;
+    rest.body = message.body;
+    rest.data = &message;
+    const bool lent = message.body.size() >= protocol::least_held_body;
+    if (lent) {
+        rest.release = [](void* lender) { static_cast<PooledMessage*>(lender)->release(); };
+        rest.release_data = &message;
+        message.add_ref();
+    }
+    const auto guarded = [&](auto&& publish) {
+        std::uint64_t sequence = 0;
+        try {
+            const Status status = publish(&sequence);
+            if (status != Status::ok && lent) message.release();
+            return status;
+        } catch (const std::bad_alloc&) {
+            if (lent) message.release();
+            throw;
+        }
+    };
+    if (message.unsure) {
+        const protocol::MarkedHead marked(message.head.encoded());
+        protocol::PublishRequest request = marked.request;
+        request.body = rest.body;
+        request.data = rest.data;
+        request.release = rest.release;
+        request.release_data = rest.release_data;
+        return guarded([&](std::uint64_t* number) { return channel.publish(request, number); });
+    }
+    return guarded(
+        [&](std::uint64_t* number) { return channel.publish(message.head, rest, number); });
+}
+
+void ChannelPool::commit(PoolSchedule::Lane lane) {
+    Slot& slot = *slots_[lane];
+    ErrorRef failed;
+    try {
+        failed = slot.channel->call(wire::tx::Commit{}, Completion(then_of(slot, &on_commit)),
+                                    commit_timeout_ms);
+    } catch (const std::bad_alloc&) {
+        return;  // with the next event
+    }
+    if (failed) {
+        slot.release();  // what the completion had; its end is about to be told, and why
+    } else {
+        schedule_.committing(lane);
+    }
+}
+
+Then ChannelPool::then_of(Slot& slot, Then::Invoke invoke) {
+    slot.add_ref();
+    return {invoke,  &nothing, &slot, [](void* data) { static_cast<Slot*>(data)->release(); },
+            nullptr, 0};
+}
+
+void ChannelPool::open_lane() {
+    const PoolSettings& settings = schedule_.settings();
+    client::ChannelModes modes;
+    modes.confirm = !settings.transactions;
+    modes.correlate_returns = correlate_returns_ && modes.confirm;
+    modes.policy = client::ChannelPolicy::reopen;
+    const PoolSchedule::Lane lane = schedule_.add_lane();
+    ErrorRef refused;
+    try {
+        const Ref<Slot> slot = Ref<Slot>::adopt(new Slot(*this, lane));
+        if (slots_.size() <= lane) slots_.resize(lane + 1);
+        slots_[lane] = slot;
+        // The answer matters only as the state that it leads to.
+        refused = connection_->open_channel(then_of(*slot, &on_event), modes, Completion(), -1,
+                                            &slot->channel);
+        if (refused) slot->release();  // what the events had
+        if (!refused && settings.transactions) {
+            refused = slot->channel->call(wire::tx::Select{}, Completion(), -1);
+            if (refused) slot->channel->abandon();
+        }
+    } catch (const std::bad_alloc&) {
+        refused = make_error(Status::no_memory, "there is no memory for a channel");
+    }
+    if (!refused) return;
+    schedule_.lane_gone(lane, refused);
+    if (slots_.size() > lane) slots_[lane] = nullptr;
+}
+
+void ChannelPool::slot_gone(Slot& slot, const ErrorRef& error) {
+    if (!slot.channel) return;
+    schedule_.lane_gone(slot.lane, error);
+    slot.channel = nullptr;
+    slots_[slot.lane] = nullptr;
+    if (closing_ && schedule_.lanes() == 0) end(nullptr);
+}
+
+void ChannelPool::stop(const ErrorRef& error) {
+    schedule_.stop(error ? error : make_error(Status::closed, "the pool was closed"));
+    if (schedule_.lanes() == 0) {
+        end(error);
+        return;
+    }
+    for (const Ref<Slot>& slot : slots_) {
+        if (!slot || !slot->channel) continue;
+        // Told as a state of the channel's; refused, it has ended, and that is told.
+        (void)slot->channel->close(Completion(), -1);
+    }
+}
+
+void ChannelPool::end(const ErrorRef& error) {
+    if (ended_) return;
+    ended_ = true;
+    end_error_ = error;
+    schedule_.end(error ? error : make_error(Status::closed, "the pool was closed"));
+}
+
+// ---- what is told
+
+bool ChannelPool::owes() const {
+    const bool wanted = refused_ || !room_waiters_.empty();
+    return schedule_.untold() > 0 || (ended_ && !end_told_) ||
+           (wanted && (ended_ || schedule_.is_roomy()));
+}
+
+ChannelPool::Told ChannelPool::take_told() {
+    Told told;
+    told.settled = schedule_.take_settled();
+    for (const PoolSchedule::Settled& one : told.settled) {
+        for (Drain& drain : drains_) {
+            if (one.message->number <= drain.up_to) --drain.left;
+        }
+    }
+    std::erase_if(drains_, [&](Drain& drain) {
+        if (drain.left > 0 && !ended_) return false;
+        told.completed.push_back(std::move(drain.completion));
+        return true;
+    });
+    if (ended_) {
+        for (Completion& completion : std::exchange(closes_, {}))
+            told.completed.push_back(std::move(completion));
+        told.ended = !std::exchange(end_told_, true);
+        told.error = end_error_;
+    }
+    if (ended_ || schedule_.is_roomy()) {
+        told.writable = std::exchange(refused_, false) && !ended_;
+        for (const Ref<Waiter>& waiter : std::exchange(room_waiters_, {}))
+            waiter->finish(nullptr, nullptr);
+    }
+    return told;
+}
+
+void ChannelPool::tell_soon() {
+    (void)connection_->loop().transport().post([self = Ref<ChannelPool>(this)] { self->tell(); });
+}
+
+// User code runs in here.
+void ChannelPool::tell() {
+    Told told;
+    {
+        const std::lock_guard lock(mutex_);
+        told = insist([this] { return take_told(); });
+    }
+    for (PoolSchedule::Settled& one : told.settled)
+        tell_outcome(one);
+    Event event;
+    event.connection = connection_.get();
+    if (told.writable && !muted_) {
+        event.type = EventType::writable;
+        events_.deliver(event);
+    }
+    if (told.ended && !muted_) {
+        event.type = EventType::pool_state;
+        event.state = static_cast<std::int32_t>(State::closed);
+        event.previous_state = static_cast<std::int32_t>(State::open);
+        event.error = told.error.get();
+        events_.deliver(event);
+    }
+    for (Completion& completion : told.completed) {
+        Event answer;
+        answer.connection = connection_.get();
+        completion.complete(answer, nullptr, nullptr, muted_);
+    }
+}
+
+void ChannelPool::tell_outcome(PoolSchedule::Settled& one) {
+    Event event;
+    event.connection = connection_.get();
+    event.number = one.message->number;
+    event.error = one.error.get();
+    if (one.message->awaited) {
+        const Ref<client::Reply> reply =
+            insist([] { return Ref<client::Reply>::adopt(new client::Reply); });
+        reply->outcome = static_cast<std::int32_t>(one.outcome);
+        reply->return_reason = one.error;
+        one.message->completion.complete(event, nullptr, reply, false);
+        return;
+    }
+    if (muted_) return;
+    event.type = EventType::outcome;
+    event.outcome = static_cast<std::int32_t>(one.outcome);
+    event.user_data = one.message->data;
+    events_.deliver(event);
+}
+
+// ---- what is heard, on the loop's thread
+
+void ChannelPool::on_event(Then::AnyFunction, const Event& event, void* slot) {
+    auto* const of = static_cast<Slot*>(slot);
+    const Ref<ChannelPool> pool = of->pool;
+    pool->channel_event(*of, event);
+}
+
+void ChannelPool::on_commit(Then::AnyFunction, const Event& event, void* slot) {
+    auto* const of = static_cast<Slot*>(slot);
+    const Ref<ChannelPool> pool = of->pool;
+    {
+        const std::lock_guard lock(pool->mutex_);
+        if (pool->ended_) return;
+        insist([&] {
+            if (event.error == nullptr) {
+                pool->schedule_.committed(of->lane);
+            } else {
+                pool->schedule_.lane_lost(of->lane, ErrorRef(event.error));
+            }
+        });
+        pool->pump();
+        if (!pool->owes()) return;
+    }
+    pool->tell();
+}
+
+void ChannelPool::channel_event(Slot& slot, const Event& event) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (ended_) return;
+        switch (event.type) {
+            case EventType::outcome: {
+                auto& message = *static_cast<PooledMessage*>(event.user_data);
+                const auto outcome = static_cast<PoolOutcome>(event.outcome);
+                ErrorRef error(event.error);
+                if (outcome == PoolOutcome::not_sent || outcome == PoolOutcome::unknown) {
+                    error = event.channel->last_error();
+                    if (!error) error = connection_->last_error();
+                }
+                insist([&] { schedule_.settle(message, outcome, error); });
+                break;
+            }
+            case EventType::returned:
+                if (schedule_.settings().transactions) returned(slot.lane, event);
+                return;
+            case EventType::channel_state:
+                channel_state(slot, event);
+                break;
+            case EventType::writable:
+                schedule_.lane_full(slot.lane, false);
+                break;
+            case EventType::flow:
+                schedule_.lane_flow(slot.lane, event.state != 0);
+                break;
+            default:
+                return;
+        }
+        pump();
+        if (!owes()) return;
+    }
+    tell();
+}
+
+void ChannelPool::returned(PoolSchedule::Lane lane, const Event& event) {
+    wire::Properties properties;
+    if (!wire::parse_properties(event.message->properties, properties)) return;
+    protocol::PublishRequest like;
+    like.exchange = event.exchange;
+    like.routing_key = event.routing_key;
+    like.body = wire::as_bytes(event.body);
+    like.properties = &properties;
+    schedule_.returned(lane, like, ErrorRef(event.error));
+}
+
+void ChannelPool::channel_state(Slot& slot, const Event& event) {
+    const ErrorRef error(event.error);
+    switch (static_cast<State>(event.state)) {
+        case State::open:
+            schedule_.lane_open(slot.lane);
+            return;
+        case State::recovering:
+            insist([&] { schedule_.lane_lost(slot.lane, error); });
+            return;
+        case State::closed:
+            insist([&] { slot_gone(slot, error); });
+            return;
+        default:
+            return;
+    }
+}
+
+void ChannelPool::connection_state(State now, const ErrorRef& error) {
+    {
+        const std::lock_guard lock(mutex_);
+        connection_state_ = now;
+        if (now == State::closed) {
+            insist([&] {
+                end(error ? error : make_error(Status::closed, "the connection was closed"));
+            });
+        }
+        pump();
+    }
+    tell();
+}
+
+}  // namespace haigha::pool
