@@ -12,6 +12,8 @@ namespace {
 // Larger bodies than any broker takes are a mistake of the caller's.
 constexpr std::size_t max_body_size = std::size_t{1} << 40;
 
+}  // namespace
+
 void read_properties(Arguments& arguments, const haigha_properties* from, Properties& to) {
     haigha_properties storage;
     const haigha_properties& given = arguments.read_args(from, "properties", storage);
@@ -42,8 +44,6 @@ void read_properties(Arguments& arguments, const haigha_properties* from, Proper
         to.headers = arguments_table(arguments, given.headers);
     }
 }
-
-}  // namespace
 
 void read_request(Arguments& arguments, const haigha_publish_args* args,
                   std::optional<Properties>& properties, PublishRequest& request) {

@@ -9,6 +9,7 @@
 
 namespace haigha::capi {
 
+void read_properties(Arguments& arguments, const haigha_properties* from, wire::Properties& to);
 // Fills all of `request` but the body, which borrows from the caller's memory and from
 // `properties`.
 void read_request(Arguments& arguments, const haigha_publish_args* args,

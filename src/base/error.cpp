@@ -50,6 +50,8 @@ const char* status_name(Status status) noexcept {
             return "HAIGHA_ERR_RESOLVE";
         case Status::heartbeat:
             return "HAIGHA_ERR_HEARTBEAT";
+        case Status::returned:
+            return "HAIGHA_ERR_RETURNED";
         case Status::internal:
             return "HAIGHA_ERR_INTERNAL";
     }

@@ -35,6 +35,7 @@ enum class Status : std::int32_t {
     connection_closed_by_broker = -106,
     resolve = -107,
     heartbeat = -108,
+    returned = -109,
     internal = -900,
 };
 

@@ -3,6 +3,7 @@
  * numbers in it: a line may be added here, and none changed. Checked by the compiler. */
 #include <haigha/haigha.h>
 #include <haigha/pool.h>
+#include <haigha/rpc.h>
 #include <stddef.h>
 
 #define SIZE(type, size) _Static_assert(sizeof(type) == (size), "the size of " #type)
@@ -36,6 +37,10 @@ MEMBER(haigha_pool_args, max_attempts, 60);
 MEMBER(haigha_pool_args, max_in_flight, 64);
 MEMBER(haigha_pool_args, max_messages, 72);
 MEMBER(haigha_pool_args, max_bytes, 80);
+
+SIZE(haigha_rpc_client_args, 16);
+MEMBER(haigha_rpc_client_args, size, 0);
+MEMBER(haigha_rpc_client_args, max_calls, 8);
 
 SIZE(haigha_cursor, 24);
 MEMBER(haigha_cursor, at, 0);
@@ -240,6 +245,7 @@ VALUE(HAIGHA_ERR_CHANNEL_CLOSED_BY_BROKER, -105);
 VALUE(HAIGHA_ERR_CONNECTION_CLOSED_BY_BROKER, -106);
 VALUE(HAIGHA_ERR_RESOLVE, -107);
 VALUE(HAIGHA_ERR_HEARTBEAT, -108);
+VALUE(HAIGHA_ERR_RETURNED, -109);
 VALUE(HAIGHA_ERR_INTERNAL, -900);
 
 VALUE(HAIGHA_STAGE_NONE, 0);

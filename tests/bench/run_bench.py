@@ -25,6 +25,8 @@ PROGRAMS = Path(os.environ.get("HAIGHA_BENCH_PROGRAMS", ROOT / "build/gcc-bench/
 OUTPUT = ROOT / "build/bench"
 # Works against a broker, where all others have a peer of their own.
 BROKER_PROGRAM = "broker_bench"
+# What tools/dev runs instead of all the others.
+ALONE = ("pool_bench", "recovery_bench")
 
 
 def parse() -> argparse.Namespace:
@@ -108,7 +110,7 @@ def main() -> int:
     rows: list[Row] = []
     failed: list[str] = []
     for program in sorted(PROGRAMS.glob("*_bench")):
-        if (program.name == BROKER_PROGRAM) != arguments.broker:
+        if program.name in ALONE or (program.name == BROKER_PROGRAM) != arguments.broker:
             continue
         found = run(program, arguments, peers)
         if found is None:

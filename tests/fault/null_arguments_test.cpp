@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <haigha/haigha.h>
 #include <haigha/pool.h>
+#include <haigha/rpc.h>
 
 #include <cstring>
 #include <string>
@@ -149,6 +150,11 @@ TEST(NullArguments, FallibleFunctionsNameTheArgument) {
     EXPECT_ARGUMENT(haigha_recover);
     EXPECT_ARGUMENT(haigha_recover_wait);
     EXPECT_ARGUMENT(haigha_reject);
+    EXPECT_ARGUMENT(haigha_rpc_call);
+    EXPECT_ARGUMENT(haigha_rpc_call_wait);
+    EXPECT_ARGUMENT(haigha_rpc_client_info);
+    EXPECT_ARGUMENT(haigha_rpc_client_new);
+    EXPECT_ARGUMENT(haigha_rpc_reply);
     EXPECT_ARGUMENT(haigha_table_add);
     EXPECT_ARGUMENT(haigha_table_add_bool);
     EXPECT_ARGUMENT(haigha_table_add_double);
@@ -212,6 +218,7 @@ TEST(NullArguments, ReferencesOfNothing) {
     EXPECT_EQ(haigha_message_ref(nullptr), nullptr);
     EXPECT_EQ(haigha_publisher_ref(nullptr), nullptr);
     EXPECT_EQ(haigha_pool_ref(nullptr), nullptr);
+    EXPECT_EQ(haigha_rpc_client_ref(nullptr), nullptr);
     EXPECT_EQ(haigha_reply_ref(nullptr), nullptr);
     haigha_channel_unref(nullptr);
     haigha_connection_unref(nullptr);
@@ -220,6 +227,7 @@ TEST(NullArguments, ReferencesOfNothing) {
     haigha_message_unref(nullptr);
     haigha_publisher_unref(nullptr);
     haigha_pool_unref(nullptr);
+    haigha_rpc_client_unref(nullptr);
     haigha_reply_unref(nullptr);
     haigha_error_free(nullptr);
     haigha_options_free(nullptr);

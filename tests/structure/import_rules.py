@@ -19,7 +19,8 @@ RULES = {
     "transport": {"base", "std", "system", "uv", "openssl"},
     "client": {"base", "wire", "protocol", "transport", "std", "system"},
     "pool": {"base", "wire", "protocol", "transport", "client", "std", "system"},
-    "capi": {"pool", "client", "base", "wire", "public", "std"},
+    "rpc": {"base", "wire", "protocol", "transport", "client", "std", "system"},
+    "capi": {"rpc", "pool", "client", "base", "wire", "public", "std"},
     "public": {"std"},
     # Written against the public header alone.
     "tools": {"public", "std", "system", "other", "uv"},

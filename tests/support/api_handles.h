@@ -3,6 +3,7 @@
 
 #include <haigha/haigha.h>
 #include <haigha/pool.h>
+#include <haigha/rpc.h>
 
 #include <memory>
 #include <ostream>
@@ -27,6 +28,7 @@ using InboxHandle = std::unique_ptr<haigha_inbox, Drop<haigha_inbox_unref>>;
 using MessageHandle = std::unique_ptr<haigha_message, Drop<haigha_message_unref>>;
 using PublisherHandle = std::unique_ptr<haigha_publisher, Drop<haigha_publisher_unref>>;
 using PoolHandle = std::unique_ptr<haigha_pool, Drop<haigha_pool_unref>>;
+using RpcClientHandle = std::unique_ptr<haigha_rpc_client, Drop<haigha_rpc_client_unref>>;
 using ReplyHandle = std::unique_ptr<haigha_reply, Drop<haigha_reply_unref>>;
 using TableHandle = std::unique_ptr<haigha_table, Drop<haigha_table_free>>;
 using ErrorHandle = std::unique_ptr<haigha_error, Drop<haigha_error_free>>;

@@ -1,0 +1,426 @@
+#include "rpc/rpc_client.h"
+
+#include <charconv>
+#include <new>
+#include <string>
+
+#include "base/insist.h"
+#include "wire/properties.h"
+
+namespace haigha::rpc {
+
+using client::Channel;
+using client::Completion;
+using client::Event;
+using client::EventType;
+using client::State;
+using client::Then;
+using client::Waiter;
+using transport::Loop;
+
+namespace {
+
+// RabbitMQ's: consuming from it, without acks, gives the channel an address of its own, which the
+// broker puts in place of this name into what is published with it as reply_to.
+constexpr std::string_view direct_reply_to = "amq.rabbitmq.reply-to";
+
+// The functions that Then::Invoke is given know what to call.
+void nothing() {}
+
+// The number of the call that a message is about; 0: of none.
+std::uint64_t number_of(const client::Message& message) {
+    wire::Properties properties;
+    if (!wire::parse_properties(message.properties, properties)) return 0;
+    const std::string_view id = properties.correlation_id;
+    std::uint64_t number = 0;
+    const auto [end, error] = std::from_chars(id.data(), id.data() + id.size(), number);
+    return error == std::errc() && end == id.data() + id.size() ? number : 0;
+}
+
+}  // namespace
+
+RpcClient::RpcClient(Ref<client::Connection> connection, std::size_t max_calls)
+    : connection_(std::move(connection)), max_calls_(max_calls) {
+    connection_->handles().add();
+}
+
+ErrorRef RpcClient::create(Ref<client::Connection> connection, std::size_t max_calls,
+                           Ref<RpcClient>* made) {
+    Ref<RpcClient> client = Ref<RpcClient>::adopt(new RpcClient(std::move(connection), max_calls));
+    const bool watches = client->connection_->watch_states(
+        client.get(),
+        [client](State now, const ErrorRef& error) { client->connection_state(now, error); });
+    if (!watches) {
+        client->drop_handle();
+        return make_error(Status::closed, "the loop was closed");
+    }
+    *made = std::move(client);
+    return nullptr;
+}
+
+void RpcClient::drop_handle() {
+    if (!connection_->handles().drop()) return;
+    connection_->abandon();
+    connection_->release();  // the handles' share
+}
+
+void RpcClient::abandon() {
+    if (connection_->forked()) return;
+    muted_.store(true, std::memory_order_release);
+    Ref<Channel> channel;
+    std::vector<Answered> dropped;
+    {
+        const std::lock_guard lock(mutex_);
+        ended_ = true;
+        channel = std::move(channel_);
+        dropped = fail_calls(true, make_error(Status::closed, "the client was dropped"));
+    }
+    // Its consumer would keep it.
+    if (channel) (void)channel->close(Completion(), -1);
+    connection_->unwatch_states(this);
+    auto shared = std::make_shared<std::vector<Answered>>(std::move(dropped));
+    (void)connection_->loop().transport().post([self = Ref<RpcClient>(this), shared] {
+        self->timer_.reset();
+        self->tell(std::move(*shared));
+    });
+    drop_handle();
+}
+
+// ---- from any thread
+
+ErrorRef RpcClient::call(const protocol::PublishRequest& request, std::int64_t timeout_ms,
+                         Completion completion) {
+    const Instant deadline = Loop::now() + connection_->timeout(timeout_ms);
+    Instant armed = Instant::never();
+    {
+        const std::lock_guard lock(mutex_);
+        if (ended_) {
+            completion.disarm();
+            if (!end_error_) return make_error(Status::closed, "the client was dropped");
+            const Ref<Error> error = edit_error(*end_error_);
+            error->status = Status::closed;
+            error->message = "answers can no longer come: " + end_error_->message;
+            return ErrorRef(error.get());
+        }
+        if (calls_.size() >= max_calls_) {
+            completion.disarm();
+            return make_error(Status::would_block,
+                              std::to_string(max_calls_) + " calls have no answer: not taken");
+        }
+        const Number number = ++last_;
+        const std::string id = std::to_string(number);
+        wire::Properties properties;
+        if (request.properties != nullptr) properties = *request.properties;
+        properties.present |= wire::property_correlation_id | wire::property_reply_to;
+        properties.correlation_id = id;
+        properties.reply_to = direct_reply_to;
+        protocol::PublishRequest addressed = request;
+        addressed.properties = &properties;
+        addressed.mandatory = true;  // that nobody serves is told at once
+        Call& call = calls_[number];
+        try {
+            call.request = std::make_unique<Request>(Request{
+                protocol::PreparedHead(addressed), {request.body.begin(), request.body.end()}});
+            call.deadline = deadline;
+            deadlines_.emplace(deadline.nanoseconds, number);
+            waiting_.emplace(number, &call);
+        } catch (const std::bad_alloc&) {
+            deadlines_.erase({deadline.nanoseconds, number});
+            calls_.erase(number);
+            throw;
+        }
+        call.completion = std::move(completion);
+        send_waiting();
+        armed = std::exchange(armed_, std::min(armed_, deadline));
+    }
+    if (deadline < armed) arm_soon(deadline);
+    return nullptr;
+}
+
+ErrorRef RpcClient::call_wait(const protocol::PublishRequest& request, std::int64_t timeout_ms,
+                              Ref<client::Reply>* reply) {
+    if (ErrorRef refused = connection_->may_wait()) return refused;
+    const Ref<Waiter> waiter = Ref<Waiter>::adopt(new Waiter);
+    const client::Connection::ReadOn read_on(*connection_);
+    if (ErrorRef refused = call(request, timeout_ms, Completion(waiter))) return refused;
+    // The loop keeps to the time; what is begun on a loop that does not run ends here.
+    const Duration limit = connection_->timeout(timeout_ms);
+    if (!waiter->wait_for(Duration{limit.nanoseconds + seconds(1).nanoseconds})) {
+        return make_error(Status::timeout,
+                          "no answer in time, and the loop did not say why: is it running, or is a "
+                          "callback keeping it?");
+    }
+    if (reply != nullptr) *reply = waiter->reply();
+    return waiter->error();
+}
+
+bool RpcClient::info(std::string_view name, std::int64_t* value) const {
+    const std::lock_guard lock(mutex_);
+    const struct {
+        std::string_view name;
+        std::uint64_t value;
+    } known[] = {
+        {"calls", last_},      {"open", calls_.size()}, {"waiting", waiting_.size()},
+        {"answers", answers_}, {"late_answers", late_}, {"timeouts", timeouts_},
+    };
+    for (const auto& one : known) {
+        if (one.name != name) continue;
+        *value = static_cast<std::int64_t>(one.value);
+        return true;
+    }
+    return false;
+}
+
+// ---- with the mutex held
+
+Then RpcClient::then_to_self(Then::Invoke invoke) {
+    add_ref();
+    return {invoke,  &nothing, this, [](void* self) { static_cast<RpcClient*>(self)->release(); },
+            nullptr, 0};
+}
+
+void RpcClient::open_channel() {
+    client::ChannelModes modes;
+    modes.policy = client::ChannelPolicy::resubscribe;
+    if (connection_->open_channel(then_to_self(&on_event), modes, Completion(), -1, &channel_)) {
+        release();  // what the events had
+        return;
+    }
+    wire::basic::Consume consume{};
+    consume.queue = {direct_reply_to};
+    consume.no_ack = true;
+    if (channel_->consume(consume, false, then_to_self(&on_answer), Completion(), -1)) {
+        release();
+        return;
+    }
+    ready_ = true;  // what is published now is behind the consume
+    send_waiting();
+}
+
+void RpcClient::send_waiting() {
+    while (ready_ && !waiting_.empty()) {
+        const auto first = waiting_.begin();
+        if (!send(*first->second)) return;  // with the next event of the channel's
+        waiting_.erase(first);
+    }
+}
+
+bool RpcClient::send(Call& call) {
+    protocol::PublishRequest rest;
+    rest.body = call.request->body;
+    std::uint64_t sequence = 0;
+    try {
+        if (channel_->publish(call.request->head, rest, &sequence) != Status::ok) return false;
+    } catch (const std::bad_alloc&) {
+        return false;
+    }
+    call.request = nullptr;
+    return true;
+}
+
+std::optional<RpcClient::Call> RpcClient::take(Number number) {
+    const auto found = calls_.find(number);
+    if (found == calls_.end()) return std::nullopt;
+    Call call = std::move(found->second);
+    deadlines_.erase({call.deadline.nanoseconds, number});
+    waiting_.erase(number);
+    calls_.erase(found);
+    return call;
+}
+
+std::vector<RpcClient::Answered> RpcClient::fail_calls(bool all, const ErrorRef& error) {
+    std::vector<Answered> failed;
+    failed.reserve(calls_.size());
+    for (auto at = calls_.begin(); at != calls_.end();) {
+        if (!all && at->second.request) {
+            ++at;
+            continue;
+        }
+        failed.push_back({std::move(at->second.completion), error, nullptr});
+        deadlines_.erase({at->second.deadline.nanoseconds, at->first});
+        waiting_.erase(at->first);
+        at = calls_.erase(at);
+    }
+    return failed;
+}
+
+// User code runs in here.
+void RpcClient::tell(std::vector<Answered> answers) {
+    for (Answered& one : answers) {
+        Event event;
+        event.connection = connection_.get();
+        one.completion.complete(event, one.error, one.reply, muted_);
+    }
+}
+
+// ---- on the loop's thread
+
+void RpcClient::connection_state(State now, const ErrorRef& error) {
+    std::vector<Answered> failed;
+    {
+        const std::lock_guard lock(mutex_);
+        if (ended_) return;
+        if (now == State::open && !channel_) open_channel();
+        if (now == State::closed) {
+            ended_ = true;
+            ready_ = false;
+            end_error_ = error ? error : make_error(Status::closed, "the connection was closed");
+            failed = fail_calls(true, end_error_);
+            channel_ = nullptr;
+        }
+    }
+    if (now == State::closed) timer_.reset();
+    if (now == State::opening) arm(Loop::now());  // those that were made before
+    tell(std::move(failed));
+}
+
+void RpcClient::on_event(Then::AnyFunction, const Event& event, void* self) {
+    const Ref<RpcClient> kept(static_cast<RpcClient*>(self));
+    kept->channel_event(event);
+}
+
+void RpcClient::on_answer(Then::AnyFunction, const Event& event, void* self) {
+    const Ref<RpcClient> kept(static_cast<RpcClient*>(self));
+    if (event.type == EventType::delivery) kept->answered(event);
+    if (event.type == EventType::consumer_cancelled && event.error != nullptr) {
+        kept->cannot_consume(ErrorRef(event.error));
+    }
+}
+
+void RpcClient::answered(const Event& event) {
+    std::vector<Answered> answers;
+    {
+        const std::lock_guard lock(mutex_);
+        if (ended_) return;
+        std::optional<Call> call = take(number_of(*event.message));
+        if (!call) {
+            ++late_;
+            return;
+        }
+        ++answers_;
+        insist([&] {
+            const Ref<client::Reply> reply = Ref<client::Reply>::adopt(new client::Reply);
+            reply->message = Ref<client::Message>(event.message);
+            answers.push_back({std::move(call->completion), nullptr, reply});
+        });
+    }
+    tell(std::move(answers));
+}
+
+// The broker has no direct reply-to, or does not allow it.
+void RpcClient::cannot_consume(const ErrorRef& error) {
+    std::vector<Answered> failed;
+    {
+        const std::lock_guard lock(mutex_);
+        if (ended_) return;
+        ended_ = true;
+        ready_ = false;
+        end_error_ = error;
+        failed = insist([&] { return fail_calls(true, error); });
+    }
+    tell(std::move(failed));
+}
+
+void RpcClient::channel_event(const Event& event) {
+    std::vector<Answered> failed;
+    {
+        const std::lock_guard lock(mutex_);
+        if (ended_) return;
+        switch (event.type) {
+            case EventType::channel_state:
+                // Answers go to the channel that asked: those to a channel that was lost are.
+                ready_ = static_cast<State>(event.state) == State::open;
+                if (static_cast<State>(event.state) == State::closed) channel_ = nullptr;
+                if (!ready_)
+                    failed = insist([&] { return fail_calls(false, ErrorRef(event.error)); });
+                break;
+            case EventType::returned: {
+                std::optional<Call> call = take(number_of(*event.message));
+                if (!call) return;
+                insist([&] {
+                    const Ref<Error> error = edit_error(*event.error);
+                    error->status = Status::returned;
+                    error->message = "no queue took the request: " + error->message;
+                    failed.push_back({std::move(call->completion), ErrorRef(error.get()), nullptr});
+                });
+                break;
+            }
+            default:
+                break;
+        }
+        send_waiting();
+    }
+    tell(std::move(failed));
+}
+
+void RpcClient::arm_soon(Instant deadline) {
+    (void)connection_->loop().transport().post(
+        [self = Ref<RpcClient>(this), deadline] { self->arm(deadline); });
+}
+
+void RpcClient::arm(Instant deadline) {
+    // A timer lives no longer than its connection, of whose end it is told once it was begun.
+    if (connection_->state() == State::fresh) return;
+    {
+        const std::lock_guard lock(mutex_);
+        if (ended_) return;
+    }
+    if (!timer_) {
+        // It goes before this does: with the connection's end, or the last handle.
+        timer_ = std::make_unique<transport::Timer>(connection_->loop().transport(),
+                                                    [this] { on_time(); });
+    }
+    if (deadline < timer_->at()) timer_->set(deadline);
+}
+
+void RpcClient::on_time() {
+    const Ref<RpcClient> kept(this);
+    std::vector<Answered> late;
+    Instant next = Instant::never();
+    {
+        const std::lock_guard lock(mutex_);
+        const std::int64_t now = Loop::now().nanoseconds;
+        while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
+            std::optional<Call> call = take(deadlines_.begin()->second);
+            const bool published = !call->request;
+            ++timeouts_;
+            insist([&] {
+                late.push_back({std::move(call->completion),
+                                make_error(Status::timeout,
+                                           published ? "no answer came in time"
+                                                     : "the request could not be published in "
+                                                       "time: there is no connection, or the "
+                                                       "broker holds publishes back"),
+                                nullptr});
+            });
+        }
+        if (!deadlines_.empty()) next = Instant{deadlines_.begin()->first};
+        armed_ = next;
+    }
+    if (timer_) timer_->set(next);
+    tell(std::move(late));
+}
+
+// ---- who answers
+
+Status reply_to(Channel& channel, const client::Message& request,
+                const wire::Properties* properties, std::span<const std::byte> body) {
+    wire::Properties asked;
+    if (!wire::parse_properties(request.properties, asked) || asked.reply_to.empty()) {
+        return Status::malformed;
+    }
+    wire::Properties given;
+    if (properties != nullptr) given = *properties;
+    if ((asked.present & wire::property_correlation_id) != 0) {
+        given.present |= wire::property_correlation_id;
+        given.correlation_id = asked.correlation_id;
+    }
+    protocol::PublishRequest answer;
+    answer.routing_key = asked.reply_to;
+    answer.properties = &given;
+    answer.body = body;
+    std::uint64_t sequence = 0;
+    return channel.publish(answer, &sequence);
+}
+
+}  // namespace haigha::rpc
