@@ -100,6 +100,32 @@ haigha_status haigha_connection_open_wait(haigha_connection* connection, int64_t
     return open_wait(connection, -1, timeout_ms, error);
 }
 
+haigha_status haigha_connect_wait(haigha_str uri, int64_t timeout_ms,
+                                  haigha_connection** connection, haigha_error** error) {
+    return guard(error, [&]() -> haigha_status {
+        Arguments arguments;
+        arguments.required(connection, "connection");
+        check_timeout(arguments, timeout_ms);
+        if (arguments.bad()) return arguments.refuse(error);
+        haigha_options options;
+        haigha_status status = haigha_options_set_uri(&options, uri, error);
+        haigha_loop* loop = nullptr;
+        if (status == HAIGHA_OK) status = haigha_loop_start(&loop, error);
+        if (status != HAIGHA_OK) return status;
+        haigha_connection* made = nullptr;
+        status = haigha_connection_new(loop, &options, nullptr, &made, error);
+        haigha_loop_unref(loop);  // the connection keeps it
+        if (status != HAIGHA_OK) return status;
+        status = haigha_connection_open_wait(made, timeout_ms, error);
+        if (status != HAIGHA_OK) {
+            haigha_connection_unref(made);
+            return status;
+        }
+        *connection = made;
+        return HAIGHA_OK;
+    });
+}
+
 haigha_status haigha_connection_open_fd(haigha_connection* connection, int fd,
                                         const haigha_then* then, haigha_error** error) {
     return fd < 0 ? no_descriptor(fd, error) : open(connection, fd, then, error);

@@ -1,6 +1,7 @@
 // haigha_inbox: events fetched in batches.
 #include <algorithm>
 #include <array>
+#include <chrono>
 
 #include "boundary.h"
 #include "handles.h"
@@ -13,6 +14,8 @@ using haigha::capi::core;
 using haigha::capi::guard;
 using haigha::client::Event;
 using haigha::client::Inbox;
+
+using Clock = std::chrono::steady_clock;
 
 haigha_status haigha_inbox_new(size_t capacity_events, haigha_inbox** inbox, haigha_error** error) {
     return guard(error, [&]() -> haigha_status {
@@ -85,6 +88,43 @@ haigha_status haigha_inbox_poll(haigha_inbox* inbox, haigha_event* events, size_
             std::memset(at + known, 0, event_bytes - known);
         }
         return HAIGHA_OK;
+    });
+}
+
+haigha_status haigha_inbox_next_message(haigha_inbox* inbox, int64_t timeout_ms,
+                                        haigha_message** message, haigha_error** error) {
+    return guard(error, [&]() -> haigha_status {
+        Arguments arguments;
+        arguments.required(inbox, "inbox");
+        arguments.required(message, "message");
+        if (arguments.bad()) return arguments.refuse(error);
+        const Clock::time_point begun = Clock::now();
+        std::int64_t left_ms = timeout_ms;
+        while (true) {
+            haigha_event event;
+            std::size_t count = 0;
+            const haigha_status status =
+                haigha_inbox_poll(inbox, &event, sizeof event, 1, left_ms, &count, error);
+            if (status != HAIGHA_OK) return status;
+            if (count == 0) return HAIGHA_ERR_TIMEOUT;
+            if (event.type == HAIGHA_EVENT_DELIVERY) {
+                *message = haigha_message_ref(event.message);
+                return HAIGHA_OK;
+            }
+            if (event.type != HAIGHA_EVENT_CONSUMER_CANCELLED) {
+                const auto passed =
+                    std::chrono::ceil<std::chrono::milliseconds>(Clock::now() - begun);
+                if (timeout_ms > 0) {
+                    left_ms = std::max<std::int64_t>(0, timeout_ms - passed.count());
+                }
+                continue;
+            }
+            if (event.error == nullptr) {
+                return haigha::capi::refuse(Status::closed, "the consumer was cancelled", error);
+            }
+            if (error != nullptr) *error = haigha_error_copy(event.error);
+            return haigha_error_status(event.error);
+        }
     });
 }
 

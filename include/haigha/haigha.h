@@ -71,6 +71,8 @@ typedef struct haigha_str {
     const char* data;
     size_t size;
 } haigha_str;
+/* The bytes of a C string, which stays the caller's; {NULL, 0} for NULL. Since: 0.1. */
+HAIGHA_API HAIGHA_NONBLOCKING haigha_str haigha_text(const char* text);
 
 /* 0 or a negative HAIGHA_ERR_*. A number, not an enum: a newer library may return a code that an
  * older caller does not know. */
@@ -416,6 +418,15 @@ HAIGHA_API HAIGHA_BLOCKING haigha_status haigha_inbox_poll(haigha_inbox* inbox,
                                                            size_t event_bytes, size_t capacity,
                                                            int64_t timeout_ms, size_t* count,
                                                            haigha_error** error);
+/* The next message, for programs that take them one at a time; to be released by
+ * haigha_message_unref. Of an inbox that only deliveries go into: what else it holds is passed over,
+ * but that a consumer was cancelled, which is returned as its error (CLOSED when it was by the
+ * program). Errors: TIMEOUT (there was none; without details), how the consumer ended, ARGUMENT,
+ * WRONG_THREAD. timeout_ms, blocking and threads: as haigha_inbox_poll. Since: 0.1. */
+HAIGHA_API HAIGHA_BLOCKING haigha_status haigha_inbox_next_message(haigha_inbox* inbox,
+                                                                   int64_t timeout_ms,
+                                                                   haigha_message** message,
+                                                                   haigha_error** error);
 HAIGHA_API HAIGHA_NONBLOCKING haigha_inbox* haigha_inbox_ref(haigha_inbox* inbox);
 /* The last reference drops the events that wait; nothing is delivered to it afterwards. */
 HAIGHA_API HAIGHA_NONBLOCKING void haigha_inbox_unref(haigha_inbox* inbox);
@@ -666,6 +677,13 @@ HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_connection_open(haigha_connec
 /* The same, waiting. timeout_ms: -1 is the option connection_timeout. */
 HAIGHA_API HAIGHA_BLOCKING haigha_status haigha_connection_open_wait(
     haigha_connection* connection, int64_t timeout_ms, haigha_error** error);
+/* For programs that know no event loop: a new connection, on a loop of its own that goes with it, to
+ * the broker that `uri` names, with the options in its query ("amqp://host/vhost?recovery=1"). Opens
+ * it and waits. Errors: ARGUMENT (the URI, or an option in it), NO_MEMORY, and those of
+ * haigha_connection_open. Since: 0.1. */
+HAIGHA_API HAIGHA_BLOCKING haigha_status haigha_connect_wait(haigha_str uri, int64_t timeout_ms,
+                                                             haigha_connection** connection,
+                                                             haigha_error** error);
 /* Opens it over a stream socket that the program has connected, to a proxy or by means of its own.
  * Once accepted the descriptor is the library's. With TLS the certificate has to be for the option
  * host, or server_name_indication, as ever. Errors as above; ARGUMENT: it is no connected stream

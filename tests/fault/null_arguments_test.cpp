@@ -59,6 +59,7 @@ TEST(NullArguments, FallibleFunctionsNameTheArgument) {
     EXPECT_ARGUMENT(haigha_channel_set_events);
     EXPECT_ARGUMENT(haigha_confirm_select);
     EXPECT_ARGUMENT(haigha_confirm_select_wait);
+    EXPECT_ARGUMENT(haigha_connect_wait);
     EXPECT_ARGUMENT(haigha_connection_close);
     EXPECT_ARGUMENT(haigha_connection_close_wait);
     EXPECT_ARGUMENT(haigha_connection_flush);
@@ -102,6 +103,7 @@ TEST(NullArguments, FallibleFunctionsNameTheArgument) {
     EXPECT_ARGUMENT(haigha_get_wait);
     EXPECT_ARGUMENT(haigha_inbox_new);
     EXPECT_ARGUMENT(haigha_inbox_set_capacity_bytes);
+    EXPECT_ARGUMENT(haigha_inbox_next_message);
     EXPECT_ARGUMENT(haigha_inbox_poll);
     EXPECT_ARGUMENT(haigha_loop_attach_checked);
     EXPECT_ARGUMENT(haigha_loop_close);
@@ -173,6 +175,7 @@ TEST(NullArguments, FallibleFunctionsNameTheArgument) {
 }
 
 TEST(NullArguments, AccessorsAnswerNothing) {
+    EXPECT_EQ(haigha_text(nullptr).size, 0U);
     EXPECT_EQ(haigha_channel_id(nullptr), 0);
     EXPECT_EQ(haigha_channel_state(nullptr), HAIGHA_STATE_CLOSED);
     EXPECT_EQ(haigha_channel_last_error(nullptr), nullptr);
