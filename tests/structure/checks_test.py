@@ -12,6 +12,7 @@ import build_lists
 import documented_tests
 import file_names
 import import_rules
+import quoted_programs
 
 
 class TreeTest(unittest.TestCase):
@@ -139,6 +140,31 @@ class DocumentedTests(TreeTest):
     def test_fuzz_targets(self):
         tree = {"docs/rules.md": "`fuzz_table`, `fuzz_tables`", "tests/fuzz/fuzz_table.cpp": ""}
         self.assertEqual(1, len(self.problems(documented_tests.check, tree)))
+
+
+class QuotedPrograms(TreeTest):
+    PAGE = "docs/tutorials.md"
+    FILE = "examples/tutorials/send.c"
+    PROGRAM = f"/* {FILE}: sends. */\nint main(void) {{}}\n"
+
+    def found(self, tree):
+        return self.problems(quoted_programs.check, tree)
+
+    def test_quoted_word_for_word(self):
+        page = f"# Sending\n\n```c\n{self.PROGRAM}```\n"
+        self.assertEqual([], self.found({self.PAGE: page, self.FILE: self.PROGRAM}))
+        changed = self.PROGRAM.replace("{}", "{ }")
+        self.assertEqual(
+            [f"{self.PAGE}: {self.FILE} is another program by now"],
+            self.found({self.PAGE: page, self.FILE: changed}),
+        )
+        self.assertIn(f"{self.PAGE}: there is no {self.FILE}", self.found({self.PAGE: page}))
+
+    def test_every_tutorial_is_shown(self):
+        self.assertEqual(
+            [f"{self.FILE}: no page of docs/ shows it"],
+            self.found({self.PAGE: "# Sending\n", self.FILE: self.PROGRAM}),
+        )
 
 
 if __name__ == "__main__":
