@@ -180,7 +180,7 @@ bool Connection::watch_states(const void* key, StateWatch watch) {
                 watch(now, self->last_error());
                 return;
             }
-            self->watches_.emplace_back(key, watch);
+            insist([&] { self->watches_.emplace_back(key, watch); });
             watch(now, nullptr);
         });
 }
@@ -190,7 +190,7 @@ void Connection::unwatch_states(const void* key) {
         std::erase_if(self->watches_, [key](const auto& watch) { return watch.first == key; });
     };
     // A loop that has ended uses them no more.
-    if (!loop_->transport().post(forget)) forget();
+    if (!insist([&] { return loop_->transport().post(forget); })) forget();
 }
 
 // Never the address that the name was resolved to (rule 90).

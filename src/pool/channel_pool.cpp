@@ -26,6 +26,8 @@ namespace {
 // A commit may take the broker long; a broker that has died is found out by the heartbeat.
 constexpr std::int64_t commit_timeout_ms = 24LL * 3600 * 1000;
 
+constexpr const char* pool_closed = "the pool was closed";
+
 // The functions that Then::Invoke is given know what to call.
 void nothing() {}
 
@@ -36,9 +38,7 @@ ChannelPool::ChannelPool(Ref<client::Connection> connection, Then events,
     : connection_(std::move(connection)),
       correlate_returns_(correlate_returns),
       events_(std::move(events)),
-      schedule_(settings) {
-    connection_->handles().add();
-}
+      schedule_(settings) {}
 
 ErrorRef ChannelPool::create(Ref<client::Connection> connection, Then events,
                              const PoolSettings& settings, bool correlate_returns,
@@ -50,9 +50,9 @@ ErrorRef ChannelPool::create(Ref<client::Connection> connection, Then events,
         [made](State now, const ErrorRef& error) { made->connection_state(now, error); });
     if (!watches) {
         made->disarm_events();
-        made->drop_handle();
         return make_error(Status::closed, "the loop was closed");
     }
+    made->connection_->handles().add();
     *pool = std::move(made);
     return nullptr;
 }
@@ -67,17 +67,20 @@ void ChannelPool::abandon() {
     if (connection_->forked()) return;
     muted_.store(true, std::memory_order_release);
     std::vector<Ref<Slot>> slots;
-    std::vector<Ref<Channel>> channels;
     {
         const std::lock_guard lock(mutex_);
         ended_ = end_told_ = true;
         slots.swap(slots_);
-        for (const Ref<Slot>& slot : slots) {
-            if (slot && slot->channel) channels.push_back(std::move(slot->channel));
+    }
+    for (const Ref<Slot>& slot : slots) {
+        // Its events hold it, and it the pool.
+        const Ref<Channel> channel = slot ? std::move(slot->channel) : nullptr;
+        try {
+            if (channel) channel->abandon();
+        } catch (const std::bad_alloc&) {
+            continue;  // it ends with its connection
         }
     }
-    for (const Ref<Channel>& channel : channels)
-        channel->abandon();
     connection_->unwatch_states(this);
     tell_soon();  // the release hooks
     drop_handle();
@@ -161,7 +164,7 @@ ErrorRef ChannelPool::refusal(Status status) const {
                           "it may have: not taken");
     }
     const std::lock_guard lock(mutex_);
-    if (!end_error_) return make_error(status, "the pool was closed");
+    if (!end_error_) return make_error(status, pool_closed);
     const Ref<Error> error = edit_error(*end_error_);
     error->status = status;
     error->message = "the pool has ended with its connection: " + end_error_->message;
@@ -269,10 +272,13 @@ void ChannelPool::write(const PoolSchedule::Assignment& given) {
             schedule_.lane_full(given.lane, true);
             return;
         case Status::argument:
-            schedule_.refused(given, channel.refusal(status));
+            schedule_.refused(given, insist([&] { return channel.refusal(status); }));
             return;
         case Status::no_memory:
-            schedule_.refused(given, make_error(status, "there is no memory to write it"));
+            schedule_.refused(given, insist([] {
+                                  return make_error(Status::no_memory,
+                                                    "there is no memory to write it");
+                              }));
             return;
         default:  // its end is about to be told, and why
             schedule_.lane_full(given.lane, true);
@@ -316,13 +322,10 @@ Status ChannelPool::write_to(Channel& channel, PooledMessage& message) const {
 
 void ChannelPool::commit(PoolSchedule::Lane lane) {
     Slot& slot = *slots_[lane];
-    ErrorRef failed;
-    try {
-        failed = slot.channel->call(wire::tx::Commit{}, Completion(then_of(slot, &on_commit)),
-                                    commit_timeout_ms);
-    } catch (const std::bad_alloc&) {
-        return;  // with the next event
-    }
+    const ErrorRef failed = insist([&] {
+        return slot.channel->call(wire::tx::Commit{}, Completion(then_of(slot, &on_commit)),
+                                  commit_timeout_ms);
+    });
     if (failed) {
         slot.release();  // what the completion had; its end is about to be told, and why
     } else {
@@ -343,25 +346,26 @@ void ChannelPool::open_lane() {
     modes.correlate_returns = correlate_returns_ && modes.confirm;
     modes.policy = client::ChannelPolicy::reopen;
     const PoolSchedule::Lane lane = schedule_.add_lane();
-    ErrorRef refused;
-    try {
-        const Ref<Slot> slot = Ref<Slot>::adopt(new Slot(*this, lane));
+    insist([&] {
         if (slots_.size() <= lane) slots_.resize(lane + 1);
-        slots_[lane] = slot;
-        // The answer matters only as the state that it leads to.
-        refused = connection_->open_channel(then_of(*slot, &on_event), modes, Completion(), -1,
-                                            &slot->channel);
-        if (refused) slot->release();  // what the events had
-        if (!refused && settings.transactions) {
-            refused = slot->channel->call(wire::tx::Select{}, Completion(), -1);
-            if (refused) slot->channel->abandon();
-        }
-    } catch (const std::bad_alloc&) {
-        refused = make_error(Status::no_memory, "there is no memory for a channel");
+    });
+    // Nothing else may come that would have it tried again.
+    const Ref<Slot> slot = insist([&] { return Ref<Slot>::adopt(new Slot(*this, lane)); });
+    // The answer matters only as the state that it leads to.
+    ErrorRef refused = insist([&] {
+        return connection_->open_channel(then_of(*slot, &on_event), modes, Completion(), -1,
+                                         &slot->channel);
+    });
+    if (refused) slot->release();  // what the events had
+    if (!refused && settings.transactions) {
+        refused = insist([&] { return slot->channel->call(wire::tx::Select{}, Completion(), -1); });
+        if (refused) slot->channel = nullptr;  // it ends with its connection
     }
-    if (!refused) return;
-    schedule_.lane_gone(lane, refused);
-    if (slots_.size() > lane) slots_[lane] = nullptr;
+    if (refused) {
+        schedule_.lane_gone(lane, refused);
+    } else {
+        slots_[lane] = slot;
+    }
 }
 
 void ChannelPool::slot_gone(Slot& slot, const ErrorRef& error) {
@@ -373,7 +377,7 @@ void ChannelPool::slot_gone(Slot& slot, const ErrorRef& error) {
 }
 
 void ChannelPool::stop(const ErrorRef& error) {
-    schedule_.stop(error ? error : make_error(Status::closed, "the pool was closed"));
+    schedule_.stop(error ? error : insist([] { return make_error(Status::closed, pool_closed); }));
     if (schedule_.lanes() == 0) {
         end(error);
         return;
@@ -381,7 +385,7 @@ void ChannelPool::stop(const ErrorRef& error) {
     for (const Ref<Slot>& slot : slots_) {
         if (!slot || !slot->channel) continue;
         // Told as a state of the channel's; refused, it has ended, and that is told.
-        (void)slot->channel->close(Completion(), -1);
+        (void)insist([&] { return slot->channel->close(Completion(), -1); });
     }
 }
 
@@ -389,7 +393,7 @@ void ChannelPool::end(const ErrorRef& error) {
     if (ended_) return;
     ended_ = true;
     end_error_ = error;
-    schedule_.end(error ? error : make_error(Status::closed, "the pool was closed"));
+    schedule_.end(error ? error : insist([] { return make_error(Status::closed, pool_closed); }));
 }
 
 // ---- what is told
@@ -402,6 +406,8 @@ bool ChannelPool::owes() const {
 
 ChannelPool::Told ChannelPool::take_told() {
     Told told;
+    told.completed.reserve(drains_.size() + closes_.size());
+    // From here on nothing is thrown.
     told.settled = schedule_.take_settled();
     for (const PoolSchedule::Settled& one : told.settled) {
         for (Drain& drain : drains_) {
@@ -428,7 +434,10 @@ ChannelPool::Told ChannelPool::take_told() {
 }
 
 void ChannelPool::tell_soon() {
-    (void)connection_->loop().transport().post([self = Ref<ChannelPool>(this)] { self->tell(); });
+    insist([this] {
+        (void)connection_->loop().transport().post(
+            [self = Ref<ChannelPool>(this)] { self->tell(); });
+    });
 }
 
 // User code runs in here.
@@ -494,13 +503,11 @@ void ChannelPool::on_commit(Then::AnyFunction, const Event& event, void* slot) {
     {
         const std::lock_guard lock(pool->mutex_);
         if (pool->ended_) return;
-        insist([&] {
-            if (event.error == nullptr) {
-                pool->schedule_.committed(of->lane);
-            } else {
-                pool->schedule_.lane_lost(of->lane, ErrorRef(event.error));
-            }
-        });
+        if (event.error == nullptr) {
+            pool->schedule_.committed(of->lane);
+        } else {
+            pool->schedule_.lane_lost(of->lane, ErrorRef(event.error));
+        }
         pool->pump();
         if (!pool->owes()) return;
     }
@@ -520,7 +527,7 @@ void ChannelPool::channel_event(Slot& slot, const Event& event) {
                     error = event.channel->last_error();
                     if (!error) error = connection_->last_error();
                 }
-                insist([&] { schedule_.settle(message, outcome, error); });
+                schedule_.settle(message, outcome, error);
                 break;
             }
             case EventType::returned:
@@ -562,10 +569,10 @@ void ChannelPool::channel_state(Slot& slot, const Event& event) {
             schedule_.lane_open(slot.lane);
             return;
         case State::recovering:
-            insist([&] { schedule_.lane_lost(slot.lane, error); });
+            schedule_.lane_lost(slot.lane, error);
             return;
         case State::closed:
-            insist([&] { slot_gone(slot, error); });
+            slot_gone(slot, error);
             return;
         default:
             return;
@@ -577,9 +584,9 @@ void ChannelPool::connection_state(State now, const ErrorRef& error) {
         const std::lock_guard lock(mutex_);
         connection_state_ = now;
         if (now == State::closed) {
-            insist([&] {
-                end(error ? error : make_error(Status::closed, "the connection was closed"));
-            });
+            end(error ? error : insist([] {
+                return make_error(Status::closed, "the connection was closed");
+            }));
         }
         pump();
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/insist.h"
 #include "wire/methods_basic.h"
 
 namespace haigha::pool {
@@ -82,7 +83,7 @@ std::optional<PoolSchedule::Assignment> PoolSchedule::next() const {
 
 void PoolSchedule::taken(const Assignment& given) {
     LaneState& lane = lanes_[given.lane];
-    lane.carried.push(given.message);
+    insist([&] { lane.carried.push(given.message); });
     pop_front();
     ++lane.in_flight;
     ++in_flight_;
@@ -115,7 +116,9 @@ PoolSchedule::Lane PoolSchedule::add_lane() {
     auto unused = std::find_if(lanes_.begin(), lanes_.end(), [](const LaneState& lane) {
         return lane.status == Status::unused && lane.in_flight == 0;
     });
-    if (unused == lanes_.end()) unused = lanes_.emplace(lanes_.end());
+    if (unused == lanes_.end()) {
+        unused = insist([this] { return lanes_.emplace(lanes_.end()); });
+    }
     *unused = LaneState();
     unused->status = Status::opening;
     ++live_lanes_;
@@ -193,7 +196,7 @@ void PoolSchedule::lose(const Ref<PooledMessage>& message, PoolOutcome outcome, 
     }
     message->suspect = std::max(message->suspect, over);
     message->settled = false;
-    again_.emplace(message->number, message);
+    insist([&] { again_.emplace(message->number, message); });
     ++counts_.retried;
 }
 
@@ -202,6 +205,7 @@ void PoolSchedule::conclude(Ref<PooledMessage> message, PoolOutcome outcome, Err
     --unsettled_;
     unsettled_bytes_ -= message->body.size();
     ++counts_.by_outcome[static_cast<std::size_t>(outcome)];
+    insist([this] { settled_.reserve(settled_.size() + 1); });
     settled_.push_back({std::move(message), outcome, std::move(error)});
 }
 
@@ -210,6 +214,7 @@ void PoolSchedule::conclude(Ref<PooledMessage> message, PoolOutcome outcome, Err
 std::vector<PoolSchedule::Lane> PoolSchedule::due_commits() const {
     std::vector<Lane> due;
     if (!settings_.transactions) return due;
+    insist([&] { due.reserve(lanes_.size()); });
     for (Lane lane = 0; lane < lanes_.size(); ++lane) {
         const LaneState& state = lanes_[lane];
         if (state.status == Status::open && !state.committing && state.in_flight > 0) {

@@ -1,5 +1,6 @@
 // Which channel of a pool takes which message, and what becomes of those whose channel dies. No
-// channel, lock or clock is known here: a channel is a lane, known by its number.
+// channel, lock or clock is known here: a channel is a lane, known by its number. Only add() can
+// find no memory: what was taken is not given up for want of it.
 #pragma once
 
 #include <cstddef>

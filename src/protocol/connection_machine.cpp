@@ -481,7 +481,7 @@ void ConnectionMachine::watch_deliveries(Instant now, EventList& events) {
 void ConnectionMachine::enlist(ChannelMachine& channel) {
     if (channel.enlisted) return;
     channel.enlisted = true;
-    large_.push_back(channel.id());
+    large_.push_back(channel.id());  // each channel has room
 }
 
 void ConnectionMachine::pump(std::size_t limit) {
@@ -620,6 +620,8 @@ Status ConnectionMachine::open_channel(Token owner, Call open, std::uint16_t* nu
                                        ChannelBases bases, std::uint16_t preferred) {
     if (state_ != ConnectionState::open || close_requested_) return Status::closed;
     if (channel_count_ >= channel_max_) return Status::channel_limit;
+    // So that what was taken is not refused afterwards.
+    if (large_.capacity() <= channel_count_) large_.reserve(2 * std::size_t{channel_count_} + 2);
     // The least recently used number, so that a late frame of an old channel does not meet a new
     // one.
     std::uint32_t candidate = next_channel_;

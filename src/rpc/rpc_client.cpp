@@ -40,9 +40,7 @@ std::uint64_t number_of(const client::Message& message) {
 }  // namespace
 
 RpcClient::RpcClient(Ref<client::Connection> connection, std::size_t max_calls)
-    : connection_(std::move(connection)), max_calls_(max_calls) {
-    connection_->handles().add();
-}
+    : connection_(std::move(connection)), max_calls_(max_calls) {}
 
 ErrorRef RpcClient::create(Ref<client::Connection> connection, std::size_t max_calls,
                            Ref<RpcClient>* made) {
@@ -50,10 +48,8 @@ ErrorRef RpcClient::create(Ref<client::Connection> connection, std::size_t max_c
     const bool watches = client->connection_->watch_states(
         client.get(),
         [client](State now, const ErrorRef& error) { client->connection_state(now, error); });
-    if (!watches) {
-        client->drop_handle();
-        return make_error(Status::closed, "the loop was closed");
-    }
+    if (!watches) return make_error(Status::closed, "the loop was closed");
+    client->connection_->handles().add();
     *made = std::move(client);
     return nullptr;
 }
@@ -230,7 +226,7 @@ std::optional<RpcClient::Call> RpcClient::take(Number number) {
 
 std::vector<RpcClient::Answered> RpcClient::fail_calls(bool all, const ErrorRef& error) {
     std::vector<Answered> failed;
-    failed.reserve(calls_.size());
+    insist([&] { failed.reserve(calls_.size()); });
     for (auto at = calls_.begin(); at != calls_.end();) {
         if (!all && at->second.request) {
             ++at;
@@ -264,7 +260,9 @@ void RpcClient::connection_state(State now, const ErrorRef& error) {
         if (now == State::closed) {
             ended_ = true;
             ready_ = false;
-            end_error_ = error ? error : make_error(Status::closed, "the connection was closed");
+            end_error_ = error ? error : insist([] {
+                return make_error(Status::closed, "the connection was closed");
+            });
             failed = fail_calls(true, end_error_);
             channel_ = nullptr;
         }
@@ -298,11 +296,11 @@ void RpcClient::answered(const Event& event) {
             return;
         }
         ++answers_;
-        insist([&] {
-            const Ref<client::Reply> reply = Ref<client::Reply>::adopt(new client::Reply);
-            reply->message = Ref<client::Message>(event.message);
-            answers.push_back({std::move(call->completion), nullptr, reply});
-        });
+        insist([&] { answers.reserve(1); });
+        const Ref<client::Reply> reply =
+            insist([] { return Ref<client::Reply>::adopt(new client::Reply); });
+        reply->message = Ref<client::Message>(event.message);
+        answers.push_back({std::move(call->completion), nullptr, reply});
     }
     tell(std::move(answers));
 }
@@ -316,7 +314,7 @@ void RpcClient::cannot_consume(const ErrorRef& error) {
         ended_ = true;
         ready_ = false;
         end_error_ = error;
-        failed = insist([&] { return fail_calls(true, error); });
+        failed = fail_calls(true, error);
     }
     tell(std::move(failed));
 }
@@ -354,8 +352,10 @@ void RpcClient::channel_event(const Event& event) {
 }
 
 void RpcClient::arm_soon(Instant deadline) {
-    (void)connection_->loop().transport().post(
-        [self = Ref<RpcClient>(this), deadline] { self->arm(deadline); });
+    insist([&] {
+        (void)connection_->loop().transport().post(
+            [self = Ref<RpcClient>(this), deadline] { self->arm(deadline); });
+    });
 }
 
 void RpcClient::arm(Instant deadline) {
@@ -367,8 +367,10 @@ void RpcClient::arm(Instant deadline) {
     }
     if (!timer_) {
         // It goes before this does: with the connection's end, or the last handle.
-        timer_ = std::make_unique<transport::Timer>(connection_->loop().transport(),
-                                                    [this] { on_time(); });
+        timer_ = insist([this] {
+            return std::make_unique<transport::Timer>(connection_->loop().transport(),
+                                                      [this] { on_time(); });
+        });
     }
     if (deadline < timer_->at()) timer_->set(deadline);
 }
@@ -382,17 +384,16 @@ void RpcClient::on_time() {
         const std::int64_t now = Loop::now().nanoseconds;
         while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
             std::optional<Call> call = take(deadlines_.begin()->second);
-            const bool published = !call->request;
             ++timeouts_;
-            insist([&] {
-                late.push_back({std::move(call->completion),
-                                make_error(Status::timeout,
-                                           published ? "no answer came in time"
-                                                     : "the request could not be published in "
-                                                       "time: there is no connection, or the "
-                                                       "broker holds publishes back"),
-                                nullptr});
+            insist([&] { late.reserve(late.size() + 1); });
+            ErrorRef why = insist([&] {
+                return make_error(Status::timeout,
+                                  call->request
+                                      ? "the request could not be published in time: there is no "
+                                        "connection, or the broker holds publishes back"
+                                      : "no answer came in time");
             });
+            late.push_back({std::move(call->completion), std::move(why), nullptr});
         }
         if (!deadlines_.empty()) next = Instant{deadlines_.begin()->first};
         armed_ = next;

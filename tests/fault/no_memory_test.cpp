@@ -2,6 +2,7 @@
 // nothing may crash, hang or be left over, and NO_MEMORY is the answer.
 #include <gtest/gtest.h>
 #include <haigha/haigha.h>
+#include <haigha/pool.h>
 #include <uv.h>
 
 #include <algorithm>
@@ -62,6 +63,7 @@ class Cycle {
     // then, and that it says so is no failure.
     bool strikes_late = false;
     std::uint8_t publish_policy = HAIGHA_PUBLISH_FAIL;
+    std::uint8_t pool_mode = HAIGHA_POOL_CONFIRM;
     void strike() { AllocationFaults::arm(nth_); }
     // The channel's.
     int opened = 0;
@@ -255,6 +257,32 @@ class Cycle {
         lent.taken = status == HAIGHA_OK;
         if (did(status, "publish lent")) ++published_;
     }
+    // Whatever becomes of the pool, each message that it has taken has one outcome.
+    bool open_pool() {
+        haigha_pool_args args = HAIGHA_POOL_ARGS_INIT;
+        args.mode = pool_mode;
+        args.max_channels = 2;
+        args.max_in_flight = 2;
+        args.events = note("pool's events", false);
+        return took(haigha_pool_new(connection_, &args, &pool_, nullptr));
+    }
+    void publish_by_pool(std::size_t size) {
+        std::string body;
+        {
+            const Spared spared;
+            body.assign(size, 'x');
+        }
+        haigha_publish_args args = HAIGHA_PUBLISH_ARGS_INIT;
+        args.routing_key = str(queue_);
+        if (did(haigha_pool_publish(pool_, &args, str(body), nullptr, nullptr),
+                "publish by the pool")) {
+            ++published_;
+        }
+    }
+    bool close_pool() {
+        const haigha_then then = note("pool close", true);
+        return took(haigha_pool_close(pool_, &then, nullptr));
+    }
     int published() const { return published_; }
     int outcomes() const { return outcomes_; }
     void ack() { did(haigha_ack(channel_, 0, HAIGHA_MULTIPLE, nullptr), "ack"); }
@@ -274,6 +302,7 @@ class Cycle {
     // Whatever state it is in, and with all the memory there is.
     void end() {
         if (opened != 0 || closed_) close_connection();
+        haigha_pool_unref(pool_);
         haigha_channel_unref(channel_);
         haigha_connection_unref(connection_);
         if (loop_ != nullptr) {
@@ -312,6 +341,7 @@ class Cycle {
     haigha_loop* loop_ = nullptr;
     haigha_connection* connection_ = nullptr;
     haigha_channel* channel_ = nullptr;
+    haigha_pool* pool_ = nullptr;
     std::vector<std::unique_ptr<Note>> notes_;
     std::vector<std::unique_ptr<Bound>> bound_;
     std::vector<std::unique_ptr<std::string>> bodies_;
@@ -370,8 +400,9 @@ void publish_and_consume(Cycle& cycle) {
     cycle.consume();
     cycle.publish(16);
     cycle.publish(100'000);
+    cycle.drive([&] { return cycle.outcomes() == cycle.published(); }, "the first outcomes");
+    cycle.publish_lent(400'000);  // that nothing is in the way of
     cycle.publish(300'000);
-    cycle.publish_lent(400'000);
     cycle.drive([&] { return cycle.outcomes() == cycle.published(); }, "the outcomes");
     cycle.ack();
     if (cycle.flush()) cycle.drive([&] { return cycle.replied("flush"); }, "the flush");
@@ -379,6 +410,25 @@ void publish_and_consume(Cycle& cycle) {
 
 TEST_F(NoMemory, AtEachAllocationOfAConnection) {
     each(publish_and_consume);
+}
+
+void publish_by_a_pool(Cycle& cycle) {
+    if (!cycle.open_channel()) return;
+    cycle.declare();
+    cycle.consume();
+    if (!cycle.open_pool()) return;
+    for (const std::size_t size : {16, 100'000, 300'000, 16, 20'000, 16})
+        cycle.publish_by_pool(size);
+    cycle.drive([&] { return cycle.outcomes() == cycle.published(); }, "the outcomes");
+    cycle.ack();
+    if (cycle.close_pool()) cycle.drive([&] { return cycle.replied("pool close"); }, "the pool");
+}
+
+TEST_F(NoMemory, AtEachAllocationOfAPool) {
+    for (const std::uint8_t mode : {HAIGHA_POOL_CONFIRM, HAIGHA_POOL_TX}) {
+        SCOPED_TRACE("mode " + std::to_string(mode));
+        each(publish_by_a_pool, [mode](Cycle& cycle) { cycle.pool_mode = mode; });
+    }
 }
 
 // It comes back at another attempt, or ends with that; and whatever was published has its outcome.
