@@ -213,7 +213,7 @@ haigha_status haigha_pool_info(const haigha_pool* pool, haigha_str name, int64_t
                                haigha_error** error) {
     return guard(error, [&]() -> haigha_status {
         Arguments arguments;
-        arguments.required(pool, "pool");
+        (void)usable(arguments, const_cast<haigha_pool*>(pool));
         arguments.required(value, "value");
         const std::string_view wanted = arguments.name(name, "name");
         if (arguments.bad()) return arguments.refuse(error);

@@ -125,7 +125,7 @@ haigha_status haigha_rpc_client_info(const haigha_rpc_client* client, haigha_str
                                      int64_t* value, haigha_error** error) {
     return guard(error, [&]() -> haigha_status {
         Arguments arguments;
-        arguments.required(client, "client");
+        (void)usable(arguments, const_cast<haigha_rpc_client*>(client));
         arguments.required(value, "value");
         const std::string_view wanted = arguments.name(name, "name");
         if (arguments.bad()) return arguments.refuse(error);

@@ -17,6 +17,7 @@ class Queue {
     const T& front() const { return items_[head_]; }
     T& back() { return items_.back(); }
     void push(T item) { items_.push_back(std::move(item)); }
+    void reserve(std::size_t items) { items_.reserve(head_ + items); }
     // The next push cannot fail for want of memory.
     void reserve_one() {
         if (items_.size() == items_.capacity())

@@ -45,6 +45,7 @@ class Channel : public Counted<Channel> {
     Channel(Ref<Connection> connection, Then events, ChannelModes modes)
         : connection_(std::move(connection)), policy_(modes.policy), events_(std::move(events)) {
         settings_.confirm = modes.confirm;
+        settings_.tx = modes.tx;
         settings_.correlate_returns = modes.correlate_returns;
         settings_.in_flight = modes.in_flight;
     }

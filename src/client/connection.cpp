@@ -180,14 +180,23 @@ bool Connection::watch_states(const void* key, StateWatch watch) {
                 watch(now, self->last_error());
                 return;
             }
-            insist([&] { self->watches_.emplace_back(key, watch); });
+            insist([&] {
+                const std::lock_guard lock(self->mutex_);
+                self->watches_.emplace_back(key, watch);
+            });
             watch(now, nullptr);
         });
 }
 
 void Connection::unwatch_states(const void* key) {
     const auto forget = [self = Ref<Connection>(this), key] {
-        std::erase_if(self->watches_, [key](const auto& watch) { return watch.first == key; });
+        StateWatch gone;  // may be the last to hold what it tells
+        const std::lock_guard lock(self->mutex_);
+        const auto found = std::find_if(self->watches_.begin(), self->watches_.end(),
+                                        [key](const auto& watch) { return watch.first == key; });
+        if (found == self->watches_.end()) return;
+        gone = std::move(found->second);
+        self->watches_.erase(found);
     };
     // A loop that has ended uses them no more.
     if (!insist([&] { return loop_->transport().post(forget); })) forget();
@@ -320,7 +329,16 @@ ErrorRef Connection::close(Completion completion, std::int64_t timeout_ms) {
     {
         std::unique_lock lock(mutex_);
         const State now = state();
-        if (now == State::fresh) state_.store(State::closed, std::memory_order_release);
+        if (now == State::fresh) {
+            state_.store(State::closed, std::memory_order_release);
+            lock.unlock();
+            // What watches it; its user has asked for it.
+            insist([&] {
+                loop_->transport().post(
+                    [self = Ref<Connection>(this)] { self->tell_watches(State::closed, nullptr); });
+            });
+            lock.lock();
+        }
         if (now != State::fresh && now != State::closed) {
             closings_.push_back({deadline, std::move(completion)});
             if (now == State::open) {
@@ -467,10 +485,20 @@ Status Connection::open_on_machine(Channel& opened, const ChannelModes& modes, O
             protocol::Call select;
             select.token = &operation;
             select.kind = protocol::CallKind::confirm_select;
+            select.opens = true;
             select.barrier = true;
             select.reply = wire::confirm::SelectOk::id;
             select.deadline = deadline;
             machine_->call(id, std::move(select), wire::confirm::Select{});
+        }
+        if (modes.tx) {
+            // Nobody waits for it: refused, it is the channel's end.
+            protocol::Call select;
+            select.kind = protocol::CallKind::tx_select;
+            select.opens = true;
+            select.reply = wire::tx::SelectOk::id;
+            select.deadline = Instant::never();
+            machine_->call(id, std::move(select), wire::tx::Select{});
         }
         return Status::ok;
     } catch (const std::bad_alloc&) {

@@ -67,6 +67,7 @@ struct StopTimes {
 
 struct ChannelModes {
     bool confirm = false;
+    bool tx = false;
     bool correlate_returns = false;       // with confirm
     protocol::InFlightLimit in_flight{};  // with confirm
     ChannelPolicy policy = ChannelPolicy::report;
@@ -301,6 +302,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     Message* make_message(const protocol::MachineEvent& event);
     void dispatch_channel_lost(protocol::MachineEvent& event);
     void tell_state(State now, const ErrorRef& error);
+    void tell_watches(State now, const ErrorRef& error);
     void tell_channel_state(Channel& channel, State now, const ErrorRef& error);
     void fail_waiters(const ErrorRef& cause);
     void tell(const Then& then, Event& event);
@@ -410,10 +412,10 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     std::vector<Ref<Waiter>> room_waiters_;  // of publish_wait
     bool publishes_stopped_ = false;         // by stop()
     ErrorRef last_error_;
+    std::vector<std::pair<const void*, StateWatch>> watches_;
 
     // ---- of the loop's thread
     Then events_;
-    std::vector<std::pair<const void*, StateWatch>> watches_;
     Then auth_;
     std::unique_ptr<transport::Connector> connector_;
     Instant endpoint_deadline_ = Instant::never();  // for the next one to have its time

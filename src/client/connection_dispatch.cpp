@@ -398,15 +398,23 @@ void Connection::tell_state(State now, const ErrorRef& error) {
     } else if (now == State::closed || now == State::recovering) {
         before = state_before_end_;
     }
-    auto watches = insist([this] { return watches_; });
-    if (now == State::closed) watches_.clear();
-    for (const auto& [key, watch] : watches)
-        watch(now, error);
+    tell_watches(now, error);
     Event told = event_for(EventType::connection_state, nullptr);
     told.state = static_cast<std::int32_t>(now);
     told.previous_state = static_cast<std::int32_t>(before);
     told.error = error.get();
     tell(events_, told);
+}
+
+void Connection::tell_watches(State now, const ErrorRef& error) {
+    std::vector<std::pair<const void*, StateWatch>> watches;
+    insist([&] {
+        const std::lock_guard lock(mutex_);
+        watches = watches_;
+        if (now == State::closed) watches_.clear();
+    });
+    for (const auto& [key, watch] : watches)
+        watch(now, error);
 }
 
 // Whoever waits for something else than an answer of the broker's.

@@ -39,6 +39,7 @@ template <class Method>
 void Recovery::call(Plan& plan, CallKind kind, const Method& method) {
     (void)ask(plan, [&](protocol::Call call) {
         call.kind = kind;
+        call.opens = true;
         call.barrier = kind == CallKind::confirm_select;
         call.reply = wire::find_method(Method::id)->replies[0];
         return machine_.call({plan.number, token()}, std::move(call), method);

@@ -1,5 +1,6 @@
 #include "pool/channel_pool.h"
 
+#include <algorithm>
 #include <new>
 #include <string>
 #include <utility>
@@ -43,6 +44,12 @@ ChannelPool::ChannelPool(Ref<client::Connection> connection, Then events,
 ErrorRef ChannelPool::create(Ref<client::Connection> connection, Then events,
                              const PoolSettings& settings, bool correlate_returns,
                              Ref<ChannelPool>* pool) {
+    if (connection->state() == State::closed) {
+        events.disarm();
+        const ErrorRef cause = connection->last_error();
+        return make_error(Status::closed, "the connection has ended" +
+                                              (cause ? ": " + cause->message : std::string()));
+    }
     Ref<ChannelPool> made = Ref<ChannelPool>::adopt(
         new ChannelPool(std::move(connection), std::move(events), settings, correlate_returns));
     const bool watches = made->connection_->watch_states(
@@ -82,18 +89,19 @@ void ChannelPool::abandon() {
         }
     }
     connection_->unwatch_states(this);
-    tell_soon();  // the release hooks
+    (void)tell_soon();  // the release hooks
     drop_handle();
 }
 
 // ---- from any thread
 
-Status ChannelPool::publish(const Ref<PooledMessage>& message, std::uint64_t* number) {
+Status ChannelPool::publish(const Ref<PooledMessage>& message, std::uint64_t* number,
+                            bool tells_room) {
     {
         const std::lock_guard lock(mutex_);
         if (closing_ || ended_) return Status::closed;
         if (!schedule_.has_room(message->body.size())) {
-            refused_ = true;
+            refused_ |= tells_room;
             return Status::would_block;
         }
         schedule_.add(message);
@@ -101,7 +109,7 @@ Status ChannelPool::publish(const Ref<PooledMessage>& message, std::uint64_t* nu
         pump();
         if (!owes()) return Status::ok;
     }
-    tell_soon();
+    (void)tell_soon();
     return Status::ok;
 }
 
@@ -115,7 +123,7 @@ ErrorRef ChannelPool::publish_wait(const protocol::PublishRequest& request, std:
     message->completion = Completion(answer);
     message->awaited = true;
     while (true) {
-        const Status status = publish(message, nullptr);
+        const Status status = publish(message, nullptr, false);
         if (status == Status::ok) break;
         if (status != Status::would_block) return refusal(status);
         const Ref<Waiter> room = Ref<Waiter>::adopt(new Waiter);
@@ -172,26 +180,41 @@ ErrorRef ChannelPool::refusal(Status status) const {
 }
 
 ErrorRef ChannelPool::drain(Completion completion) {
+    std::uint64_t id = 0;
     {
         const std::lock_guard lock(mutex_);
-        drains_.push_back(
-            {schedule_.last(), schedule_.unsettled() + schedule_.untold(), std::move(completion)});
+        id = ++wait_ids_;
+        drains_.push_back({id, schedule_.last(), schedule_.unsettled() + schedule_.untold(),
+                           std::move(completion)});
     }
-    tell_soon();
-    return nullptr;
+    return tell_soon() ? nullptr : take_back(drains_, id);
 }
 
 ErrorRef ChannelPool::close(Completion completion) {
+    std::uint64_t id = 0;
     {
         const std::lock_guard lock(mutex_);
-        closes_.push_back(std::move(completion));
+        id = ++wait_ids_;
+        closes_.push_back({id, 0, 0, std::move(completion)});
         if (!closing_ && !ended_) {
             closing_ = true;
             stop(nullptr);
         }
     }
-    tell_soon();
-    return nullptr;
+    return tell_soon() ? nullptr : take_back(closes_, id);
+}
+
+// The loop has ended: nothing is told any more.
+ErrorRef ChannelPool::take_back(std::vector<Wait>& waits, std::uint64_t id) {
+    {
+        const std::lock_guard lock(mutex_);
+        const auto found = std::find_if(waits.begin(), waits.end(),
+                                        [id](const Wait& wait) { return wait.id == id; });
+        if (found == waits.end()) return nullptr;
+        found->completion.disarm();
+        waits.erase(found);
+    }
+    return make_error(Status::closed, "the loop was closed");
 }
 
 ErrorRef ChannelPool::drain_wait(std::int64_t timeout_ms) {
@@ -201,11 +224,11 @@ ErrorRef ChannelPool::drain_wait(std::int64_t timeout_ms) {
 }
 
 ErrorRef ChannelPool::close_wait(std::int64_t timeout_ms) {
-    const ErrorRef late = drain_wait(timeout_ms);
+    ErrorRef late = drain_wait(timeout_ms);
     if (late && late->status != Status::timeout) return late;
-    const ErrorRef failed = wait([this](Completion done) { return close(std::move(done)); },
-                                 Loop::now() + connection_->timeout(-1),
-                                 "the broker has not answered channel.close in time");
+    ErrorRef failed = wait([this](Completion done) { return close(std::move(done)); },
+                           Loop::now() + connection_->timeout(-1),
+                           "the broker has not answered channel.close in time");
     return late ? late : failed;
 }
 
@@ -343,6 +366,7 @@ void ChannelPool::open_lane() {
     const PoolSettings& settings = schedule_.settings();
     client::ChannelModes modes;
     modes.confirm = !settings.transactions;
+    modes.tx = settings.transactions;
     modes.correlate_returns = correlate_returns_ && modes.confirm;
     modes.policy = client::ChannelPolicy::reopen;
     const PoolSchedule::Lane lane = schedule_.add_lane();
@@ -357,10 +381,6 @@ void ChannelPool::open_lane() {
                                          &slot->channel);
     });
     if (refused) slot->release();  // what the events had
-    if (!refused && settings.transactions) {
-        refused = insist([&] { return slot->channel->call(wire::tx::Select{}, Completion(), -1); });
-        if (refused) slot->channel = nullptr;  // it ends with its connection
-    }
     if (refused) {
         schedule_.lane_gone(lane, refused);
     } else {
@@ -410,18 +430,18 @@ ChannelPool::Told ChannelPool::take_told() {
     // From here on nothing is thrown.
     told.settled = schedule_.take_settled();
     for (const PoolSchedule::Settled& one : told.settled) {
-        for (Drain& drain : drains_) {
+        for (Wait& drain : drains_) {
             if (one.message->number <= drain.up_to) --drain.left;
         }
     }
-    std::erase_if(drains_, [&](Drain& drain) {
+    std::erase_if(drains_, [&](Wait& drain) {
         if (drain.left > 0 && !ended_) return false;
         told.completed.push_back(std::move(drain.completion));
         return true;
     });
     if (ended_) {
-        for (Completion& completion : std::exchange(closes_, {}))
-            told.completed.push_back(std::move(completion));
+        for (Wait& close : std::exchange(closes_, {}))
+            told.completed.push_back(std::move(close.completion));
         told.ended = !std::exchange(end_told_, true);
         told.error = end_error_;
     }
@@ -433,9 +453,9 @@ ChannelPool::Told ChannelPool::take_told() {
     return told;
 }
 
-void ChannelPool::tell_soon() {
-    insist([this] {
-        (void)connection_->loop().transport().post(
+bool ChannelPool::tell_soon() {
+    return insist([this] {
+        return connection_->loop().transport().post(
             [self = Ref<ChannelPool>(this)] { self->tell(); });
     });
 }
@@ -534,13 +554,13 @@ void ChannelPool::channel_event(Slot& slot, const Event& event) {
                 if (schedule_.settings().transactions) returned(slot.lane, event);
                 return;
             case EventType::channel_state:
-                channel_state(slot, event);
+                if (is_current(slot)) channel_state(slot, event);
                 break;
             case EventType::writable:
-                schedule_.lane_full(slot.lane, false);
+                if (is_current(slot)) schedule_.lane_full(slot.lane, false);
                 break;
             case EventType::flow:
-                schedule_.lane_flow(slot.lane, event.state != 0);
+                if (is_current(slot)) schedule_.lane_flow(slot.lane, event.state != 0);
                 break;
             default:
                 return;

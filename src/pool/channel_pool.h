@@ -37,7 +37,9 @@ class ChannelPool final : public Counted<ChannelPool> {
     void disarm_events() { events_.disarm(); }
 
     // ok, would_block or closed. *number: of the message.
-    Status publish(const Ref<PooledMessage>& message, std::uint64_t* number);
+    // tells_room: refused for want of room, the events hear when there is some.
+    Status publish(const Ref<PooledMessage>& message, std::uint64_t* number,
+                   bool tells_room = true);
     // Waits for room, and for the outcome.
     ErrorRef publish_wait(const protocol::PublishRequest& request, std::int64_t timeout_ms,
                           Ref<client::Reply>* reply);
@@ -66,7 +68,9 @@ class ChannelPool final : public Counted<ChannelPool> {
         const PoolSchedule::Lane lane;
         Ref<client::Channel> channel;  // null once it has ended
     };
-    struct Drain {
+    // A drain, or a close.
+    struct Wait {
+        std::uint64_t id;
         std::uint64_t up_to;  // the number of the last message it waits for
         std::uint64_t left;   // how many of them have no outcome
         client::Completion completion;
@@ -105,6 +109,10 @@ class ChannelPool final : public Counted<ChannelPool> {
     void commit(PoolSchedule::Lane lane);
     void open_lane();
     void returned(PoolSchedule::Lane lane, const client::Event& event);
+    // Not of a channel whose lane another has by now.
+    bool is_current(const Slot& slot) const {
+        return slot.lane < slots_.size() && slots_[slot.lane].get() == &slot;
+    }
     void slot_gone(Slot& slot, const ErrorRef& error);
     void stop(const ErrorRef& error);
     void end(const ErrorRef& error);
@@ -114,7 +122,8 @@ class ChannelPool final : public Counted<ChannelPool> {
 
     // Without it, on the loop's thread: tells what is owed. Or has that done there.
     void tell();
-    void tell_soon();
+    bool tell_soon();
+    ErrorRef take_back(std::vector<Wait>& waits, std::uint64_t id);
     void tell_outcome(PoolSchedule::Settled& one);
 
     const Ref<client::Connection> connection_;
@@ -132,8 +141,9 @@ class ChannelPool final : public Counted<ChannelPool> {
     bool ended_ = false;
     bool end_told_ = false;
     ErrorRef end_error_;  // null: by close()
-    std::vector<Drain> drains_;
-    std::vector<client::Completion> closes_;
+    std::uint64_t wait_ids_ = 0;
+    std::vector<Wait> drains_;
+    std::vector<Wait> closes_;
     std::vector<Ref<client::Waiter>> room_waiters_;
 };
 

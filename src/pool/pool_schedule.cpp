@@ -5,20 +5,31 @@
 
 #include "base/insist.h"
 #include "wire/methods_basic.h"
+#include "wire/methods_modes.h"
 
 namespace haigha::pool {
 
 namespace {
 
+bool is_over(const ErrorRef& error, wire::MethodId method) {
+    return error && error->class_id == method.class_id && error->method_id == method.method_id;
+}
+
+// RabbitMQ ends a channel over a commit when a queue has rejected one of its messages.
+bool is_over_a_commit(const ErrorRef& error) {
+    return is_over(error, wire::tx::Commit::id);
+}
+
 // What was under way when the broker ended something over a publish is to blame, or was beside it.
 Suspect suspicion(const ErrorRef& error) {
-    if (!error || error->class_id != wire::basic::Publish::id.class_id ||
-        error->method_id != wire::basic::Publish::id.method_id) {
-        return Suspect::no;
-    }
+    if (is_over_a_commit(error)) return Suspect::of_channel;
+    if (!is_over(error, wire::basic::Publish::id)) return Suspect::no;
     return error->status == Status::connection_closed_by_broker ? Suspect::of_connection
                                                                 : Suspect::of_channel;
 }
+
+// So many are kept before it is worth looking which of them are settled.
+constexpr std::size_t least_carried = 64;
 
 bool is_alike(const PooledMessage& message, const protocol::PublishRequest& like) {
     if (!message.head.mandatory()) return false;
@@ -103,13 +114,14 @@ void PoolSchedule::refused(const Assignment& given, ErrorRef error) {
 
 bool PoolSchedule::wants_lane() const {
     if (stopped_ || live_lanes_ >= settings_.channels || front() == nullptr) return false;
-    std::size_t coming = 0;  // room that there is, or will be
+    // A suspect waits for a lane that is idle, and others wait behind it.
+    const bool needs_idle = (*front())->suspect == Suspect::of_channel;
+    std::size_t coming = 0;  // room that will be there
     for (const LaneState& lane : lanes_) {
         if (lane.status == Status::opening) coming += settings_.in_flight;
-        // A suspect waits for a lane that is idle, and others wait behind it.
-        if (can_take(lane)) return false;
+        if (can_take(lane) && (!needs_idle || lane.in_flight == 0)) return false;
     }
-    return coming < waiting();
+    return coming < (needs_idle ? 1 : waiting());
 }
 
 PoolSchedule::Lane PoolSchedule::add_lane() {
@@ -164,6 +176,8 @@ void PoolSchedule::settle(PooledMessage& message, PoolOutcome outcome, const Err
     while (!lane.carried.empty() && lane.carried.front()->settled)
         (void)lane.carried.pop();
     leave(lane, 1);
+    // One that stays without an outcome does not keep those behind it that have theirs.
+    if (lane.carried.size() > 2 * lane.in_flight + least_carried) compact(lane);
     if (to_blame) {
         conclude(self, PoolOutcome::refused, error);
     } else if (outcome == PoolOutcome::not_sent || outcome == PoolOutcome::unknown) {
@@ -171,6 +185,15 @@ void PoolSchedule::settle(PooledMessage& message, PoolOutcome outcome, const Err
     } else {
         conclude(self, outcome, error);
     }
+}
+
+void PoolSchedule::compact(LaneState& lane) {
+    Queue<Ref<PooledMessage>> open;
+    insist([&] { open.reserve(lane.in_flight); });
+    for (const Ref<PooledMessage>& message : lane.carried) {
+        if (!message->settled) open.push(message);
+    }
+    lane.carried = std::move(open);
 }
 
 void PoolSchedule::leave(LaneState& lane, std::size_t messages) {
@@ -247,15 +270,17 @@ void PoolSchedule::returned(Lane lane, const protocol::PublishRequest& like,
 
 void PoolSchedule::lose_all(LaneState& lane, const ErrorRef& error) {
     const Suspect over = suspicion(error);
-    // What was published on a channel comes before its commit, and so did the end of it.
-    const bool asked = std::exchange(lane.committing, false) && over != Suspect::of_channel;
+    // What was published on a channel comes before its commit, and so did the end of it over that.
+    const bool before = over == Suspect::of_channel && !is_over_a_commit(error);
+    const bool asked = std::exchange(lane.committing, false) && !before;
+    const PoolOutcome blamed = is_over_a_commit(error) ? PoolOutcome::nacked : PoolOutcome::refused;
     const bool to_blame = is_to_blame(lane, over);
     leave(lane, lane.in_flight);
     while (!lane.carried.empty()) {
         const Ref<PooledMessage> message = lane.carried.pop();
         message->returned = nullptr;
         if (to_blame) {
-            conclude(message, PoolOutcome::refused, error);
+            conclude(message, blamed, error);
         } else {
             lose(message, asked ? PoolOutcome::unknown : PoolOutcome::not_sent, over, error);
         }
@@ -276,8 +301,7 @@ void PoolSchedule::stop(const ErrorRef& error) {
 
 void PoolSchedule::end(const ErrorRef& error) {
     stop(error);
-    for (Lane lane = 0; lane < lanes_.size(); ++lane) {
-        LaneState& state = lanes_[lane];
+    for (LaneState& state : lanes_) {
         while (!state.carried.empty()) {
             const Ref<PooledMessage> message = state.carried.pop();
             if (!message->settled) conclude(message, PoolOutcome::unknown, error);

@@ -155,6 +155,7 @@ class PoolSchedule {
     const Ref<PooledMessage>* front() const;
     void pop_front();
     void leave(LaneState& lane, std::size_t messages);
+    void compact(LaneState& lane);
     // Its channel has died, over a publish of this or another message's or over nothing of them.
     void lose(const Ref<PooledMessage>& message, PoolOutcome outcome, Suspect over,
               const ErrorRef& error);

@@ -574,7 +574,7 @@ Status ConnectionMachine::find_open(ChannelId channel, ChannelMachine** machine)
 Status ConnectionMachine::find_for_call(ChannelId channel, const Call& call,
                                         ChannelMachine** machine) {
     if (const Status status = find_open(channel, machine); status != Status::ok) return status;
-    if (bytes_waiting() > parameters_.outbox_high_water + control_slack) {
+    if (!call.opens && bytes_waiting() > parameters_.outbox_high_water + control_slack) {
         outbox_full_ = true;
         refuse(**machine);
         return Status::would_block;

@@ -44,6 +44,11 @@ RpcClient::RpcClient(Ref<client::Connection> connection, std::size_t max_calls)
 
 ErrorRef RpcClient::create(Ref<client::Connection> connection, std::size_t max_calls,
                            Ref<RpcClient>* made) {
+    if (connection->state() == State::closed) {
+        const ErrorRef cause = connection->last_error();
+        return make_error(Status::closed, "the connection has ended" +
+                                              (cause ? ": " + cause->message : std::string()));
+    }
     Ref<RpcClient> client = Ref<RpcClient>::adopt(new RpcClient(std::move(connection), max_calls));
     const bool watches = client->connection_->watch_states(
         client.get(),
@@ -64,20 +69,21 @@ void RpcClient::abandon() {
     if (connection_->forked()) return;
     muted_.store(true, std::memory_order_release);
     Ref<Channel> channel;
-    std::vector<Answered> dropped;
+    auto dropped = insist([] { return std::make_shared<std::vector<Answered>>(); });
     {
         const std::lock_guard lock(mutex_);
         ended_ = true;
         channel = std::move(channel_);
-        dropped = fail_calls(true, make_error(Status::closed, "the client was dropped"));
+        *dropped = fail_calls(true, nullptr);
     }
     // Its consumer would keep it.
-    if (channel) (void)channel->close(Completion(), -1);
+    if (channel) (void)insist([&] { return channel->close(Completion(), -1); });
     connection_->unwatch_states(this);
-    auto shared = std::make_shared<std::vector<Answered>>(std::move(dropped));
-    (void)connection_->loop().transport().post([self = Ref<RpcClient>(this), shared] {
-        self->timer_.reset();
-        self->tell(std::move(*shared));
+    insist([&] {
+        (void)connection_->loop().transport().post([self = Ref<RpcClient>(this), dropped] {
+            self->timer_.reset();
+            self->tell(std::move(*dropped));
+        });
     });
     drop_handle();
 }
@@ -88,6 +94,7 @@ ErrorRef RpcClient::call(const protocol::PublishRequest& request, std::int64_t t
                          Completion completion) {
     const Instant deadline = Loop::now() + connection_->timeout(timeout_ms);
     Instant armed = Instant::never();
+    std::vector<Answered> unsendable;
     {
         const std::lock_guard lock(mutex_);
         if (ended_) {
@@ -126,10 +133,12 @@ ErrorRef RpcClient::call(const protocol::PublishRequest& request, std::int64_t t
             throw;
         }
         call.completion = std::move(completion);
-        send_waiting();
+        if (!channel_ && connection_->state() == State::open) open_channel();
+        send_waiting(unsendable);
         armed = std::exchange(armed_, std::min(armed_, deadline));
     }
     if (deadline < armed) arm_soon(deadline);
+    if (!unsendable.empty()) tell_soon(std::move(unsendable));
     return nullptr;
 }
 
@@ -178,40 +187,68 @@ Then RpcClient::then_to_self(Then::Invoke invoke) {
 void RpcClient::open_channel() {
     client::ChannelModes modes;
     modes.policy = client::ChannelPolicy::resubscribe;
-    if (connection_->open_channel(then_to_self(&on_event), modes, Completion(), -1, &channel_)) {
-        release();  // what the events had
+    const ErrorRef refused = insist([&] {
+        return connection_->open_channel(then_to_self(&on_event), modes, Completion(), -1,
+                                         &channel_);
+    });
+    if (refused) {
+        release();           // what the events had
+        channel_ = nullptr;  // the next call tries again
         return;
     }
-    wire::basic::Consume consume{};
-    consume.queue = {direct_reply_to};
-    consume.no_ack = true;
-    if (channel_->consume(consume, false, then_to_self(&on_answer), Completion(), -1)) {
+    consume();
+}
+
+// Until the broker has agreed no request goes out: its answer would have nowhere to go.
+void RpcClient::consume() {
+    consumer_ = Consumer::none;
+    if (!channel_) return;
+    wire::basic::Consume method{};
+    method.queue = {direct_reply_to};
+    method.no_ack = true;
+    const ErrorRef refused = insist([&] {
+        Then answers = then_to_self(&on_answer);
+        return channel_->consume(method, false, std::move(answers),
+                                 Completion(then_to_self(&on_consumed)), -1);
+    });
+    if (refused) {
+        // Tried again when there is room, or the channel is back.
         release();
-        return;
+        release();
+    } else {
+        consumer_ = Consumer::asked;
     }
-    ready_ = true;  // what is published now is behind the consume
-    send_waiting();
 }
 
-void RpcClient::send_waiting() {
-    while (ready_ && !waiting_.empty()) {
+void RpcClient::send_waiting(std::vector<Answered>& unsendable) {
+    while (open_ && consumer_ == Consumer::known && !waiting_.empty()) {
         const auto first = waiting_.begin();
-        if (!send(*first->second)) return;  // with the next event of the channel's
-        waiting_.erase(first);
+        const Number number = first->first;
+        const Status status = send(*first->second);
+        if (status == Status::ok) {
+            waiting_.erase(first);
+            continue;
+        }
+        if (status != Status::argument) return;  // with the next event of the channel's
+        insist([&] { unsendable.reserve(unsendable.size() + 1); });
+        ErrorRef why = insist([&] { return channel_->refusal(status); });
+        std::optional<Call> call = take(number);
+        unsendable.push_back({std::move(call->completion), std::move(why), nullptr});
     }
 }
 
-bool RpcClient::send(Call& call) {
+Status RpcClient::send(Call& call) {
     protocol::PublishRequest rest;
     rest.body = call.request->body;
     std::uint64_t sequence = 0;
+    Status status = Status::no_memory;
     try {
-        if (channel_->publish(call.request->head, rest, &sequence) != Status::ok) return false;
+        status = channel_->publish(call.request->head, rest, &sequence);
     } catch (const std::bad_alloc&) {
-        return false;
+        return Status::no_memory;
     }
-    call.request = nullptr;
-    return true;
+    if (status == Status::ok) call.request = nullptr;
+    return status;
 }
 
 std::optional<RpcClient::Call> RpcClient::take(Number number) {
@@ -255,16 +292,16 @@ void RpcClient::connection_state(State now, const ErrorRef& error) {
     std::vector<Answered> failed;
     {
         const std::lock_guard lock(mutex_);
-        if (ended_) return;
-        if (now == State::open && !channel_) open_channel();
+        if (now == State::open && !channel_ && !ended_) open_channel();
         if (now == State::closed) {
-            ended_ = true;
-            ready_ = false;
-            end_error_ = error ? error : insist([] {
-                return make_error(Status::closed, "the connection was closed");
-            });
-            failed = fail_calls(true, end_error_);
             channel_ = nullptr;
+            open_ = false;
+            if (!std::exchange(ended_, true)) {
+                end_error_ = error ? error : insist([] {
+                    return make_error(Status::closed, "the connection was closed");
+                });
+            }
+            failed = fail_calls(true, end_error_);
         }
     }
     if (now == State::closed) timer_.reset();
@@ -283,6 +320,31 @@ void RpcClient::on_answer(Then::AnyFunction, const Event& event, void* self) {
     if (event.type == EventType::consumer_cancelled && event.error != nullptr) {
         kept->cannot_consume(ErrorRef(event.error));
     }
+}
+
+void RpcClient::on_consumed(Then::AnyFunction, const Event& event, void* self) {
+    const Ref<RpcClient> kept(static_cast<RpcClient*>(self));
+    kept->consumed(ErrorRef(event.error));
+}
+
+void RpcClient::consumed(const ErrorRef& error) {
+    // What the broker says of the consume is said of each that would follow.
+    const bool refused = error && error->class_id == wire::basic::Consume::id.class_id &&
+                         error->method_id == wire::basic::Consume::id.method_id;
+    if (refused) {
+        cannot_consume(error);
+        return;
+    }
+    std::vector<Answered> unsendable;
+    {
+        const std::lock_guard lock(mutex_);
+        if (ended_) return;
+        consumer_ = error ? Consumer::none : Consumer::known;
+        // Unanswered, it is asked again; lost, when the channel is back.
+        if (error && open_ && error->status == Status::timeout) consume();
+        send_waiting(unsendable);
+    }
+    tell(std::move(unsendable));
 }
 
 void RpcClient::answered(const Event& event) {
@@ -312,10 +374,11 @@ void RpcClient::cannot_consume(const ErrorRef& error) {
         const std::lock_guard lock(mutex_);
         if (ended_) return;
         ended_ = true;
-        ready_ = false;
+        open_ = false;
         end_error_ = error;
         failed = fail_calls(true, error);
     }
+    timer_.reset();
     tell(std::move(failed));
 }
 
@@ -326,11 +389,10 @@ void RpcClient::channel_event(const Event& event) {
         if (ended_) return;
         switch (event.type) {
             case EventType::channel_state:
-                // Answers go to the channel that asked: those to a channel that was lost are.
-                ready_ = static_cast<State>(event.state) == State::open;
+                open_ = static_cast<State>(event.state) == State::open;
                 if (static_cast<State>(event.state) == State::closed) channel_ = nullptr;
-                if (!ready_)
-                    failed = insist([&] { return fail_calls(false, ErrorRef(event.error)); });
+                // Answers go to the channel that asked: those to a channel that was lost are lost.
+                if (!open_) failed = fail_calls(false, ErrorRef(event.error));
                 break;
             case EventType::returned: {
                 std::optional<Call> call = take(number_of(*event.message));
@@ -346,9 +408,19 @@ void RpcClient::channel_event(const Event& event) {
             default:
                 break;
         }
-        send_waiting();
+        if (open_ && consumer_ == Consumer::none) consume();
+        send_waiting(failed);
     }
     tell(std::move(failed));
+}
+
+void RpcClient::tell_soon(std::vector<Answered> answers) {
+    auto shared = insist([] { return std::make_shared<std::vector<Answered>>(); });
+    *shared = std::move(answers);
+    insist([&] {
+        (void)connection_->loop().transport().post(
+            [self = Ref<RpcClient>(this), shared] { self->tell(std::move(*shared)); });
+    });
 }
 
 void RpcClient::arm_soon(Instant deadline) {

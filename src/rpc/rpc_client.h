@@ -72,6 +72,8 @@ class RpcClient final : public Counted<RpcClient> {
         Ref<client::Reply> reply;
     };
     using Number = std::uint64_t;
+    // That answers come to; it stays with its channel once it is known.
+    enum class Consumer : std::uint8_t { none, asked, known };
 
     RpcClient(Ref<client::Connection> connection, std::size_t max_calls);
     ~RpcClient() = default;
@@ -80,7 +82,9 @@ class RpcClient final : public Counted<RpcClient> {
     client::Then then_to_self(client::Then::Invoke invoke);
     static void on_answer(client::Then::AnyFunction, const client::Event& event, void* self);
     static void on_event(client::Then::AnyFunction, const client::Event& event, void* self);
+    static void on_consumed(client::Then::AnyFunction, const client::Event& event, void* self);
     void answered(const client::Event& event);
+    void consumed(const ErrorRef& error);
     void cannot_consume(const ErrorRef& error);
     void channel_event(const client::Event& event);
     void connection_state(client::State now, const ErrorRef& error);
@@ -91,14 +95,17 @@ class RpcClient final : public Counted<RpcClient> {
     // ---- with the mutex held
 
     void open_channel();
-    void send_waiting();
-    bool send(Call& call);
+    void consume();
+    // unsendable: those that no frame has room for.
+    void send_waiting(std::vector<Answered>& unsendable);
+    Status send(Call& call);
     std::optional<Call> take(Number number);
     // Those that were published, or all.
     std::vector<Answered> fail_calls(bool all, const ErrorRef& error);
 
     // Without it.
     void tell(std::vector<Answered> answers);
+    void tell_soon(std::vector<Answered> answers);
 
     const Ref<client::Connection> connection_;
     const std::size_t max_calls_;
@@ -107,7 +114,8 @@ class RpcClient final : public Counted<RpcClient> {
 
     mutable std::mutex mutex_;
     Ref<client::Channel> channel_;
-    bool ready_ = false;  // the channel consumes answers
+    bool open_ = false;
+    Consumer consumer_ = Consumer::none;
     bool ended_ = false;
     ErrorRef end_error_;
     Number last_ = 0;

@@ -350,6 +350,60 @@ TEST_F(ArgumentLimits, StructsOfOtherVersions) {
                     [&](const auto* args) { return haigha_get(ch_, args, nullptr, error_); });
 }
 
+TEST_F(ArgumentLimits, PoolsAndRpcClients) {
+    const auto pool = [&](auto change) {
+        PoolHandle made;
+        haigha_pool_args args = HAIGHA_POOL_ARGS_INIT;
+        change(args);
+        const haigha_status status = haigha_pool_new(connection_.get(), &args, out(made), error_);
+        EXPECT_EQ(status == HAIGHA_OK, made != nullptr);
+        return status;
+    };
+    const auto expect_named = [&](haigha_status status, const char* name) {
+        EXPECT_EQ(status, HAIGHA_ERR_ARGUMENT) << name;
+        EXPECT_NE(error_.message().find(name), std::string::npos) << error_;
+    };
+    expect_named(pool([](auto& args) { args.mode = 2; }), "mode");
+    expect_named(pool([](auto& args) { args.retry = 3; }), "retry");
+    expect_named(pool([](auto& args) { args.max_channels = 65'536; }), "max_channels");
+    expect_named(pool([](auto& args) { args.max_in_flight = 1'000'001; }), "max_in_flight");
+    expect_named(pool([](auto& args) {
+                     args.mode = HAIGHA_POOL_TX;
+                     args.correlate_returns = 1;
+                 }),
+                 "correlate_returns");
+    expect_named(pool([](auto& args) {
+                     args.events.fn = [](const haigha_event*, void*) {};
+                     args.events.inbox = reinterpret_cast<haigha_inbox*>(&args);
+                 }),
+                 "events");
+    haigha_pool_args args = HAIGHA_POOL_ARGS_INIT;
+    expect_versions("haigha_pool_args", args, [&](const haigha_pool_args* given) {
+        PoolHandle made;
+        return haigha_pool_new(connection_.get(), given, out(made), error_);
+    });
+
+    haigha_rpc_client_args few = HAIGHA_RPC_CLIENT_ARGS_INIT;
+    RpcClientHandle client;
+    few.max_calls = 1'000'001;
+    expect_named(haigha_rpc_client_new(connection_.get(), &few, out(client), error_), "max_calls");
+    few.max_calls = 1;
+    expect_versions("haigha_rpc_client_args", few, [&](const haigha_rpc_client_args* given) {
+        return haigha_rpc_client_new(connection_.get(), given, out(client), error_);
+    });
+    haigha_publish_args message = HAIGHA_PUBLISH_ARGS_INIT;
+    message.routing_key = str(long_);
+    PoolHandle made;
+    ASSERT_EQ(HAIGHA_OK, haigha_pool_new(connection_.get(), nullptr, out(made), error_)) << error_;
+    expect_too_long(haigha_pool_publish(made.get(), &message, str("x"), nullptr, error_),
+                    "routing_key");
+    expect_too_long(haigha_rpc_call(client.get(), &message, str("x"), -1, nullptr, error_),
+                    "routing_key");
+    std::int64_t value = 0;
+    expect_named(haigha_pool_info(made.get(), str("colour"), &value, error_), "colour");
+    expect_named(haigha_rpc_client_info(client.get(), str("colour"), &value, error_), "colour");
+}
+
 TEST_F(ArgumentLimits, TheOptionsDescribeThemselves) {
     std::size_t count = 0;
     haigha_option_info info{};

@@ -204,6 +204,32 @@ TEST_P(Pool, OneMessageThatChannelsDieOfIsRefusedAndNoOther) {
     EXPECT_EQ(number_of("refused"), 2);
 }
 
+// A full queue that rejects: one by one what it took is told from what it did not.
+TEST_P(Pool, WhatAQueueRejectsIsNackedAndNothingElse) {
+    haigha_pool_args given = args();
+    given.max_channels = 1;
+    ASSERT_NO_FATAL_FAILURE(make(given));
+    TableHandle arguments;
+    ASSERT_EQ(HAIGHA_OK, haigha_table_new(out(arguments), error_));
+    ASSERT_EQ(HAIGHA_OK, haigha_table_add_int(arguments.get(), str("x-max-length"), 2, error_));
+    ASSERT_EQ(HAIGHA_OK, haigha_table_add_string(arguments.get(), str("x-overflow"),
+                                                 str("reject-publish"), error_));
+    const std::string full = declare_queue(control_.get(), arguments.get());
+    for (const char* const body : {"1", "2"}) {
+        ASSERT_EQ(HAIGHA_OK, publish(full, body)) << error_;
+        ASSERT_NO_FATAL_FAILURE(drain());
+    }
+    for (const char* const body : {"3", "4"})
+        ASSERT_EQ(HAIGHA_OK, publish(full, body)) << error_;
+    ASSERT_EQ(HAIGHA_OK, publish(queue_, "5")) << error_;
+    const std::vector<Recorded> all = outcomes(5);
+    for (const std::size_t taken : {1, 2, 5})
+        EXPECT_EQ(all[taken].outcome, HAIGHA_OUTCOME_CONFIRMED) << taken << all[taken].error;
+    for (const std::size_t rejected : {3, 4})
+        EXPECT_EQ(all[rejected].outcome, HAIGHA_OUTCOME_NACKED) << rejected << all[rejected].error;
+    EXPECT_EQ(count_messages(control_.get(), full), 2U);
+}
+
 TEST_P(Pool, WaitsForTheOutcome) {
     ASSERT_NO_FATAL_FAILURE(make(args()));
     haigha_publish_args given = HAIGHA_PUBLISH_ARGS_INIT;

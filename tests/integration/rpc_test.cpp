@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <haigha/haigha.h>
 #include <haigha/rpc.h>
+#include <uv.h>
 
 #include <cstdint>
 #include <map>
@@ -191,6 +192,44 @@ TEST_F(Rpc, CallsFromItsOwnAnswers) {
     EXPECT_EQ(second.wait_for(HAIGHA_EVENT_REPLY).body, "again!");
 }
 
+TEST_F(Rpc, ACallTriesForTheChannelThatThereWasNone) {
+    const ConnectionHandle narrow = connect({{"channel_max", 1}});
+    ChannelHandle only = open_channel(narrow.get());
+    ASSERT_EQ(HAIGHA_OK, haigha_rpc_client_new(narrow.get(), nullptr, out(client_), error_))
+        << error_;
+    EXPECT_EQ(HAIGHA_ERR_TIMEOUT, call_wait(queue_, "x", 5)) << error_;
+    serve();
+    ASSERT_EQ(HAIGHA_OK, haigha_channel_close_wait(only.get(), -1, error_)) << error_;
+    ASSERT_EQ(HAIGHA_OK, call_wait(queue_, "y", 60'000)) << error_;
+    EXPECT_EQ(answer(), "y!");
+}
+
+TEST_F(Rpc, ARequestThatFitsNoFrameIsRefusedAndHoldsNobodyUp) {
+    const ConnectionHandle narrow = connect({{"frame_max", 8192}});
+    ASSERT_EQ(HAIGHA_OK, haigha_rpc_client_new(narrow.get(), nullptr, out(client_), error_))
+        << error_;
+    TableHandle headers;
+    ASSERT_EQ(HAIGHA_OK, haigha_table_new(out(headers), error_));
+    const std::string wide(9000, 'h');
+    ASSERT_EQ(HAIGHA_OK, haigha_table_add_string(headers.get(), str("h"), str(wide), error_));
+    haigha_properties properties = HAIGHA_PROPERTIES_INIT;
+    properties.present = HAIGHA_PROPERTY_HEADERS;
+    properties.headers = headers.get();
+    haigha_publish_args args = HAIGHA_PUBLISH_ARGS_INIT;
+    args.routing_key = str(queue_);
+    args.properties = &properties;
+    serve();
+    EventLog log;
+    for (int i = 0; i < 2; ++i) {  // before there is a channel, and on it
+        const haigha_then then = log.then();
+        ASSERT_EQ(HAIGHA_OK, haigha_rpc_call(client_.get(), &args, str("x"), 60'000, &then, error_))
+            << error_;
+        ASSERT_EQ(HAIGHA_OK, call_wait(queue_, "y", 60'000)) << error_;
+        EXPECT_EQ(log.wait_for(HAIGHA_EVENT_REPLY, static_cast<std::size_t>(i)).status,
+                  HAIGHA_ERR_ARGUMENT);
+    }
+}
+
 TEST_F(Rpc, HandlesGoInAnyOrder) {
     for (int order = 0; order < 3; ++order) {
         ConnectionHandle connection = connect();
@@ -252,6 +291,29 @@ TEST_F(Rpc, GoesOnWithAConnectionThatRecovers) {
     EXPECT_EQ(meanwhile.wait_for(HAIGHA_EVENT_REPLY).body, "meanwhile!");
     ASSERT_EQ(HAIGHA_OK, call_wait(queue_, "after", 60'000)) << error_;
     EXPECT_EQ(answer(), "after!");
+}
+
+// Its timer is the loop's: it is gone with the connection, whoever still holds the client.
+TEST_F(Rpc, NothingIsLeftInALoopOfTheProgramsOwn) {
+    uv_loop_t uv;
+    ASSERT_EQ(0, uv_loop_init(&uv));
+    LoopHandle attached;
+    ASSERT_EQ(HAIGHA_OK, haigha_loop_attach(&uv, out(attached), error_)) << error_;
+    ConnectionHandle connection = new_connection(attached.get(), options().get(), nullptr);
+    ASSERT_EQ(HAIGHA_OK, haigha_rpc_client_new(connection.get(), nullptr, out(client_), error_))
+        << error_;
+    EventLog log;
+    ASSERT_EQ(HAIGHA_OK, call("nobody answers", log.then(), 3600'000)) << error_;
+    ASSERT_EQ(HAIGHA_OK, haigha_connection_open(connection.get(), nullptr, error_)) << error_;
+    while (count_messages(server_.get(), queue_) == 0)
+        uv_run(&uv, UV_RUN_NOWAIT);
+    ASSERT_EQ(HAIGHA_OK, haigha_connection_close(connection.get(), nullptr, error_)) << error_;
+    while (log.count(HAIGHA_EVENT_REPLY) == 0)
+        uv_run(&uv, UV_RUN_ONCE);
+    ASSERT_EQ(HAIGHA_OK, haigha_loop_close(attached.get(), nullptr, error_)) << error_;
+    uv_run(&uv, UV_RUN_DEFAULT);
+    EXPECT_EQ(0, uv_loop_close(&uv));
+    client_.reset();
 }
 
 TEST_F(Rpc, TheLoopClosesUnderIt) {

@@ -339,6 +339,64 @@ TEST(PoolSchedule, ALostTransactionHasArrivedOnlyIfItsCommitWasOnItsWay) {
     EXPECT_EQ(pool.told(), "1=refused");
 }
 
+// RabbitMQ ends the channel when a queue has rejected a message of a transaction.
+TEST(PoolSchedule, FindsTheMessageThatCommitsFailOver) {
+    Pool pool(transactions(1, 9));
+    const Lane lane = pool.open();
+    const Ref<Error> failed = edit_error(*make_error(Status::channel_closed_by_broker, "partial"));
+    failed->class_id = 90;
+    failed->method_id = 20;
+    pool.publish(2);
+    EXPECT_EQ(pool.pump(), "0:1 0:2");
+    pool.schedule.committing(lane);
+    pool.schedule.lane_lost(lane, ErrorRef(failed.get()));
+    pool.schedule.lane_open(lane);
+    EXPECT_EQ(pool.pump(), "0:1") << "alone";
+    EXPECT_TRUE(pool.at[lane].back()->unsure) << "it may have been taken";
+    pool.schedule.committing(lane);
+    pool.schedule.committed(lane);
+    EXPECT_EQ(pool.pump(), "0:2");
+    pool.schedule.committing(lane);
+    pool.schedule.lane_lost(lane, ErrorRef(failed.get()));
+    EXPECT_EQ(pool.told(), "1=confirmed 2=nacked");
+}
+
+// One that the broker does not confirm does not keep the memory of all that come after it.
+TEST(PoolSchedule, ForgetsWhatIsSettledBehindOneThatIsNot) {
+    Pool pool(settings(1, 9));
+    const Lane lane = pool.open();
+    pool.publish(1);
+    pool.pump();
+    int gone = 0;
+    for (int i = 0; i < 1000; ++i) {
+        pool.publish(1);
+        pool.pump();
+        // Its release hook runs when nobody holds the message any more.
+        pool.at[lane].back()->completion = client::Completion(client::Then(
+            nullptr, nullptr, &gone, [](void* of) { ++*static_cast<int*>(of); }, nullptr, 0));
+        pool.settle(lane, 1, PoolOutcome::confirmed);
+        pool.schedule.take_settled();
+    }
+    EXPECT_GT(gone, 900);
+    pool.settle(lane, 0, PoolOutcome::confirmed);
+    EXPECT_EQ(pool.told(), "1=confirmed");
+}
+
+TEST(PoolSchedule, ASuspectIsGivenAChannelOfItsOwn) {
+    Pool pool(settings(3, 9));
+    const Lane lane = pool.open();
+    pool.publish(2);
+    pool.pump();
+    pool.die(lane, no_exchange);
+    pool.schedule.lane_open(lane);
+    EXPECT_EQ(pool.pump(), "0:1");
+    ASSERT_TRUE(pool.schedule.wants_lane()) << "2 would wait for 1";
+    pool.schedule.add_lane();
+    EXPECT_FALSE(pool.schedule.wants_lane()) << "one is coming";
+    pool.schedule.lane_open(1);
+    EXPECT_EQ(pool.pump(), "1:2");
+}
+
 TEST(PoolSchedule, StoppedItRetriesNothing) {
     Pool pool(settings(1, 1));
     const Lane lane = pool.open();
