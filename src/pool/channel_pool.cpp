@@ -76,7 +76,12 @@ void ChannelPool::abandon() {
     std::vector<Ref<Slot>> slots;
     {
         const std::lock_guard lock(mutex_);
-        ended_ = end_told_ = true;
+        // Told to none but a thread that still waits.
+        if (!std::exchange(ended_, true)) {
+            schedule_.end(
+                insist([] { return make_error(Status::closed, "the pool was dropped"); }));
+        }
+        end_told_ = true;
         slots.swap(slots_);
     }
     for (const Ref<Slot>& slot : slots) {

@@ -36,7 +36,7 @@ enum class CallKind : std::uint8_t {
 struct Call {
     Token token = nullptr;  // null: nobody waits for the answer (any more)
     CallKind kind = CallKind::plain;
-    bool opens = false;  // it is a part of opening its channel, and so is not refused for room
+    bool opens = false;   // it is a part of opening its channel, and so is not refused for room
     bool failed = false;  // timed out: keeps its place until the late reply (rule 16)
     // Nothing follows it on the wire before its reply: channel.open and confirm.select (rule 69).
     bool barrier = false;

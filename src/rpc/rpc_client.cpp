@@ -70,11 +70,14 @@ void RpcClient::abandon() {
     muted_.store(true, std::memory_order_release);
     Ref<Channel> channel;
     auto dropped = insist([] { return std::make_shared<std::vector<Answered>>(); });
+    // Of a thread that still waits.
+    const ErrorRef why =
+        insist([] { return make_error(Status::closed, "the client was dropped"); });
     {
         const std::lock_guard lock(mutex_);
         ended_ = true;
         channel = std::move(channel_);
-        *dropped = fail_calls(true, nullptr);
+        *dropped = fail_calls(true, why);
     }
     // Its consumer would keep it.
     if (channel) (void)insist([&] { return channel->close(Completion(), -1); });
