@@ -129,6 +129,8 @@ TEST_F(Rpc, ThousandsAreOpenAtOnceFromSeveralThreads) {
 }
 
 TEST_F(Rpc, AnAnswerThatIsLateIsNobodys) {
+    // Once a call has ended so, requests are published as they are made.
+    EXPECT_EQ(HAIGHA_ERR_RETURNED, call_wait("haigha-test-no-such-queue", "x")) << error_;
     EXPECT_EQ(HAIGHA_ERR_TIMEOUT, call_wait(queue_, "first", 1)) << error_;
     EXPECT_NE(error_.message().find("no answer came in time"), std::string::npos) << error_;
     EventLog log;
