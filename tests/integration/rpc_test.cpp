@@ -319,7 +319,12 @@ TEST_F(Rpc, NothingIsLeftInALoopOfTheProgramsOwn) {
 }
 
 TEST_F(Rpc, TheLoopClosesUnderIt) {
-    std::thread waiter([&] { EXPECT_EQ(HAIGHA_ERR_CLOSED, call_wait(queue_, "x", 60'000)); });
+    std::thread waiter([&] {
+        haigha_publish_args args = HAIGHA_PUBLISH_ARGS_INIT;
+        args.routing_key = str(queue_);
+        EXPECT_EQ(HAIGHA_ERR_CLOSED,
+                  haigha_rpc_call_wait(client_.get(), &args, str("x"), 60'000, nullptr, nullptr));
+    });
     ASSERT_TRUE(wait_messages(server_.get(), queue_, 1));
     close_loop(loop_.get());
     loop_.reset();
