@@ -151,8 +151,9 @@ template <class Head>
 }
 
 template <class Head>
-Status ChannelMachine::write_message(const Head& head, const PublishRequest& rest,
-                                     std::uint64_t* sequence) {
+[[gnu::always_inline]] inline Status ChannelMachine::write_message(const Head& head,
+                                                                   const PublishRequest& rest,
+                                                                   std::uint64_t* sequence) {
     if (head.header_frame_size() > context_.frame_max) [[unlikely]]
         return Status::argument;
     const std::span<const std::byte> body = rest.body;
@@ -186,8 +187,10 @@ bool ChannelMachine::write_kept(const KeptPublish& publish, bool marked) {
 }
 
 template <class Head>
-Status ChannelMachine::write_matched(const Head& head, const PublishRequest& rest,
-                                     std::uint64_t key, std::uint64_t* sequence) {
+[[gnu::cold, gnu::noinline]] Status ChannelMachine::write_matched(const Head& head,
+                                                                  const PublishRequest& rest,
+                                                                  std::uint64_t key,
+                                                                  std::uint64_t* sequence) {
     returns_.reserve();  // before it is written: then it is taken
     const Status status = write_message(head, rest, sequence);
     if (status == Status::ok) returns_.add(key, rest.body, *ring_);
