@@ -194,10 +194,5 @@ haigha_channel* haigha_channel_ref(haigha_channel* channel) {
     return channel;
 }
 void haigha_channel_unref(haigha_channel* channel) {
-    if (channel == nullptr || !core(channel)->handles().drop()) return;
-    (void)guard(nullptr, [&]() -> haigha_status {
-        core(channel)->abandon();
-        core(channel)->release();
-        return HAIGHA_OK;
-    });
+    haigha::capi::unref(core(channel));
 }

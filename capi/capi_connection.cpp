@@ -255,14 +255,9 @@ haigha_status haigha_connection_info(const haigha_connection* connection, haigha
                                      int64_t* value, haigha_error** error) {
     return guard(error, [&]() -> haigha_status {
         Arguments arguments;
-        Connection* object = usable(arguments, const_cast<haigha_connection*>(connection));
-        arguments.required(value, "value");
-        const auto key = arguments.name(name, "name");
-        if (arguments.bad()) return arguments.refuse(error);
-        if (object->info(key, value)) return HAIGHA_OK;
-        return haigha::capi::refuse(
-            Status::argument, "a connection has no number called \"" + std::string(key) + "\"",
-            error);
+        return haigha::capi::info(arguments,
+                                  usable(arguments, const_cast<haigha_connection*>(connection)),
+                                  name, value, "a connection has no number called", error);
     });
 }
 
@@ -320,10 +315,5 @@ haigha_connection* haigha_connection_ref(haigha_connection* connection) {
 }
 
 void haigha_connection_unref(haigha_connection* connection) {
-    if (connection == nullptr || !core(connection)->handles().drop()) return;
-    (void)guard(nullptr, [&]() -> haigha_status {
-        core(connection)->abandon();
-        core(connection)->release();
-        return HAIGHA_OK;
-    });
+    haigha::capi::unref(core(connection));
 }

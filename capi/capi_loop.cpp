@@ -101,9 +101,7 @@ haigha_loop* haigha_loop_ref(haigha_loop* loop) {
 }
 
 void haigha_loop_unref(haigha_loop* loop) {
-    if (loop == nullptr || !core(loop)->handles().drop()) return;
-    core(loop)->abandon();
-    core(loop)->release();
+    haigha::capi::unref(core(loop));
 }
 
 haigha_status haigha_loop_set_log(haigha_loop* loop, int32_t level, haigha_log_fn fn,

@@ -47,20 +47,9 @@ constexpr std::uint64_t most_in_flight = 1'000'000;
 ChannelPool* core(haigha_pool* pool) {
     return reinterpret_cast<ChannelPool*>(pool);
 }
-const ChannelPool* core(const haigha_pool* pool) {
-    return reinterpret_cast<const ChannelPool*>(pool);
-}
 
 ChannelPool* usable(Arguments& arguments, haigha_pool* pool) {
-    if (pool == nullptr) {
-        arguments.required(pool, "pool");
-        return nullptr;
-    }
-    if (core(pool)->connection().forked()) {
-        arguments.fault(Status::forked,
-                        "the process was forked after the pool was made: it belongs to the parent");
-    }
-    return core(pool);
+    return haigha::capi::usable_object(arguments, core(pool), "pool");
 }
 
 // NULL and zeros: the defaults.
@@ -213,13 +202,8 @@ haigha_status haigha_pool_info(const haigha_pool* pool, haigha_str name, int64_t
                                haigha_error** error) {
     return guard(error, [&]() -> haigha_status {
         Arguments arguments;
-        (void)usable(arguments, const_cast<haigha_pool*>(pool));
-        arguments.required(value, "value");
-        const std::string_view wanted = arguments.name(name, "name");
-        if (arguments.bad()) return arguments.refuse(error);
-        if (core(pool)->info(wanted, value)) return HAIGHA_OK;
-        return haigha::capi::refuse(
-            Status::argument, "\"" + std::string(wanted) + "\" is no number of a pool's", error);
+        return haigha::capi::info(arguments, usable(arguments, const_cast<haigha_pool*>(pool)),
+                                  name, value, "a pool has no number called", error);
     });
 }
 
@@ -228,10 +212,5 @@ haigha_pool* haigha_pool_ref(haigha_pool* pool) {
     return pool;
 }
 void haigha_pool_unref(haigha_pool* pool) {
-    if (pool == nullptr || !core(pool)->handles().drop()) return;
-    (void)guard(nullptr, [&]() -> haigha_status {
-        core(pool)->abandon();
-        core(pool)->release();
-        return HAIGHA_OK;
-    });
+    haigha::capi::unref(core(pool));
 }

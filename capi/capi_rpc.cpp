@@ -31,21 +31,9 @@ constexpr std::uint64_t most_calls = 1'000'000;
 RpcClient* core(haigha_rpc_client* client) {
     return reinterpret_cast<RpcClient*>(client);
 }
-const RpcClient* core(const haigha_rpc_client* client) {
-    return reinterpret_cast<const RpcClient*>(client);
-}
 
 RpcClient* usable(Arguments& arguments, haigha_rpc_client* client) {
-    if (client == nullptr) {
-        arguments.required(client, "client");
-        return nullptr;
-    }
-    if (core(client)->connection().forked()) {
-        arguments.fault(
-            Status::forked,
-            "the process was forked after the client was made: it belongs to the parent");
-    }
-    return core(client);
+    return haigha::capi::usable_object(arguments, core(client), "client");
 }
 
 // `call(client, request)`, once all of that was read.
@@ -125,14 +113,9 @@ haigha_status haigha_rpc_client_info(const haigha_rpc_client* client, haigha_str
                                      int64_t* value, haigha_error** error) {
     return guard(error, [&]() -> haigha_status {
         Arguments arguments;
-        (void)usable(arguments, const_cast<haigha_rpc_client*>(client));
-        arguments.required(value, "value");
-        const std::string_view wanted = arguments.name(name, "name");
-        if (arguments.bad()) return arguments.refuse(error);
-        if (core(client)->info(wanted, value)) return HAIGHA_OK;
-        return haigha::capi::refuse(
-            Status::argument, "\"" + std::string(wanted) + "\" is no number of an RPC client's",
-            error);
+        return haigha::capi::info(arguments,
+                                  usable(arguments, const_cast<haigha_rpc_client*>(client)), name,
+                                  value, "an RPC client has no number called", error);
     });
 }
 
@@ -141,12 +124,7 @@ haigha_rpc_client* haigha_rpc_client_ref(haigha_rpc_client* client) {
     return client;
 }
 void haigha_rpc_client_unref(haigha_rpc_client* client) {
-    if (client == nullptr || !core(client)->handles().drop()) return;
-    (void)guard(nullptr, [&]() -> haigha_status {
-        core(client)->abandon();
-        core(client)->release();
-        return HAIGHA_OK;
-    });
+    haigha::capi::unref(core(client));
 }
 
 haigha_status haigha_rpc_reply(haigha_channel* channel, const haigha_message* request,

@@ -2,36 +2,60 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "boundary.h"
 #include "handles.h"
 
 namespace haigha::capi {
 
-inline client::Connection* usable(Arguments& arguments, haigha_connection* connection) {
-    if (connection == nullptr) {
-        arguments.required(connection, "connection");
-        return nullptr;
-    }
-    if (core(connection)->forked()) {
-        arguments.fault(Status::forked,
-                        "the process was forked after the connection was made: it belongs to the "
-                        "parent");
-    }
-    return core(connection);
+inline const client::Connection& connection_of(const client::Connection& connection) {
+    return connection;
+}
+// Of a channel, a pool, an RPC client.
+template <class Object>
+const client::Connection& connection_of(const Object& object) {
+    return object.connection();
 }
 
+// `object`: what the handle is, null for none; `name`: of the argument.
+template <class Object>
+Object* usable_object(Arguments& arguments, Object* object, const char* name) {
+    arguments.required(object, name);
+    if (object != nullptr && connection_of(*object).forked()) {
+        arguments.fault(Status::forked, std::string("the process was forked after the ") + name +
+                                            " was made: it belongs to the parent");
+    }
+    return object;
+}
+
+inline client::Connection* usable(Arguments& arguments, haigha_connection* connection) {
+    return usable_object(arguments, core(connection), "connection");
+}
 inline client::Channel* usable(Arguments& arguments, haigha_channel* channel) {
-    if (channel == nullptr) {
-        arguments.required(channel, "channel");
-        return nullptr;
-    }
-    if (core(channel)->connection().forked()) {
-        arguments.fault(Status::forked,
-                        "the process was forked after the channel was made: it belongs to the "
-                        "parent");
-    }
-    return core(channel);
+    return usable_object(arguments, core(channel), "channel");
+}
+
+// What haigha_X_unref does.
+template <class Object>
+void unref(Object* object) {
+    if (object == nullptr) return;
+    (void)guard(nullptr, [&]() -> haigha_status {
+        client::drop_handle(*object);
+        return HAIGHA_OK;
+    });
+}
+
+// What haigha_X_info does. no_such: "a pool has no number called". `object`: usable.
+template <class Object>
+haigha_status info(Arguments& arguments, const Object* object, haigha_str name, int64_t* value,
+                   const char* no_such, haigha_error** error) {
+    arguments.required(value, "value");
+    const std::string_view wanted = arguments.name(name, "name");
+    if (arguments.bad()) return arguments.refuse(error);
+    if (object->info(wanted, value)) return HAIGHA_OK;
+    return refuse(Status::argument, std::string(no_such) + " \"" + std::string(wanted) + "\"",
+                  error);
 }
 
 // NULL is no answer.

@@ -172,8 +172,13 @@ bool Connection::set_events(Then events) {
     return posted;
 }
 
-bool Connection::watch_states(const void* key, StateWatch watch) {
-    return loop_->transport().post(
+ErrorRef Connection::watch_states(const void* key, StateWatch watch) {
+    if (state() == State::closed) {
+        const ErrorRef cause = last_error();
+        return make_error(Status::closed, "the connection has ended" +
+                                              (cause ? ": " + cause->message : std::string()));
+    }
+    const bool posted = loop_->transport().post(
         [self = Ref<Connection>(this), key, watch = std::move(watch)]() mutable {
             const State now = self->state();
             if (now == State::closed) {
@@ -186,6 +191,7 @@ bool Connection::watch_states(const void* key, StateWatch watch) {
             });
             watch(now, nullptr);
         });
+    return posted ? nullptr : make_error(Status::closed, "the loop was closed");
 }
 
 void Connection::unwatch_states(const void* key) {

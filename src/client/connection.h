@@ -103,10 +103,10 @@ class Connection final : public Counted<Connection>, public transport::Flushable
                            std::int64_t timeout_ms);
     void disarm_events() { events_.disarm(); }
     // Hears of its states, on the loop's thread and before its user: of the one that it is in, of
-    // each that follows, in silence or not, and after the closed one of nothing. False when the
-    // loop has ended.
+    // each that follows, in silence or not, and after the closed one of nothing. Refused when it,
+    // or the loop, has ended.
     using StateWatch = std::function<void(State now, const ErrorRef& error)>;
-    bool watch_states(const void* key, StateWatch watch);
+    ErrorRef watch_states(const void* key, StateWatch watch);
     void unwatch_states(const void* key);
     // False for a name that is not known.
     bool info(std::string_view name, std::int64_t* value) const;

@@ -16,4 +16,12 @@ class HandleCount {
     std::atomic<std::uint32_t> count_{1};
 };
 
+// With the last handle the object is abandoned, and the share that all of them had given back.
+template <class Object>
+void drop_handle(Object& object) {
+    if (!object.handles().drop()) return;
+    object.abandon();
+    object.release();
+}
+
 }  // namespace haigha::client

@@ -91,4 +91,17 @@ class Then {
     std::uint64_t tag_ = 0;
 };
 
+// Answers that an object of the library's own hears, in `invoke`, as its user_data. They have a
+// share in it, which a call that is refused leaves behind: its caller gives that back.
+template <class Object>
+Then then_to(const Object& object, Then::Invoke invoke) {
+    object.add_ref();
+    return {invoke,
+            [] {},  // `invoke` knows what to call
+            const_cast<Object*>(&object),
+            [](void* data) { static_cast<const Object*>(data)->release(); },
+            nullptr,
+            0};
+}
+
 }  // namespace haigha::client

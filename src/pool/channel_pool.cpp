@@ -29,9 +29,6 @@ constexpr std::int64_t commit_timeout_ms = 24LL * 3600 * 1000;
 
 constexpr const char* pool_closed = "the pool was closed";
 
-// The functions that Then::Invoke is given know what to call.
-void nothing() {}
-
 }  // namespace
 
 ChannelPool::ChannelPool(Ref<client::Connection> connection, Then events,
@@ -44,30 +41,18 @@ ChannelPool::ChannelPool(Ref<client::Connection> connection, Then events,
 ErrorRef ChannelPool::create(Ref<client::Connection> connection, Then events,
                              const PoolSettings& settings, bool correlate_returns,
                              Ref<ChannelPool>* pool) {
-    if (connection->state() == State::closed) {
-        events.disarm();
-        const ErrorRef cause = connection->last_error();
-        return make_error(Status::closed, "the connection has ended" +
-                                              (cause ? ": " + cause->message : std::string()));
-    }
     Ref<ChannelPool> made = Ref<ChannelPool>::adopt(
         new ChannelPool(std::move(connection), std::move(events), settings, correlate_returns));
-    const bool watches = made->connection_->watch_states(
+    ErrorRef refused = made->connection_->watch_states(
         made.get(),
         [made](State now, const ErrorRef& error) { made->connection_state(now, error); });
-    if (!watches) {
-        made->disarm_events();
-        return make_error(Status::closed, "the loop was closed");
+    if (refused) {
+        made->events_.disarm();
+        return refused;
     }
     made->connection_->handles().add();
     *pool = std::move(made);
     return nullptr;
-}
-
-void ChannelPool::drop_handle() {
-    if (!connection_->handles().drop()) return;
-    connection_->abandon();
-    connection_->release();  // the handles' share
 }
 
 void ChannelPool::abandon() {
@@ -95,7 +80,7 @@ void ChannelPool::abandon() {
     }
     connection_->unwatch_states(this);
     (void)tell_soon();  // the release hooks
-    drop_handle();
+    client::drop_handle(*connection_);
 }
 
 // ---- from any thread
@@ -189,10 +174,10 @@ ErrorRef ChannelPool::drain(Completion completion) {
     {
         const std::lock_guard lock(mutex_);
         id = ++wait_ids_;
-        drains_.push_back({id, schedule_.last(), schedule_.unsettled() + schedule_.untold(),
-                           std::move(completion)});
+        waits_.push_back({id, false, schedule_.last(), schedule_.unsettled() + schedule_.untold(),
+                          std::move(completion)});
     }
-    return tell_soon() ? nullptr : take_back(drains_, id);
+    return tell_soon() ? nullptr : take_back(id);
 }
 
 ErrorRef ChannelPool::close(Completion completion) {
@@ -200,24 +185,24 @@ ErrorRef ChannelPool::close(Completion completion) {
     {
         const std::lock_guard lock(mutex_);
         id = ++wait_ids_;
-        closes_.push_back({id, 0, 0, std::move(completion)});
+        waits_.push_back({id, true, 0, 0, std::move(completion)});
         if (!closing_ && !ended_) {
             closing_ = true;
-            stop(nullptr);
+            stop();
         }
     }
-    return tell_soon() ? nullptr : take_back(closes_, id);
+    return tell_soon() ? nullptr : take_back(id);
 }
 
 // The loop has ended: nothing is told any more.
-ErrorRef ChannelPool::take_back(std::vector<Wait>& waits, std::uint64_t id) {
+ErrorRef ChannelPool::take_back(std::uint64_t id) {
     {
         const std::lock_guard lock(mutex_);
-        const auto found = std::find_if(waits.begin(), waits.end(),
+        const auto found = std::find_if(waits_.begin(), waits_.end(),
                                         [id](const Wait& wait) { return wait.id == id; });
-        if (found == waits.end()) return nullptr;
+        if (found == waits_.end()) return nullptr;
         found->completion.disarm();
-        waits.erase(found);
+        waits_.erase(found);
     }
     return make_error(Status::closed, "the loop was closed");
 }
@@ -351,7 +336,7 @@ Status ChannelPool::write_to(Channel& channel, PooledMessage& message) const {
 void ChannelPool::commit(PoolSchedule::Lane lane) {
     Slot& slot = *slots_[lane];
     const ErrorRef failed = insist([&] {
-        return slot.channel->call(wire::tx::Commit{}, Completion(then_of(slot, &on_commit)),
+        return slot.channel->call(wire::tx::Commit{}, Completion(client::then_to(slot, &on_commit)),
                                   commit_timeout_ms);
     });
     if (failed) {
@@ -359,12 +344,6 @@ void ChannelPool::commit(PoolSchedule::Lane lane) {
     } else {
         schedule_.committing(lane);
     }
-}
-
-Then ChannelPool::then_of(Slot& slot, Then::Invoke invoke) {
-    slot.add_ref();
-    return {invoke,  &nothing, &slot, [](void* data) { static_cast<Slot*>(data)->release(); },
-            nullptr, 0};
 }
 
 void ChannelPool::open_lane() {
@@ -382,11 +361,11 @@ void ChannelPool::open_lane() {
     const Ref<Slot> slot = insist([&] { return Ref<Slot>::adopt(new Slot(*this, lane)); });
     // The answer matters only as the state that it leads to.
     ErrorRef refused = insist([&] {
-        return connection_->open_channel(then_of(*slot, &on_event), modes, Completion(), -1,
+        return connection_->open_channel(client::then_to(*slot, &on_event), modes, Completion(), -1,
                                          &slot->channel);
     });
-    if (refused) slot->release();  // what the events had
     if (refused) {
+        slot->release();  // what the events had
         schedule_.lane_gone(lane, refused);
     } else {
         slots_[lane] = slot;
@@ -401,10 +380,10 @@ void ChannelPool::slot_gone(Slot& slot, const ErrorRef& error) {
     if (closing_ && schedule_.lanes() == 0) end(nullptr);
 }
 
-void ChannelPool::stop(const ErrorRef& error) {
-    schedule_.stop(error ? error : insist([] { return make_error(Status::closed, pool_closed); }));
+void ChannelPool::stop() {
+    schedule_.stop(insist([] { return make_error(Status::closed, pool_closed); }));
     if (schedule_.lanes() == 0) {
-        end(error);
+        end(nullptr);
         return;
     }
     for (const Ref<Slot>& slot : slots_) {
@@ -419,203 +398,6 @@ void ChannelPool::end(const ErrorRef& error) {
     ended_ = true;
     end_error_ = error;
     schedule_.end(error ? error : insist([] { return make_error(Status::closed, pool_closed); }));
-}
-
-// ---- what is told
-
-bool ChannelPool::owes() const {
-    const bool wanted = refused_ || !room_waiters_.empty();
-    return schedule_.untold() > 0 || (ended_ && !end_told_) ||
-           (wanted && (ended_ || schedule_.is_roomy()));
-}
-
-ChannelPool::Told ChannelPool::take_told() {
-    Told told;
-    told.completed.reserve(drains_.size() + closes_.size());
-    // From here on nothing is thrown.
-    told.settled = schedule_.take_settled();
-    for (const PoolSchedule::Settled& one : told.settled) {
-        for (Wait& drain : drains_) {
-            if (one.message->number <= drain.up_to) --drain.left;
-        }
-    }
-    std::erase_if(drains_, [&](Wait& drain) {
-        if (drain.left > 0 && !ended_) return false;
-        told.completed.push_back(std::move(drain.completion));
-        return true;
-    });
-    if (ended_) {
-        for (Wait& close : std::exchange(closes_, {}))
-            told.completed.push_back(std::move(close.completion));
-        told.ended = !std::exchange(end_told_, true);
-        told.error = end_error_;
-    }
-    if (ended_ || schedule_.is_roomy()) {
-        told.writable = std::exchange(refused_, false) && !ended_;
-        for (const Ref<Waiter>& waiter : std::exchange(room_waiters_, {}))
-            waiter->finish(nullptr, nullptr);
-    }
-    return told;
-}
-
-bool ChannelPool::tell_soon() {
-    return insist([this] {
-        return connection_->loop().transport().post(
-            [self = Ref<ChannelPool>(this)] { self->tell(); });
-    });
-}
-
-// User code runs in here.
-void ChannelPool::tell() {
-    Told told;
-    {
-        const std::lock_guard lock(mutex_);
-        told = insist([this] { return take_told(); });
-    }
-    for (PoolSchedule::Settled& one : told.settled)
-        tell_outcome(one);
-    Event event;
-    event.connection = connection_.get();
-    if (told.writable && !muted_) {
-        event.type = EventType::writable;
-        events_.deliver(event);
-    }
-    if (told.ended && !muted_) {
-        event.type = EventType::pool_state;
-        event.state = static_cast<std::int32_t>(State::closed);
-        event.previous_state = static_cast<std::int32_t>(State::open);
-        event.error = told.error.get();
-        events_.deliver(event);
-    }
-    for (Completion& completion : told.completed) {
-        Event answer;
-        answer.connection = connection_.get();
-        completion.complete(answer, nullptr, nullptr, muted_);
-    }
-}
-
-void ChannelPool::tell_outcome(PoolSchedule::Settled& one) {
-    Event event;
-    event.connection = connection_.get();
-    event.number = one.message->number;
-    event.error = one.error.get();
-    if (one.message->awaited) {
-        const Ref<client::Reply> reply =
-            insist([] { return Ref<client::Reply>::adopt(new client::Reply); });
-        reply->outcome = static_cast<std::int32_t>(one.outcome);
-        reply->return_reason = one.error;
-        one.message->completion.complete(event, nullptr, reply, false);
-        return;
-    }
-    if (muted_) return;
-    event.type = EventType::outcome;
-    event.outcome = static_cast<std::int32_t>(one.outcome);
-    event.user_data = one.message->data;
-    events_.deliver(event);
-}
-
-// ---- what is heard, on the loop's thread
-
-void ChannelPool::on_event(Then::AnyFunction, const Event& event, void* slot) {
-    auto* const of = static_cast<Slot*>(slot);
-    const Ref<ChannelPool> pool = of->pool;
-    pool->channel_event(*of, event);
-}
-
-void ChannelPool::on_commit(Then::AnyFunction, const Event& event, void* slot) {
-    auto* const of = static_cast<Slot*>(slot);
-    const Ref<ChannelPool> pool = of->pool;
-    {
-        const std::lock_guard lock(pool->mutex_);
-        if (pool->ended_) return;
-        if (event.error == nullptr) {
-            pool->schedule_.committed(of->lane);
-        } else {
-            pool->schedule_.lane_lost(of->lane, ErrorRef(event.error));
-        }
-        pool->pump();
-        if (!pool->owes()) return;
-    }
-    pool->tell();
-}
-
-void ChannelPool::channel_event(Slot& slot, const Event& event) {
-    {
-        const std::lock_guard lock(mutex_);
-        if (ended_) return;
-        switch (event.type) {
-            case EventType::outcome: {
-                auto& message = *static_cast<PooledMessage*>(event.user_data);
-                const auto outcome = static_cast<PoolOutcome>(event.outcome);
-                ErrorRef error(event.error);
-                if (outcome == PoolOutcome::not_sent || outcome == PoolOutcome::unknown) {
-                    error = event.channel->last_error();
-                    if (!error) error = connection_->last_error();
-                }
-                schedule_.settle(message, outcome, error);
-                break;
-            }
-            case EventType::returned:
-                if (schedule_.settings().transactions) returned(slot.lane, event);
-                return;
-            case EventType::channel_state:
-                if (is_current(slot)) channel_state(slot, event);
-                break;
-            case EventType::writable:
-                if (is_current(slot)) schedule_.lane_full(slot.lane, false);
-                break;
-            case EventType::flow:
-                if (is_current(slot)) schedule_.lane_flow(slot.lane, event.state != 0);
-                break;
-            default:
-                return;
-        }
-        pump();
-        if (!owes()) return;
-    }
-    tell();
-}
-
-void ChannelPool::returned(PoolSchedule::Lane lane, const Event& event) {
-    wire::Properties properties;
-    if (!wire::parse_properties(event.message->properties, properties)) return;
-    protocol::PublishRequest like;
-    like.exchange = event.exchange;
-    like.routing_key = event.routing_key;
-    like.body = wire::as_bytes(event.body);
-    like.properties = &properties;
-    schedule_.returned(lane, like, ErrorRef(event.error));
-}
-
-void ChannelPool::channel_state(Slot& slot, const Event& event) {
-    const ErrorRef error(event.error);
-    switch (static_cast<State>(event.state)) {
-        case State::open:
-            schedule_.lane_open(slot.lane);
-            return;
-        case State::recovering:
-            schedule_.lane_lost(slot.lane, error);
-            return;
-        case State::closed:
-            slot_gone(slot, error);
-            return;
-        default:
-            return;
-    }
-}
-
-void ChannelPool::connection_state(State now, const ErrorRef& error) {
-    {
-        const std::lock_guard lock(mutex_);
-        connection_state_ = now;
-        if (now == State::closed) {
-            end(error ? error : insist([] {
-                return make_error(Status::closed, "the connection was closed");
-            }));
-        }
-        pump();
-    }
-    tell();
 }
 
 }  // namespace haigha::pool

@@ -34,7 +34,6 @@ class ChannelPool final : public Counted<ChannelPool> {
     client::HandleCount& handles() { return handles_; }
     // The user has dropped the last handle: everything ends in silence.
     void abandon();
-    void disarm_events() { events_.disarm(); }
 
     // ok, would_block or closed. *number: of the message.
     // tells_room: refused for want of room, the events hear when there is some.
@@ -68,9 +67,10 @@ class ChannelPool final : public Counted<ChannelPool> {
         const PoolSchedule::Lane lane;
         Ref<client::Channel> channel;  // null once it has ended
     };
-    // A drain, or a close.
+    // A drain, or a close, which waits for the end.
     struct Wait {
         std::uint64_t id;
+        bool for_end;
         std::uint64_t up_to;  // the number of the last message it waits for
         std::uint64_t left;   // how many of them have no outcome
         client::Completion completion;
@@ -88,13 +88,11 @@ class ChannelPool final : public Counted<ChannelPool> {
                 const PoolSettings& settings, bool correlate_returns);
     ~ChannelPool() = default;
 
-    void drop_handle();
     // Runs start(completion) and waits for its answer until `deadline`; `late`: what is said then.
     template <class Start>
     ErrorRef wait(Start start, Instant deadline, const char* late);
     static void on_event(client::Then::AnyFunction, const client::Event& event, void* slot);
     static void on_commit(client::Then::AnyFunction, const client::Event& event, void* slot);
-    client::Then then_of(Slot& slot, client::Then::Invoke invoke);
     void channel_event(Slot& slot, const client::Event& event);
     void channel_state(Slot& slot, const client::Event& event);
     void connection_state(client::State now, const ErrorRef& error);
@@ -114,16 +112,16 @@ class ChannelPool final : public Counted<ChannelPool> {
         return slot.lane < slots_.size() && slots_[slot.lane].get() == &slot;
     }
     void slot_gone(Slot& slot, const ErrorRef& error);
-    void stop(const ErrorRef& error);
+    void stop();
     void end(const ErrorRef& error);
     // Whether there is anything to tell.
     bool owes() const;
-    Told take_told();
+    void take_told(Told& told);
 
     // Without it, on the loop's thread: tells what is owed. Or has that done there.
     void tell();
     bool tell_soon();
-    ErrorRef take_back(std::vector<Wait>& waits, std::uint64_t id);
+    ErrorRef take_back(std::uint64_t id);
     void tell_outcome(PoolSchedule::Settled& one);
 
     const Ref<client::Connection> connection_;
@@ -142,9 +140,11 @@ class ChannelPool final : public Counted<ChannelPool> {
     bool end_told_ = false;
     ErrorRef end_error_;  // null: by close()
     std::uint64_t wait_ids_ = 0;
-    std::vector<Wait> drains_;
-    std::vector<Wait> closes_;
+    std::vector<Wait> waits_;
     std::vector<Ref<client::Waiter>> room_waiters_;
+
+    // Of the loop's thread: settled messages are told from here, so that their room is kept.
+    std::vector<PoolSchedule::Settled> telling_;
 };
 
 }  // namespace haigha::pool

@@ -112,8 +112,8 @@ class PoolSchedule {
     void end(const ErrorRef& error);
     bool stopped() const { return stopped_; }
 
-    // Those that were settled since, in that order.
-    std::vector<Settled> take_settled() { return std::exchange(settled_, {}); }
+    // Those that were settled since, in that order, into an empty list.
+    void take_settled(std::vector<Settled>& settled) { settled_.swap(settled); }
     std::size_t untold() const { return settled_.size(); }
 
     std::uint64_t last() const { return last_; }

@@ -24,9 +24,6 @@ namespace {
 // broker puts in place of this name into what is published with it as reply_to.
 constexpr std::string_view direct_reply_to = "amq.rabbitmq.reply-to";
 
-// The functions that Then::Invoke is given know what to call.
-void nothing() {}
-
 // The number of the call that a message is about; 0: of none.
 std::uint64_t number_of(const client::Message& message) {
     wire::Properties properties;
@@ -44,25 +41,14 @@ RpcClient::RpcClient(Ref<client::Connection> connection, std::size_t max_calls)
 
 ErrorRef RpcClient::create(Ref<client::Connection> connection, std::size_t max_calls,
                            Ref<RpcClient>* made) {
-    if (connection->state() == State::closed) {
-        const ErrorRef cause = connection->last_error();
-        return make_error(Status::closed, "the connection has ended" +
-                                              (cause ? ": " + cause->message : std::string()));
-    }
     Ref<RpcClient> client = Ref<RpcClient>::adopt(new RpcClient(std::move(connection), max_calls));
-    const bool watches = client->connection_->watch_states(
+    ErrorRef refused = client->connection_->watch_states(
         client.get(),
         [client](State now, const ErrorRef& error) { client->connection_state(now, error); });
-    if (!watches) return make_error(Status::closed, "the loop was closed");
+    if (refused) return refused;
     client->connection_->handles().add();
     *made = std::move(client);
     return nullptr;
-}
-
-void RpcClient::drop_handle() {
-    if (!connection_->handles().drop()) return;
-    connection_->abandon();
-    connection_->release();  // the handles' share
 }
 
 void RpcClient::abandon() {
@@ -88,7 +74,7 @@ void RpcClient::abandon() {
             self->tell(std::move(*dropped));
         });
     });
-    drop_handle();
+    client::drop_handle(*connection_);
 }
 
 // ---- from any thread
@@ -181,17 +167,11 @@ bool RpcClient::info(std::string_view name, std::int64_t* value) const {
 
 // ---- with the mutex held
 
-Then RpcClient::then_to_self(Then::Invoke invoke) {
-    add_ref();
-    return {invoke,  &nothing, this, [](void* self) { static_cast<RpcClient*>(self)->release(); },
-            nullptr, 0};
-}
-
 void RpcClient::open_channel() {
     client::ChannelModes modes;
     modes.policy = client::ChannelPolicy::resubscribe;
     const ErrorRef refused = insist([&] {
-        return connection_->open_channel(then_to_self(&on_event), modes, Completion(), -1,
+        return connection_->open_channel(client::then_to(*this, &on_event), modes, Completion(), -1,
                                          &channel_);
     });
     if (refused) {
@@ -210,9 +190,9 @@ void RpcClient::consume() {
     method.queue = {direct_reply_to};
     method.no_ack = true;
     const ErrorRef refused = insist([&] {
-        Then answers = then_to_self(&on_answer);
+        Then answers = client::then_to(*this, &on_answer);
         return channel_->consume(method, false, std::move(answers),
-                                 Completion(then_to_self(&on_consumed)), -1);
+                                 Completion(client::then_to(*this, &on_consumed)), -1);
     });
     if (refused) {
         // Tried again when there is room, or the channel is back.
@@ -400,12 +380,14 @@ void RpcClient::channel_event(const Event& event) {
             case EventType::returned: {
                 std::optional<Call> call = take(number_of(*event.message));
                 if (!call) return;
-                insist([&] {
-                    const Ref<Error> error = edit_error(*event.error);
-                    error->status = Status::returned;
-                    error->message = "no queue took the request: " + error->message;
-                    failed.push_back({std::move(call->completion), ErrorRef(error.get()), nullptr});
+                insist([&] { failed.reserve(1); });
+                const Ref<Error> error = insist([&] {
+                    Ref<Error> edited = edit_error(*event.error);
+                    edited->message = "no queue took the request: " + edited->message;
+                    return edited;
                 });
+                error->status = Status::returned;
+                failed.push_back({std::move(call->completion), ErrorRef(error.get()), nullptr});
                 break;
             }
             default:

@@ -78,8 +78,6 @@ class RpcClient final : public Counted<RpcClient> {
     RpcClient(Ref<client::Connection> connection, std::size_t max_calls);
     ~RpcClient() = default;
 
-    void drop_handle();
-    client::Then then_to_self(client::Then::Invoke invoke);
     static void on_answer(client::Then::AnyFunction, const client::Event& event, void* self);
     static void on_event(client::Then::AnyFunction, const client::Event& event, void* self);
     static void on_consumed(client::Then::AnyFunction, const client::Event& event, void* self);

@@ -17,6 +17,10 @@
 namespace haigha::test {
 namespace {
 
+std::string mode_name(const testing::TestParamInfo<std::uint8_t>& mode) {
+    return mode.param == HAIGHA_POOL_TX ? "Transactions" : "Confirms";
+}
+
 // Both modes: what is promised is the same.
 class Pool : public ApiTest, public testing::WithParamInterface<std::uint8_t> {
   protected:
@@ -90,9 +94,7 @@ class Pool : public ApiTest, public testing::WithParamInterface<std::uint8_t> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Modes, Pool, testing::Values(HAIGHA_POOL_CONFIRM, HAIGHA_POOL_TX),
-                         [](const auto& mode) {
-                             return mode.param == HAIGHA_POOL_TX ? "Transactions" : "Confirms";
-                         });
+                         &mode_name);
 
 // rules 63, 64
 TEST_P(Pool, ManyThreadsPublishAndEachMessageIsConfirmedOnce) {
@@ -452,9 +454,7 @@ class PoolFaults : public Pool {
 };
 
 INSTANTIATE_TEST_SUITE_P(Modes, PoolFaults, testing::Values(HAIGHA_POOL_CONFIRM, HAIGHA_POOL_TX),
-                         [](const auto& mode) {
-                             return mode.param == HAIGHA_POOL_TX ? "Transactions" : "Confirms";
-                         });
+                         &mode_name);
 
 // rules 50, 51: at least once, through any number of lost connections.
 TEST_P(PoolFaults, NothingIsLostWithConnections) {

@@ -82,12 +82,17 @@ class Pool {
         schedule.lane_lost(lane, why);
         at[lane].clear();
     }
+    std::vector<PoolSchedule::Settled> settled() {
+        std::vector<PoolSchedule::Settled> taken;
+        schedule.take_settled(taken);
+        return taken;
+    }
     // As "number=outcome".
     std::string told() {
         static constexpr const char* names[] = {"",         "confirmed", "nacked", "returned",
                                                 "not_sent", "unknown",   "refused"};
         std::string text;
-        for (const PoolSchedule::Settled& one : schedule.take_settled()) {
+        for (const PoolSchedule::Settled& one : settled()) {
             text += (text.empty() ? "" : " ") + std::to_string(one.message->number) + "=" +
                     names[static_cast<int>(one.outcome)];
         }
@@ -375,7 +380,7 @@ TEST(PoolSchedule, ForgetsWhatIsSettledBehindOneThatIsNot) {
         pool.at[lane].back()->completion = client::Completion(client::Then(
             nullptr, nullptr, &gone, [](void* of) { ++*static_cast<int*>(of); }, nullptr, 0));
         pool.settle(lane, 1, PoolOutcome::confirmed);
-        pool.schedule.take_settled();
+        (void)pool.settled();
     }
     EXPECT_GT(gone, 900);
     pool.settle(lane, 0, PoolOutcome::confirmed);
@@ -435,7 +440,7 @@ TEST(PoolSchedule, AnyOrderOfAnythingSettlesEachMessageOnce) {
         std::vector<bool> open(8);
         int published = 0;
         const auto take = [&] {
-            for (const PoolSchedule::Settled& one : pool.schedule.take_settled())
+            for (const PoolSchedule::Settled& one : pool.settled())
                 ++settled[one.message->number];
         };
         for (int step = 0; step < 300; ++step) {
