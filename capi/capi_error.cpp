@@ -101,6 +101,9 @@ uint16_t haigha_error_channel_id(const haigha_error* error) {
 haigha_str haigha_error_host(const haigha_error* error) {
     return error != nullptr ? haigha::capi::str(core(error)->host) : haigha_str{nullptr, 0};
 }
+int32_t haigha_error_accepted(const haigha_error* error) {
+    return error != nullptr && core(error)->accepted ? 1 : 0;
+}
 int32_t haigha_error_os_errno(const haigha_error* error) {
     return error != nullptr ? core(error)->os_errno : 0;
 }

@@ -43,10 +43,12 @@ extern "C" {
  *            thread. They must not throw or unwind, and must not wait.
  * Refusal    A call that returns an error has taken nothing: no callback and no release hook
  *            will run, and every reference, body and user_data passed in is still the caller's.
+ *            In a waiting form an error can also come later: haigha_error_accepted tells.
  * Completion An accepted operation completes exactly once, whatever happens; only dropping the
  *            last reference to its connection (abortive, silent) leaves the release hook alone.
  * Release    A release hook runs exactly once, after the last callback that could see its
- *            user_data has returned, and from any thread. It must not call this library.
+ *            user_data has returned, and from any thread. That of a haigha_then may drop references
+ *            (X_unref, X_free); otherwise it must not call this library.
  * Lifetimes  "Borrowed" memory is valid until the callback returns, or until the object named in
  *            the comment is released. Everything passed in is copied before the call returns,
  *            unless its comment says "lent".
@@ -165,6 +167,9 @@ HAIGHA_API HAIGHA_NONBLOCKING uint16_t haigha_error_channel_id(const haigha_erro
 HAIGHA_API HAIGHA_NONBLOCKING haigha_str haigha_error_host(const haigha_error* error);
 /* The operating system's errno, or 0. */
 HAIGHA_API HAIGHA_NONBLOCKING int32_t haigha_error_os_errno(const haigha_error* error);
+/* 1: a waiting form had its call accepted before it failed, so what that was given is the library's
+ * and is released as ever; 0: nothing was taken. Since: 0.1. */
+HAIGHA_API HAIGHA_NONBLOCKING int32_t haigha_error_accepted(const haigha_error* error);
 /* Another reference to the same error; NULL for NULL. To be freed too. */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_error* haigha_error_copy(const haigha_error* error);
 HAIGHA_API HAIGHA_NONBLOCKING void haigha_error_free(haigha_error* error);

@@ -66,6 +66,7 @@ struct Error : Counted<Error> {
     std::uint16_t channel_id = 0;  // 0: not about one channel
     std::string host;              // "host:port" as configured
     std::int32_t os_errno = 0;
+    bool accepted = false;  // a waiting form's: the call was taken, and failed
 };
 
 using ErrorRef = Ref<const Error>;

@@ -172,6 +172,15 @@ bool Connection::set_events(Then events) {
     return posted;
 }
 
+ErrorRef Connection::accepted(const ErrorRef& failed) {
+    if (!failed) return nullptr;
+    return insist([&] {
+        const Ref<Error> error = edit_error(*failed);
+        error->accepted = true;
+        return ErrorRef(error.get());
+    });
+}
+
 ErrorRef Connection::watch_states(const void* key, StateWatch watch) {
     if (state() == State::closed) {
         const ErrorRef cause = last_error();

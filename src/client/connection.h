@@ -136,8 +136,10 @@ class Connection final : public Counted<Connection>, public transport::Flushable
         const Ref<Waiter> waiter = Ref<Waiter>::adopt(new Waiter);
         const ReadOn read_on(*this);
         if (ErrorRef refused = start(Completion(waiter))) return refused;
-        return await(*waiter, timeout_ms, reply);
+        return accepted(await(*waiter, timeout_ms, reply));
     }
+    // The same error, as that of a call that had been accepted.
+    static ErrorRef accepted(const ErrorRef& failed);
     // While a thread waits for an answer the connection is read on, however full an inbox is: the
     // thread may be the one that would empty it (rule 82).
     class ReadOn {

@@ -1,10 +1,12 @@
 // How something answers: by a callback or into an inbox, and a release hook that runs exactly once.
 #pragma once
 
+#include <cassert>
 #include <cstdint>
 #include <exception>
 #include <utility>
 
+#include "base/busy_mutex.h"
 #include "base/counted.h"
 #include "base/ref.h"
 #include "client/event.h"
@@ -50,7 +52,8 @@ class Then {
           user_data_(other.user_data_),
           release_(std::exchange(other.release_, nullptr)),
           inbox_(std::move(other.inbox_)),
-          tag_(other.tag_) {}
+          tag_(other.tag_),
+          inner_(other.inner_) {}
     Then& operator=(Then&& other) noexcept {
         std::swap(invoke_, other.invoke_);
         std::swap(fn_, other.fn_);
@@ -58,10 +61,14 @@ class Then {
         std::swap(release_, other.release_);
         std::swap(inbox_, other.inbox_);
         std::swap(tag_, other.tag_);
+        std::swap(inner_, other.inner_);
         return *this;
     }
     ~Then() {
-        if (release_ != nullptr && !Offer::withdrawn()) release_(user_data_);
+        if (release_ == nullptr || Offer::withdrawn()) return;
+        // A user's may drop references, which takes mutexes.
+        assert(inner_ || busy_mutexes_held == 0);
+        release_(user_data_);
     }
 
     // The call that brought it is refused: its user_data stays the caller's.
@@ -89,6 +96,10 @@ class Then {
     Release release_ = nullptr;
     Ref<Inbox> inbox_;
     std::uint64_t tag_ = 0;
+    bool inner_ = false;
+
+    template <class Object>
+    friend Then then_to(const Object& object, Invoke invoke);
 };
 
 // Answers that an object of the library's own hears, in `invoke`, as its user_data. They have a
@@ -96,12 +107,12 @@ class Then {
 template <class Object>
 Then then_to(const Object& object, Then::Invoke invoke) {
     object.add_ref();
-    return {invoke,
-            [] {},  // `invoke` knows what to call
-            const_cast<Object*>(&object),
-            [](void* data) { static_cast<const Object*>(data)->release(); },
-            nullptr,
-            0};
+    Then then(
+        invoke, [] {},  // `invoke` knows what to call
+        const_cast<Object*>(&object),
+        [](void* data) { static_cast<const Object*>(data)->release(); }, nullptr, 0);
+    then.inner_ = true;
+    return then;
 }
 
 }  // namespace haigha::client

@@ -132,8 +132,8 @@ ErrorRef ChannelPool::publish_wait(const protocol::PublishRequest& request, std:
             return late;
         }
     }
-    return await(*answer, deadline, "the message has no outcome in time; it is still under way",
-                 reply);
+    return client::Connection::accepted(await(
+        *answer, deadline, "the message has no outcome in time; it is still under way", reply));
 }
 
 ErrorRef ChannelPool::await(Waiter& waiter, Instant deadline, const char* late,
@@ -152,7 +152,7 @@ ErrorRef ChannelPool::wait(Start start, Instant deadline, const char* late) {
     const Ref<Waiter> waiter = Ref<Waiter>::adopt(new Waiter);
     const client::Connection::ReadOn read_on(*connection_);
     if (ErrorRef refused = start(Completion(waiter))) return refused;
-    return await(*waiter, deadline, late, nullptr);
+    return client::Connection::accepted(await(*waiter, deadline, late, nullptr));
 }
 
 ErrorRef ChannelPool::refusal(Status status) const {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/busy_mutex.h"
 #include "base/counted.h"
 #include "base/error.h"
 #include "base/ref.h"
@@ -130,7 +131,7 @@ class ChannelPool final : public Counted<ChannelPool> {
     client::Then events_;
     std::atomic<bool> muted_{false};
 
-    mutable std::mutex mutex_;
+    mutable BusyMutex mutex_;
     PoolSchedule schedule_;
     std::vector<Ref<Slot>> slots_;  // by lane; null where there is none
     client::State connection_state_ = client::State::fresh;

@@ -140,12 +140,13 @@ ErrorRef RpcClient::call_wait(const protocol::PublishRequest& request, std::int6
     // The loop keeps to the time; what is begun on a loop that does not run ends here.
     const Duration limit = connection_->timeout(timeout_ms);
     if (!waiter->wait_for(Duration{limit.nanoseconds + seconds(1).nanoseconds})) {
-        return make_error(Status::timeout,
-                          "no answer in time, and the loop did not say why: is it running, or is a "
-                          "callback keeping it?");
+        return client::Connection::accepted(
+            make_error(Status::timeout,
+                       "no answer in time, and the loop did not say why: is it running, or is a "
+                       "callback keeping it?"));
     }
     if (reply != nullptr) *reply = waiter->reply();
-    return waiter->error();
+    return client::Connection::accepted(waiter->error());
 }
 
 bool RpcClient::info(std::string_view name, std::int64_t* value) const {

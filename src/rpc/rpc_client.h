@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/busy_mutex.h"
 #include "base/clock.h"
 #include "base/counted.h"
 #include "base/error.h"
@@ -110,7 +111,7 @@ class RpcClient final : public Counted<RpcClient> {
     client::HandleCount handles_;
     std::atomic<bool> muted_{false};
 
-    mutable std::mutex mutex_;
+    mutable BusyMutex mutex_;
     Ref<client::Channel> channel_;
     bool open_ = false;
     Consumer consumer_ = Consumer::none;

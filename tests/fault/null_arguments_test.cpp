@@ -193,6 +193,7 @@ TEST(NullArguments, AccessorsAnswerNothing) {
     EXPECT_EQ(haigha_error_channel_id(nullptr), 0);
     EXPECT_EQ(haigha_error_host(nullptr).size, 0U);
     EXPECT_EQ(haigha_error_os_errno(nullptr), 0);
+    EXPECT_EQ(haigha_error_accepted(nullptr), 0);
     EXPECT_EQ(haigha_error_copy(nullptr), nullptr);
     EXPECT_EQ(haigha_inbox_fd(nullptr), -1);
     EXPECT_EQ(haigha_message_body(nullptr).size, 0U);

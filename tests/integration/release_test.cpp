@@ -5,6 +5,7 @@
 #include <array>
 #include <fstream>
 #include <functional>
+#include <future>
 #include <string>
 #include <vector>
 
@@ -260,6 +261,63 @@ TEST_F(Release, ARefusalTakesNothing) {
 }
 
 // rule 15: what is under way when the loop is closed completes all the same, or is refused.
+// A callable that holds a handle is let go in a release hook.
+TEST_F(Release, HooksMayDropReferences) {
+    struct Held {
+        haigha_connection* connection;
+        haigha_channel* channel;
+        std::promise<void> released;
+    };
+    const auto drop = [](void* user_data) {
+        auto* const held = static_cast<Held*>(user_data);
+        haigha_channel_unref(held->channel);
+        haigha_connection_unref(held->connection);
+        held->released.set_value();
+    };
+    for (const bool in_silence : {false, true}) {
+        ConnectionHandle connection = connect();
+        ChannelHandle channel = open_channel(connection.get());
+        const std::string queue = declare_queue(channel.get());
+        Held of_consumer{
+            haigha_connection_ref(connection.get()), haigha_channel_ref(channel.get()), {}};
+        haigha_consume_args args = HAIGHA_CONSUME_ARGS_INIT;
+        args.queue = str(queue);
+        args.deliveries = {[](const haigha_event*, void*) {}, &of_consumer, drop, nullptr, 0};
+        ASSERT_EQ(HAIGHA_OK, haigha_consume_wait(channel.get(), &args, -1, nullptr, error_))
+            << error_;
+        Held of_answer{
+            haigha_connection_ref(connection.get()), haigha_channel_ref(channel.get()), {}};
+        const haigha_then then = {[](const haigha_event*, void*) {}, &of_answer, drop, nullptr, 0};
+        ASSERT_EQ(HAIGHA_OK, haigha_channel_flow(channel.get(), 1, &then, error_)) << error_;
+        of_answer.released.get_future().get();
+        if (in_silence) {
+            haigha_loop_close(loop_.get(), nullptr, nullptr);
+        } else {
+            ASSERT_EQ(HAIGHA_OK, haigha_channel_close_wait(channel.get(), -1, error_)) << error_;
+        }
+        of_consumer.released.get_future().get();
+    }
+}
+
+// What was given to a waiting form is released all the same when the broker refuses.
+TEST_F(Release, AWaitingFormTellsWhetherItsCallWasAccepted) {
+    const ConnectionHandle connection = connect();
+    const ChannelHandle channel = open_channel(connection.get());
+    std::promise<void> released;
+    haigha_consume_args args = HAIGHA_CONSUME_ARGS_INIT;
+    args.queue = str("there is no such queue");
+    args.deliveries = {[](const haigha_event*, void*) {}, &released,
+                       [](void* of) { static_cast<std::promise<void>*>(of)->set_value(); }, nullptr,
+                       0};
+    EXPECT_EQ(HAIGHA_ERR_CHANNEL_CLOSED_BY_BROKER,
+              haigha_consume_wait(channel.get(), &args, -1, nullptr, error_));
+    EXPECT_EQ(haigha_error_accepted(error_.get()), 1);
+    released.get_future().get();
+    // The channel has ended: nothing is taken.
+    EXPECT_EQ(HAIGHA_ERR_CLOSED, haigha_consume_wait(channel.get(), &args, -1, nullptr, error_));
+    EXPECT_EQ(haigha_error_accepted(error_.get()), 0);
+}
+
 TEST_F(Release, ClosingTheLoopRacesWithWhatIsStarted) {
     for (int i = 0; i < 20; ++i) {
         const LoopHandle loop = start_loop();
