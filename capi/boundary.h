@@ -73,8 +73,11 @@ class Arguments {
         if (!fault_) fault_ = make_error(status, std::move(message));
     }
     void required(const void* pointer, const char* name) {
-        if (pointer == nullptr) fault(Status::argument, std::string(name) + " is NULL");
+        if (pointer == nullptr) [[unlikely]]
+            missing(name);
     }
+    // The handle `name` belongs to the process before the fork.
+    void forked(const char* name);
     std::string_view text(haigha_str value, const char* name, std::size_t limit) {
         if ((value.data == nullptr && value.size > 0) || value.size > limit) [[unlikely]] {
             bad_text(value, name, limit);
@@ -125,6 +128,7 @@ class Arguments {
     }
 
   private:
+    void missing(const char* name);
     void bad_text(haigha_str value, const char* name, std::size_t limit);
 
     ErrorRef fault_;

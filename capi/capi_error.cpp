@@ -44,6 +44,15 @@ SAME_STAGE(ready, HAIGHA_STAGE_READY);
 
 namespace haigha::capi {
 
+void Arguments::missing(const char* name) {
+    fault(Status::argument, std::string(name) + " is NULL");
+}
+
+void Arguments::forked(const char* name) {
+    fault(Status::forked, std::string("the process was forked after the ") + name +
+                              " was made: it belongs to the parent");
+}
+
 void Arguments::bad_text(haigha_str value, const char* name, std::size_t limit) {
     const std::string size = std::to_string(value.size);
     fault(Status::argument,

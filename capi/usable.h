@@ -22,9 +22,8 @@ const client::Connection& connection_of(const Object& object) {
 template <class Object>
 Object* usable_object(Arguments& arguments, Object* object, const char* name) {
     arguments.required(object, name);
-    if (object != nullptr && connection_of(*object).forked()) {
-        arguments.fault(Status::forked, std::string("the process was forked after the ") + name +
-                                            " was made: it belongs to the parent");
+    if (object != nullptr && connection_of(*object).forked()) [[unlikely]] {
+        arguments.forked(name);
     }
     return object;
 }

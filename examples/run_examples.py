@@ -2,7 +2,7 @@
 """Runs example programs against the broker of HAIGHA_TEST_URI and checks what they print.
 
 usage: run_examples.py says LINE PROGRAM     the program is given the URI and prints the line
-       run_examples.py tutorials FOLDER      the tutorials' programs, as their texts tell it
+       run_examples.py tutorials FOLDER...   the tutorials' programs, as their texts tell it
 """
 
 import os
@@ -117,18 +117,19 @@ class Tutorials:
                 raise Failed(f"rpc_client printed {printed!r}")
 
     def publisher_confirms(self):
-        printed = self.run("publisher_confirms")
-        if printed != "one by one: 100 confirmed\nby a pool: 1000 confirmed\n":
+        printed = self.run("publisher_confirms").splitlines()
+        if len(printed) < 2 or not all(line.endswith("00 confirmed") for line in printed):
             raise Failed(f"publisher_confirms printed {printed!r}")
 
 
-def tutorials(uri, folder):
-    all_of_them = Tutorials(uri, folder)
-    all_of_them.hello_world()
-    all_of_them.work_queues()
-    all_of_them.logs()
-    all_of_them.remote_procedure_calls()
-    all_of_them.publisher_confirms()
+def tutorials(uri, *folders):
+    for folder in folders:
+        all_of_them = Tutorials(uri, folder)
+        all_of_them.hello_world()
+        all_of_them.work_queues()
+        all_of_them.logs()
+        all_of_them.remote_procedure_calls()
+        all_of_them.publisher_confirms()
 
 
 def main() -> int:

@@ -4,7 +4,7 @@
 usage: instructions.py DUMPS PROGRAM RECORD CIRCUMSTANCES [--record]
 
 DUMPS is the folder of callgrind's dumps, each described by "KIND OPERATIONS"; PROGRAM the file that
-ran, whose own instructions are not counted; RECORD the file with the figures, by CIRCUMSTANCES, what
+ran, whose own instructions are not counted, but of callers and handlers nothing else is; RECORD the file with the figures, by CIRCUMSTANCES, what
 they depend on beside this project's code; --record puts those of the dumps there.
 
 Ends with `N passed, N failed`. Under circumstances that nothing was recorded for, nothing is
@@ -64,16 +64,18 @@ def read_dump(path: str) -> Dump | None:
 
 
 def read_dumps(folder: str, program: str) -> Figures:
-    """Returns the instructions per operation, by kind, of everything but the program itself."""
+    """Returns the instructions per operation, by kind: of everything but the program itself, or of
+    what the program does around the library's calls."""
     figures: Figures = {}
     for name in sorted(os.listdir(folder)):
         dump = read_dump(os.path.join(folder, name))
         if dump is None:
             continue
+        own = dump.kind.startswith(("caller", "handler"))
         counted = {
             path: cost
             for path, cost in dump.by_object.items()
-            if os.path.basename(path) != os.path.basename(program) and path != "???"
+            if (os.path.basename(path) == os.path.basename(program)) == own and path != "???"
         }
         figures[dump.kind] = round(sum(counted.values()) / dump.operations, 1)
     return figures

@@ -277,6 +277,8 @@ enum {
     HAIGHA_EVENT_OUTCOME = 3,  /* what became of one publish on a confirm channel; error: with
                                 * RETURNED, the broker's code and text; a pool's: why not CONFIRMED */
     HAIGHA_EVENT_RETURN = 4,   /* basic.return: message, and error with the broker's code, text */
+    /* The last event of a connection or a channel is that it is CLOSED; the release hook of what
+     * hears them runs then. */
     HAIGHA_EVENT_CONNECTION_STATE = 5,
     HAIGHA_EVENT_CHANNEL_STATE = 6,
     /* The last event of a consumer. error: why, when its channel ended or the broker cancelled it;

@@ -24,6 +24,7 @@ bool Channel::set_events(Then events) {
         told.previous_state = static_cast<std::int32_t>(State::closed);
         told.error = error.get();
         self->connection_->tell(self->events_, told);
+        self->events_ = Then();
     });
     if (!posted) shared->disarm();
     return posted;

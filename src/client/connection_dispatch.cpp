@@ -389,6 +389,8 @@ void Connection::tell_channel_state(Channel& channel, State now, const ErrorRef&
                                                                        : channel.state_before_end_);
     told.error = error.get();
     tell(channel.events_, told);
+    // The last that is heard of it: what hears may hold the channel.
+    if (now == State::closed) channel.events_ = Then();
 }
 
 void Connection::tell_state(State now, const ErrorRef& error) {
@@ -404,6 +406,9 @@ void Connection::tell_state(State now, const ErrorRef& error) {
     told.previous_state = static_cast<std::int32_t>(before);
     told.error = error.get();
     tell(events_, told);
+    if (now != State::closed) return;
+    events_ = Then();
+    auth_ = Then();
 }
 
 void Connection::tell_watches(State now, const ErrorRef& error) {

@@ -17,6 +17,7 @@
 #include <string>
 
 #include "bench_peer.h"
+#include "guard_callers.h"
 #include "loopback_connection.h"
 #include "scale_link.h"
 
@@ -55,6 +56,8 @@ class Pair {
     Pair& operator=(const Pair&) = delete;
 
     bench::ScaleLink& link() { return *link_; }
+    bench::ScaleLoop& loop() { return loop_; }
+    const std::string& body() const { return body_; }
     // A turn of the library's loop.
     void turn() { loop_.turn(); }
     // The peer reads what there is and answers it.
@@ -175,6 +178,44 @@ void count_confirms(const char* kind, const char* manner) {
         [&] { require(link.settled() == link.published(), "a batch was not settled at once"); });
 }
 
+// The same calls, in C and by haigha.hpp: what counts is the program's own part.
+void count_publishing_callers(const char* kind, bench::Language language) {
+    Pair pair;
+    pair.link().open_channel();
+    pair.answered();
+    count(
+        kind, [] {},
+        [&] { bench::publish_in(language, pair.link().handle(0), pair.body(), batch); },
+        [&] {
+            pair.turn();
+            pair.serve();
+        });
+}
+
+void count_consuming_callers(const char* kind, bench::Language language) {
+    Pair pair;
+    std::uint64_t bytes = 0;
+    std::uint64_t expected = 0;
+    pair.link().open_channel();
+    pair.answered();
+    bench::consume_in(language, pair.link().handle(0), pair.loop().then(), &bytes);
+    pair.answered();
+    count(
+        kind,
+        [&] {
+            bench::publish_in(bench::Language::c, pair.link().handle(0), pair.body(), batch);
+            pair.turn();
+            pair.serve();
+        },
+        [&] { pair.turn(); },
+        [&] {
+            expected += batch * body_size;
+            require(bytes == expected, "a batch was not read at once");
+            pair.turn();
+            pair.serve();
+        });
+}
+
 }  // namespace
 
 int main() {
@@ -199,5 +240,9 @@ int main() {
     count_confirms("confirm, one each", "confirms:single");
     count_deliveries("delivery", false);
     count_deliveries("ack", true);
+    count_publishing_callers("caller of publish, C", bench::Language::c);
+    count_publishing_callers("caller of publish, C++", bench::Language::cpp);
+    count_consuming_callers("handler that acks, C", bench::Language::c);
+    count_consuming_callers("handler that acks, C++", bench::Language::cpp);
     return 0;
 }

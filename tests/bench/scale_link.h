@@ -87,6 +87,7 @@ class ScaleLink {
     void publish_lent(std::size_t channel, std::string& body);
 
     std::size_t channels() const { return channels_.size(); }
+    haigha_channel* handle(std::size_t channel) const { return channels_[channel].handle; }
     std::int64_t info(const char* name) const;
     std::uint64_t published() const { return published_; }
     std::uint64_t settled() const { return settled_; }    // confirmed

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The programs that the specification quotes are the ones that are compiled and run: each C block of
-docs/ that begins with a comment naming a file of examples/ is that file, word for word.
+"""The programs that the specification quotes are the ones that are compiled and run: each block of C
+or C++ in docs/ that begins with a comment naming a file of examples/ is that file, word for word.
 
 usage: quoted_programs.py ROOT
 """
@@ -11,7 +11,7 @@ import sys
 
 import repository
 
-BLOCK = re.compile(r"^```c\n(/\* (examples/[\w/.]+):.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```c(?:pp)?\n(/[*/] (examples/[\w/.]+):.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def check(root):
@@ -25,8 +25,8 @@ def check(root):
                 problems.append(f"{path}: there is no {name}")
             elif repository.read(root, name) != text:
                 problems.append(f"{path}: {name} is another program by now")
-    for path in repository.source_files(root, (".c", ".h")):
-        if path.startswith("examples/tutorials/") and path not in quoted:
+    for path in repository.source_files(root, repository.SOURCE_SUFFIXES):
+        if path.startswith(("examples/tutorials/", "examples/cpp/")) and path not in quoted:
             problems.append(f"{path}: no page of docs/ shows it")
     return problems, f"{len(quoted)} programs are quoted as they are"
 
