@@ -2,6 +2,7 @@
 """Runs example programs against the broker of HAIGHA_TEST_URI and checks what they print.
 
 usage: run_examples.py says LINE PROGRAM     the program is given the URI and prints the line
+       run_examples.py fetches LINE PROGRAM  the same, with a page of a web server's too
        run_examples.py tutorials FOLDER...   the tutorials' programs, as their texts tell it
 """
 
@@ -9,7 +10,9 @@ import os
 import select
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 LONG_S = 60
@@ -19,10 +22,31 @@ class Failed(Exception):
     """What an example did otherwise than it should."""
 
 
-def says(uri, line, program):
-    done = subprocess.run([program, uri], capture_output=True, text=True, timeout=LONG_S)
+def says(uri, line, program, *more):
+    done = subprocess.run([program, uri, *more], capture_output=True, text=True, timeout=LONG_S)
     if done.returncode != 0 or done.stdout != line + "\n":
         raise Failed(f"exit status {done.returncode}, output {done.stdout!r}, errors {done.stderr!r}")
+
+
+class Page(BaseHTTPRequestHandler):
+    """The same for every path."""
+
+    def do_GET(self):  # noqa: N802
+        body = b"a page\n" * 1000
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments):
+        pass
+
+
+def fetches(uri, line, program):
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        says(uri, line, program, f"http://127.0.0.1:{server.server_port}/")
+        server.shutdown()
 
 
 class Tutorials:
@@ -138,7 +162,7 @@ def main() -> int:
         print("HAIGHA_TEST_URI is not set: nothing to run against")
         return 77
     try:
-        {"says": says, "tutorials": tutorials}[sys.argv[1]](uri, *sys.argv[2:])
+        {"says": says, "fetches": fetches, "tutorials": tutorials}[sys.argv[1]](uri, *sys.argv[2:])
     except Failed as failed:
         print(failed)
         return 1
