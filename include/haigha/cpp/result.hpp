@@ -163,13 +163,14 @@ class [[nodiscard]] Result {
     // Unchecked: with an error the value is one that was made of nothing.
     T& operator*() & noexcept { return value_; }
     const T& operator*() const& noexcept { return value_; }
-    T&& operator*() && noexcept { return std::move(value_); }
+    T operator*() && noexcept { return std::move(value_); }
     T* operator->() noexcept { return &value_; }
     const T* operator->() const noexcept { return &value_; }
 
     T& value() & { return require(), value_; }
     const T& value() const& { return require(), value_; }
-    T&& value() && { return require(), std::move(value_); }
+    // Of a Result that goes away: by value, so that `for (... : poll(...).value())` is right.
+    T value() && { return require(), std::move(value_); }
     T value_or(T other) const& { return error_ ? std::move(other) : value_; }
     T value_or(T other) && { return error_ ? std::move(other) : std::move(value_); }
 
