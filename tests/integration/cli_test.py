@@ -60,10 +60,10 @@ class CliTest(unittest.TestCase):
         self.addCleanup(self.run_tool, "queue", "delete", name)
         return name
 
-    def start_tool(self, *arguments):
+    def start_tool(self, *arguments, stdin=subprocess.DEVNULL):
         process = subprocess.Popen(
             [TOOL, *arguments],
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=environment(),
@@ -203,6 +203,107 @@ class Consume(CliTest):
         for command in ("get", "consume"):
             done = self.run_tool(command, "-q", "haigha-no-such-queue", expect=FAILED)
             self.assert_one_sentence(done, "haigha-no-such-queue")
+
+
+class Interrupted(CliTest):
+    """Ctrl-C loses nothing that was taken."""
+
+    def test_lines_that_were_read_are_published(self):
+        queue = self.queue()
+        process = self.start_tool("publish", "-r", queue, "--lines", stdin=subprocess.PIPE)
+        self.addCleanup(process.stdin.close)
+        process.stdin.write(b"one\ntwo\nhalf of")
+        process.stdin.flush()
+        # Both are there while it waits for more.
+        self.assertEqual(b"one\ntwo\n", self.run_tool("consume", "-q", queue, "-n", "2", expect=OK).stdout)
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(INTERRUPTED, process.wait(PATIENCE_SECONDS))
+        self.assertIn(b"of 2 messages: none failed", process.stderr.read())
+        self.run_tool("get", "-q", queue, expect=EMPTY)
+
+    def test_what_waits_for_room_is_published(self):
+        """The broker's confirms are slow: of a full window one is in hand, and is not dropped."""
+        queue = self.queue()
+        process = self.start_tool("publish", "-r", queue, "--lines", stdin=subprocess.PIPE)
+        self.addCleanup(process.stdin.close)
+        # Less than a pipe holds: all of it is written when this returns.
+        process.stdin.write(b"".join(b"%d\n" % i for i in range(5000)))
+        process.stdin.flush()
+        process.send_signal(signal.SIGINT)
+        process.stdin.close()
+        self.assertIn(process.wait(PATIENCE_SECONDS), (INTERRUPTED, -signal.SIGINT))
+        said = process.stderr.read().decode()
+        if "messages: " not in said:
+            return  # it was interrupted before it had begun
+        sent = int(said.split("of ", 1)[1].split(" ", 1)[0])
+        self.assertIn("none failed", said)
+        shown = self.run_tool("queue", "show", queue, expect=OK).stdout.decode()
+        self.assertIn(f"{sent} message", shown)
+
+    def test_a_reader_that_goes_leaves_what_it_did_not_read(self):
+        queue = self.queue()
+        lines = b"".join(b"%d\n" % i for i in range(1000))
+        self.run_tool("publish", "-r", queue, "--lines", stdin=lines, expect=OK)
+        process = self.start_tool("consume", "-q", queue, "--prefetch", "1")
+        first = process.stdout.readline()
+        process.stdout.close()
+        process.wait(PATIENCE_SECONDS)
+        self.assertEqual(b"0\n", first)
+        left = self.run_tool("consume", "-q", queue, "--idle", "2", expect=OK).stdout.split()
+        # What was printed last may come again; nothing is lost between.
+        self.assertEqual(list(range(int(left[0]), 1000)), [int(line) for line in left])
+
+
+class ReadErrors(CliTest):
+    def test_a_folder_has_no_lines(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for lines in ([], ["--lines"]):
+                done = self.run_tool("publish", "-r", "nobody", "-f", folder, *lines, expect=FAILED)
+                self.assert_one_sentence(done, "cannot read", "directory")
+
+
+class Rpc(CliTest):
+    def test_a_program_answers(self):
+        queue = self.queue()
+        server = self.start_tool("serve", "-q", queue, "--", "tr", "a-z", "A-Z")
+        done = self.run_tool("rpc", "-r", queue, "hello", expect=OK)
+        self.assertEqual(b"HELLO\n", done.stdout)
+        done = self.run_tool("rpc", "-r", queue, "--lines", stdin=b"one\ntwo\n", expect=OK)
+        self.assertEqual(b"ONE\nTWO\n", done.stdout)
+        every_octet = bytes(range(256)) * 1000
+        done = self.run_tool("rpc", "-r", queue, "--format", "raw", stdin=every_octet, expect=OK)
+        self.assertEqual(every_octet.upper(), done.stdout)
+        server.send_signal(signal.SIGINT)
+        self.assertEqual(INTERRUPTED, server.wait(PATIENCE_SECONDS))
+
+    def test_a_program_that_fails_has_its_request_rejected(self):
+        queue = self.queue()
+        server = self.start_tool("serve", "-q", queue, "--count", "1", "--", "false")
+        self.run_tool("rpc", "-r", queue, "--timeout", "2", "x", expect=FAILED)
+        self.assertEqual(OK, server.wait(PATIENCE_SECONDS))
+        self.assertIn(b"false ended with status 1", server.stderr.read())
+        self.run_tool("get", "-q", queue, expect=EMPTY)
+
+    def test_nobody_serves(self):
+        done = self.run_tool("rpc", "-r", "haigha-no-such-queue", "x", expect=FAILED)
+        self.assert_one_sentence(done, "no queue took the request")
+
+    def test_a_program_that_is_not_there(self):
+        queue = self.queue()
+        server = self.start_tool("serve", "-q", queue, "--", "/no/such/program")
+        self.run_tool("publish", "-r", queue, "x", expect=OK)
+        self.assertEqual(FAILED, server.wait(PATIENCE_SECONDS))
+        # What it could not serve is there for another one.
+        self.run_tool("get", "-q", queue, expect=OK)
+
+
+class Ping(CliTest):
+    def test_round_trips(self):
+        done = self.run_tool("ping", "-n", "2", "-i", "0", expect=OK).stdout.decode().splitlines()
+        self.assertIn("RabbitMQ", done[0])
+        self.assertRegex(done[0], r"open in [\d.]+ ms$")
+        self.assertRegex(done[2], r"^channel.flow 2: [\d.]+ ms$")
+        self.assertRegex(done[3], r"^round trip min/avg/max/stddev = [\d./]+ ms$")
 
 
 class Bench(CliTest):
@@ -383,7 +484,7 @@ class BadInput(CliTest):
 
     def test_help_and_version(self):
         overview = self.run_tool("--help", expect=OK).stdout.decode()
-        for command in ("publish", "consume", "get", "queue", "bench", "check"):
+        for command in ("publish", "consume", "get", "rpc", "serve", "ping", "queue", "bench", "check"):
             self.assertIn(command, overview)
             text = self.run_tool(command, "--help", expect=OK).stdout.decode()
             self.assertIn("Examples:", text)

@@ -48,10 +48,16 @@ const std::string* BodySource::next() {
     }
     body_.clear();
     int c = std::fgetc(input_);
-    if (c == EOF) return nullptr;
     for (; c != EOF && c != '\n'; c = std::fgetc(input_))
         body_ += static_cast<char>(c);
-    return interrupted() ? nullptr : &body_;
+    // A line that was read whole is a message, whatever has happened meanwhile.
+    if (c == '\n') return &body_;
+    if (std::ferror(input_) != 0) {
+        // Half a line, whose rest nobody waits for.
+        if (interrupted()) return nullptr;
+        throw Failure(exit_failed, std::string("cannot read the bodies: ") + std::strerror(errno));
+    }
+    return body_.empty() ? nullptr : &body_;
 }
 
 }  // namespace tool

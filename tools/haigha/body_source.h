@@ -23,6 +23,7 @@ class BodySource {
     BodySource& operator=(const BodySource&) = delete;
 
     // The next body, until the next call; nullptr at the end, and once the tool was interrupted.
+    // Throws Failure when it cannot be read.
     const std::string* next();
 
   private:

@@ -48,6 +48,9 @@ tool::ExitStatus run(int argc, char** argv) {
     add_publish_command(app, command);
     add_consume_command(app, command);
     add_get_command(app, command);
+    add_rpc_command(app, command);
+    add_serve_command(app, command);
+    add_ping_command(app, command);
     add_queue_command(app, command);
     add_bench_command(app, command);
     add_check_command(app, command);

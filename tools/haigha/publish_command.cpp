@@ -61,7 +61,7 @@ class PublishRun {
     }
 
   private:
-    // False once the tool was interrupted or the channel has ended.
+    // False once the channel has ended. What was read is published, interrupted or not.
     bool publish(const haigha_publish_args& args, const std::string& body) {
         heard_ = Clock::now();
         while (settled_ + window <= sent_ && options_.confirm) {
@@ -87,7 +87,7 @@ class PublishRun {
     // Waits for events; false when there is no sense in going on. Throws after a silence that is
     // longer than the timeout.
     bool wait() {
-        if (ended_ || interrupted()) return false;
+        if (ended_) return false;
         collect(200);
         if (Clock::now() - heard_ > std::chrono::milliseconds(session_.timeout_ms())) {
             throw Failure(exit_failed, "the broker answered nothing for " +
@@ -243,6 +243,8 @@ void add_publish_command(CLI::App& app, Run& run) {
         "  haigha publish -e logs -r app.error --mandatory --persistent < report.txt\n"
         "  haigha publish -r tasks --header retries=3 --content-type application/json -f job.json\n"
         "  seq 1000 | haigha publish -r numbers --lines\n\n"
+        "Ctrl-C reads no more, publishes what was read and waits for its confirms; a second\n"
+        "one ends at once.\n"
         "Exit status: 0 all messages were confirmed (with --no-confirm: sent);\n"
         "1 one was returned, refused or not sent, or its outcome is unknown.");
     command->callback([options, &run] { run = [options] { return PublishRun(*options).run(); }; });
