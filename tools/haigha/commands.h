@@ -20,5 +20,6 @@ void add_ping_command(CLI::App& app, Run& run);
 void add_queue_command(CLI::App& app, Run& run);
 void add_bench_command(CLI::App& app, Run& run);
 void add_check_command(CLI::App& app, Run& run);
+void add_description_commands(CLI::App& app, Run& run);
 
 }  // namespace tool

@@ -54,6 +54,7 @@ tool::ExitStatus run(int argc, char** argv) {
     add_queue_command(app, command);
     add_bench_command(app, command);
     add_check_command(app, command);
+    add_description_commands(app, command);
     try {
         app.parse(argc, argv);
     } catch (const CLI::Success& success) {
