@@ -1,9 +1,13 @@
 /* The binary interface in numbers: the sizes of the public structs, the offsets of their members
  * and the values of the constants, for LP64. A program that was compiled yesterday has these
  * numbers in it: a line may be added here, and none changed. Checked by the compiler. */
+#include <haigha/death.h>
 #include <haigha/haigha.h>
 #include <haigha/pool.h>
+#include <haigha/queue_arguments.h>
+#include <haigha/retry.h>
 #include <haigha/rpc.h>
+#include <haigha/topology.h>
 #include <stddef.h>
 
 #define SIZE(type, size) _Static_assert(sizeof(type) == (size), "the size of " #type)
@@ -41,6 +45,99 @@ MEMBER(haigha_pool_args, max_bytes, 80);
 SIZE(haigha_rpc_client_args, 16);
 MEMBER(haigha_rpc_client_args, size, 0);
 MEMBER(haigha_rpc_client_args, max_calls, 8);
+
+SIZE(haigha_queue_arguments, 120);
+MEMBER(haigha_queue_arguments, size, 0);
+MEMBER(haigha_queue_arguments, present, 8);
+MEMBER(haigha_queue_arguments, kind, 12);
+MEMBER(haigha_queue_arguments, overflow, 13);
+MEMBER(haigha_queue_arguments, dead_letter_strategy, 14);
+MEMBER(haigha_queue_arguments, single_active_consumer, 15);
+MEMBER(haigha_queue_arguments, lazy, 16);
+MEMBER(haigha_queue_arguments, max_priority, 17);
+MEMBER(haigha_queue_arguments, quorum_initial_group_size, 20);
+MEMBER(haigha_queue_arguments, dead_letter_exchange, 24);
+MEMBER(haigha_queue_arguments, dead_letter_routing_key, 40);
+MEMBER(haigha_queue_arguments, message_ttl_ms, 56);
+MEMBER(haigha_queue_arguments, expires_ms, 64);
+MEMBER(haigha_queue_arguments, max_length, 72);
+MEMBER(haigha_queue_arguments, max_length_bytes, 80);
+MEMBER(haigha_queue_arguments, delivery_limit, 88);
+MEMBER(haigha_queue_arguments, stream_max_age, 96);
+MEMBER(haigha_queue_arguments, stream_max_segment_bytes, 112);
+
+SIZE(haigha_consumer_arguments, 40);
+MEMBER(haigha_consumer_arguments, size, 0);
+MEMBER(haigha_consumer_arguments, kind, 8);
+MEMBER(haigha_consumer_arguments, stream_from, 9);
+MEMBER(haigha_consumer_arguments, priority, 12);
+MEMBER(haigha_consumer_arguments, stream_offset, 16);
+MEMBER(haigha_consumer_arguments, stream_interval, 24);
+
+SIZE(haigha_death, 120);
+MEMBER(haigha_death, queue, 0);
+MEMBER(haigha_death, reason, 16);
+MEMBER(haigha_death, exchange, 32);
+MEMBER(haigha_death, original_expiration, 48);
+MEMBER(haigha_death, routing_key, 64);
+MEMBER(haigha_death, routing_keys, 80);
+MEMBER(haigha_death, count, 104);
+MEMBER(haigha_death, time_s, 112);
+
+SIZE(haigha_topology_row, 72);
+MEMBER(haigha_topology_row, size, 0);
+MEMBER(haigha_topology_row, kind, 8);
+MEMBER(haigha_topology_row, state, 12);
+MEMBER(haigha_topology_row, name, 16);
+MEMBER(haigha_topology_row, source, 32);
+MEMBER(haigha_topology_row, routing_key, 48);
+MEMBER(haigha_topology_row, error, 64);
+
+SIZE(haigha_retry_args, 80);
+MEMBER(haigha_retry_args, size, 0);
+MEMBER(haigha_retry_args, queue, 8);
+MEMBER(haigha_retry_args, prefix, 24);
+MEMBER(haigha_retry_args, quarantine, 40);
+MEMBER(haigha_retry_args, delays_ms, 56);
+MEMBER(haigha_retry_args, delay_count, 64);
+MEMBER(haigha_retry_args, quorum, 72);
+
+VALUE(HAIGHA_QUEUE_KIND_DEFAULT, 0);
+VALUE(HAIGHA_QUEUE_CLASSIC, 1);
+VALUE(HAIGHA_QUEUE_QUORUM, 2);
+VALUE(HAIGHA_QUEUE_STREAM, 3);
+VALUE(HAIGHA_OVERFLOW_DEFAULT, 0);
+VALUE(HAIGHA_OVERFLOW_DROP_HEAD, 1);
+VALUE(HAIGHA_OVERFLOW_REJECT_PUBLISH, 2);
+VALUE(HAIGHA_OVERFLOW_REJECT_PUBLISH_DLX, 3);
+VALUE(HAIGHA_DEAD_LETTER_DEFAULT, 0);
+VALUE(HAIGHA_DEAD_LETTER_AT_MOST_ONCE, 1);
+VALUE(HAIGHA_DEAD_LETTER_AT_LEAST_ONCE, 2);
+VALUE(HAIGHA_QUEUE_HAS_DEAD_LETTER_EXCHANGE, 1);
+VALUE(HAIGHA_QUEUE_HAS_DEAD_LETTER_ROUTING_KEY, 2);
+VALUE(HAIGHA_QUEUE_HAS_MESSAGE_TTL, 4);
+VALUE(HAIGHA_QUEUE_HAS_MAX_LENGTH, 8);
+VALUE(HAIGHA_QUEUE_HAS_MAX_LENGTH_BYTES, 16);
+VALUE(HAIGHA_QUEUE_HAS_DELIVERY_LIMIT, 32);
+VALUE(HAIGHA_STREAM_OFFSET_NONE, 0);
+VALUE(HAIGHA_STREAM_OFFSET_FIRST, 1);
+VALUE(HAIGHA_STREAM_OFFSET_LAST, 2);
+VALUE(HAIGHA_STREAM_OFFSET_NEXT, 3);
+VALUE(HAIGHA_STREAM_OFFSET_NUMBER, 4);
+VALUE(HAIGHA_STREAM_OFFSET_TIMESTAMP, 5);
+VALUE(HAIGHA_STREAM_OFFSET_INTERVAL, 6);
+VALUE(HAIGHA_TOPOLOGY_EXCHANGE, 1);
+VALUE(HAIGHA_TOPOLOGY_QUEUE, 2);
+VALUE(HAIGHA_TOPOLOGY_QUEUE_BINDING, 3);
+VALUE(HAIGHA_TOPOLOGY_EXCHANGE_BINDING, 4);
+VALUE(HAIGHA_TOPOLOGY_UNKNOWN, 0);
+VALUE(HAIGHA_TOPOLOGY_EXISTS, 1);
+VALUE(HAIGHA_TOPOLOGY_MISSING, 2);
+VALUE(HAIGHA_TOPOLOGY_CREATED, 3);
+VALUE(HAIGHA_TOPOLOGY_DIFFERS, 4);
+VALUE(HAIGHA_TOPOLOGY_FAILED, 5);
+VALUE(HAIGHA_TOPOLOGY_ANYWAY, 1);
+VALUE(HAIGHA_DELIVERY_UNLIMITED, -1);
 
 SIZE(haigha_cursor, 24);
 MEMBER(haigha_cursor, at, 0);

@@ -1,8 +1,12 @@
 // Every function of the header with nothing but NULL and 0: an error by its name, or no effect.
 #include <gtest/gtest.h>
+#include <haigha/death.h>
 #include <haigha/haigha.h>
 #include <haigha/pool.h>
+#include <haigha/queue_arguments.h>
+#include <haigha/retry.h>
 #include <haigha/rpc.h>
+#include <haigha/topology.h>
 
 #include <cstring>
 #include <string>
@@ -82,6 +86,7 @@ TEST(NullArguments, FallibleFunctionsNameTheArgument) {
     EXPECT_ARGUMENT(haigha_connection_update_secret);
     EXPECT_ARGUMENT(haigha_connection_update_secret_wait);
     EXPECT_ARGUMENT(haigha_consume);
+    EXPECT_ARGUMENT(haigha_consumer_arguments_add);
     EXPECT_ARGUMENT(haigha_consumer_drain);
     EXPECT_ARGUMENT(haigha_consumer_drain_wait);
     EXPECT_ARGUMENT(haigha_consumer_pause);
@@ -109,8 +114,12 @@ TEST(NullArguments, FallibleFunctionsNameTheArgument) {
     EXPECT_ARGUMENT(haigha_loop_close);
     EXPECT_ARGUMENT(haigha_loop_set_log);
     EXPECT_ARGUMENT(haigha_loop_start);
+    EXPECT_ARGUMENT(haigha_message_death_count);
+    EXPECT_ARGUMENT(haigha_message_deaths);
+    EXPECT_ARGUMENT(haigha_message_delivery_count);
     EXPECT_ARGUMENT(haigha_message_headers);
     EXPECT_ARGUMENT(haigha_message_properties);
+    EXPECT_ARGUMENT(haigha_message_retries);
     EXPECT_ARGUMENT(haigha_nack);
     EXPECT_ARGUMENT(haigha_options_describe);
     EXPECT_ARGUMENT(haigha_options_new);
@@ -139,6 +148,7 @@ TEST(NullArguments, FallibleFunctionsNameTheArgument) {
     EXPECT_ARGUMENT(haigha_publisher_publish_lent);
     EXPECT_ARGUMENT(haigha_qos);
     EXPECT_ARGUMENT(haigha_qos_wait);
+    EXPECT_ARGUMENT(haigha_queue_arguments_add);
     EXPECT_ARGUMENT(haigha_queue_bind);
     EXPECT_ARGUMENT(haigha_queue_bind_wait);
     EXPECT_ARGUMENT(haigha_queue_declare);
@@ -152,6 +162,12 @@ TEST(NullArguments, FallibleFunctionsNameTheArgument) {
     EXPECT_ARGUMENT(haigha_recover);
     EXPECT_ARGUMENT(haigha_recover_wait);
     EXPECT_ARGUMENT(haigha_reject);
+    EXPECT_ARGUMENT(haigha_retry_declare_wait);
+    EXPECT_ARGUMENT(haigha_retry_describe);
+    EXPECT_ARGUMENT(haigha_retry_info);
+    EXPECT_ARGUMENT(haigha_retry_message);
+    EXPECT_ARGUMENT(haigha_retry_new);
+    EXPECT_ARGUMENT(haigha_retry_quarantine);
     EXPECT_ARGUMENT(haigha_rpc_call);
     EXPECT_ARGUMENT(haigha_rpc_call_wait);
     EXPECT_ARGUMENT(haigha_rpc_client_info);
@@ -166,6 +182,15 @@ TEST(NullArguments, FallibleFunctionsNameTheArgument) {
     EXPECT_ARGUMENT(haigha_table_cursor);
     EXPECT_ARGUMENT(haigha_table_new);
     EXPECT_ARGUMENT(haigha_table_new_array);
+    EXPECT_ARGUMENT(haigha_topology_add_exchange);
+    EXPECT_ARGUMENT(haigha_topology_add_exchange_binding);
+    EXPECT_ARGUMENT(haigha_topology_add_queue);
+    EXPECT_ARGUMENT(haigha_topology_add_queue_binding);
+    EXPECT_ARGUMENT(haigha_topology_add_text);
+    EXPECT_ARGUMENT(haigha_topology_apply_wait);
+    EXPECT_ARGUMENT(haigha_topology_compare_wait);
+    EXPECT_ARGUMENT(haigha_topology_new);
+    EXPECT_ARGUMENT(haigha_topology_report_row);
     EXPECT_ARGUMENT(haigha_tx_commit);
     EXPECT_ARGUMENT(haigha_tx_commit_wait);
     EXPECT_ARGUMENT(haigha_tx_rollback);
@@ -212,6 +237,8 @@ TEST(NullArguments, AccessorsAnswerNothing) {
     EXPECT_EQ(haigha_reply_unsettled(nullptr), 0U);
     EXPECT_EQ(haigha_reply_outcome(nullptr), 0);
     EXPECT_EQ(haigha_reply_return_reason(nullptr), nullptr);
+    EXPECT_EQ(haigha_topology_report_size(nullptr), 0U);
+    EXPECT_EQ(haigha_topology_report_count(nullptr, HAIGHA_TOPOLOGY_EXISTS), 0U);
 }
 
 TEST(NullArguments, ReferencesOfNothing) {
@@ -222,6 +249,7 @@ TEST(NullArguments, ReferencesOfNothing) {
     EXPECT_EQ(haigha_message_ref(nullptr), nullptr);
     EXPECT_EQ(haigha_publisher_ref(nullptr), nullptr);
     EXPECT_EQ(haigha_pool_ref(nullptr), nullptr);
+    EXPECT_EQ(haigha_retry_ref(nullptr), nullptr);
     EXPECT_EQ(haigha_rpc_client_ref(nullptr), nullptr);
     EXPECT_EQ(haigha_reply_ref(nullptr), nullptr);
     haigha_channel_unref(nullptr);
@@ -231,7 +259,10 @@ TEST(NullArguments, ReferencesOfNothing) {
     haigha_message_unref(nullptr);
     haigha_publisher_unref(nullptr);
     haigha_pool_unref(nullptr);
+    haigha_retry_unref(nullptr);
     haigha_rpc_client_unref(nullptr);
+    haigha_topology_free(nullptr);
+    haigha_topology_report_free(nullptr);
     haigha_reply_unref(nullptr);
     haigha_error_free(nullptr);
     haigha_options_free(nullptr);

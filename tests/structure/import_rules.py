@@ -20,7 +20,10 @@ RULES = {
     "client": {"base", "wire", "protocol", "transport", "std", "system"},
     "pool": {"base", "wire", "protocol", "transport", "client", "std", "system"},
     "rpc": {"base", "wire", "protocol", "transport", "client", "std", "system"},
-    "capi": {"rpc", "pool", "client", "base", "wire", "public", "std"},
+    "topology": {
+        "base", "wire", "protocol", "transport", "client", "pool", "std", "system",
+    },
+    "capi": {"topology", "rpc", "pool", "client", "base", "wire", "public", "std"},
     "public": {"std"},
     # Written against the public header alone.
     "tools": {"public", "std", "system", "other", "uv"},

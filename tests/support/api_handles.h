@@ -3,7 +3,9 @@
 
 #include <haigha/haigha.h>
 #include <haigha/pool.h>
+#include <haigha/retry.h>
 #include <haigha/rpc.h>
+#include <haigha/topology.h>
 
 #include <memory>
 #include <ostream>
@@ -29,6 +31,9 @@ using MessageHandle = std::unique_ptr<haigha_message, Drop<haigha_message_unref>
 using PublisherHandle = std::unique_ptr<haigha_publisher, Drop<haigha_publisher_unref>>;
 using PoolHandle = std::unique_ptr<haigha_pool, Drop<haigha_pool_unref>>;
 using RpcClientHandle = std::unique_ptr<haigha_rpc_client, Drop<haigha_rpc_client_unref>>;
+using RetryHandle = std::unique_ptr<haigha_retry, Drop<haigha_retry_unref>>;
+using TopologyHandle = std::unique_ptr<haigha_topology, Drop<haigha_topology_free>>;
+using ReportHandle = std::unique_ptr<haigha_topology_report, Drop<haigha_topology_report_free>>;
 using ReplyHandle = std::unique_ptr<haigha_reply, Drop<haigha_reply_unref>>;
 using TableHandle = std::unique_ptr<haigha_table, Drop<haigha_table_free>>;
 using ErrorHandle = std::unique_ptr<haigha_error, Drop<haigha_error_free>>;

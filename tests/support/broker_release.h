@@ -45,6 +45,10 @@ class BrokerRelease {
     std::string returns_header() const {
         return at_least(4, 3) ? "x-acquired-count" : "x-delivery-count";
     }
+    // x-delivery-limit -1 is no limit; before, it is one that every message is over.
+    bool knows_no_delivery_limit() const { return major_ >= 4; }
+    // x-death is the broker's alone, and not what a publisher has put there.
+    bool writes_deaths_anew() const { return major_ >= 4; }
     // How often a quorum queue hands out a message that is nacked each time; up to 50.
     int most_deliveries_by_quorum_queue() const { return major_ == 4 && minor_ < 3 ? 21 : 50; }
     // A consumer of a quorum queue that does not ack in time is cancelled; before, its channel was
