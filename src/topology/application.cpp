@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/insist.h"
 #include "transport/loop.h"
 
 namespace haigha::topology {
@@ -67,8 +68,8 @@ Application::~Application() {
 
 void Application::close_channel() {
     if (!channel_) return;
-    // In silence; one that the broker has closed refuses nothing.
-    (void)channel_->close(Completion(), -1);
+    // In silence, whether or not the broker has closed it.
+    (void)insist([this] { return channel_->close(Completion(), -1); });
     channel_ = nullptr;
 }
 

@@ -75,7 +75,7 @@ void Retrier::abandon() {
 // ---- from any thread
 
 ErrorRef Retrier::retry(Channel& channel, const client::Message& message, std::string_view reason,
-                        bool to_quarantine, Completion completion) {
+                        bool to_quarantine, Completion&& completion) {
     RetriedMessage again;
     if (ErrorRef unreadable = again.read(message)) {
         completion.disarm();

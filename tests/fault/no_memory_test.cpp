@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <haigha/haigha.h>
 #include <haigha/pool.h>
+#include <haigha/retry.h>
 #include <uv.h>
 
 #include <algorithm>
@@ -147,6 +148,7 @@ class Cycle {
                 return;
             case HAIGHA_EVENT_DELIVERY:
                 ++delivered;
+                if (message_ == nullptr) message_ = haigha_message_ref(event.message);
                 return;
             case HAIGHA_EVENT_OUTCOME:
                 ++outcomes_;
@@ -283,6 +285,36 @@ class Cycle {
         const haigha_then then = note("pool close", true);
         return took(haigha_pool_close(pool_, &then, nullptr));
     }
+    // A ladder whose one step leads straight back, and a delivery that is given to it.
+    bool open_retry() {
+        const std::uint64_t delay = 1;
+        haigha_retry_args args = HAIGHA_RETRY_ARGS_INIT;
+        args.queue = str(queue_);
+        args.delays_ms = &delay;
+        args.delay_count = 1;
+        return did(haigha_retry_new(connection_, &args, &retry_, nullptr), "retry");
+    }
+    bool declare_step() {
+        std::string name;
+        {
+            const Spared spared;
+            name = queue_ + ".retry.1ms";
+        }
+        haigha_exchange_declare_args exchange = HAIGHA_EXCHANGE_DECLARE_ARGS_INIT;
+        exchange.exchange = str(name);
+        exchange.type = str("fanout");
+        const haigha_then declaring = note("declare step", true);
+        if (!took(haigha_exchange_declare(channel_, &exchange, &declaring, nullptr))) return false;
+        haigha_queue_bind_args bind = HAIGHA_QUEUE_BIND_ARGS_INIT;
+        bind.queue = str(queue_);
+        bind.exchange = str(name);
+        const haigha_then binding = note("bind step", true);
+        return took(haigha_queue_bind(channel_, &bind, &binding, nullptr));
+    }
+    bool retry_delivery() {
+        const haigha_then then = note("retried", true);
+        return took(haigha_retry_message(retry_, channel_, message_, str("why"), &then, nullptr));
+    }
     int published() const { return published_; }
     int outcomes() const { return outcomes_; }
     void ack() { did(haigha_ack(channel_, 0, HAIGHA_MULTIPLE, nullptr), "ack"); }
@@ -302,6 +334,8 @@ class Cycle {
     // Whatever state it is in, and with all the memory there is.
     void end() {
         if (opened != 0 || closed_) close_connection();
+        haigha_message_unref(message_);
+        haigha_retry_unref(retry_);
         haigha_pool_unref(pool_);
         haigha_channel_unref(channel_);
         haigha_connection_unref(connection_);
@@ -342,6 +376,8 @@ class Cycle {
     haigha_connection* connection_ = nullptr;
     haigha_channel* channel_ = nullptr;
     haigha_pool* pool_ = nullptr;
+    haigha_retry* retry_ = nullptr;
+    haigha_message* message_ = nullptr;  // the first that was delivered
     std::vector<std::unique_ptr<Note>> notes_;
     std::vector<std::unique_ptr<Bound>> bound_;
     std::vector<std::unique_ptr<std::string>> bodies_;
@@ -429,6 +465,25 @@ TEST_F(NoMemory, AtEachAllocationOfAPool) {
         SCOPED_TRACE("mode " + std::to_string(mode));
         each(publish_by_a_pool, [mode](Cycle& cycle) { cycle.pool_mode = mode; });
     }
+}
+
+// Whatever fails on the way, a delivery that is taken is answered for once.
+void retry_a_delivery(Cycle& cycle) {
+    if (!cycle.open_channel() || !cycle.declare() || !cycle.consume() || !cycle.declare_step() ||
+        !cycle.open_retry()) {
+        return;
+    }
+    cycle.publish(20'000);
+    if (cycle.published() == 0) return;
+    cycle.drive([&] { return cycle.delivered == 1 && cycle.confirmed == 1; }, "the delivery");
+    if (!cycle.over() && cycle.retry_delivery()) {
+        cycle.drive([&] { return cycle.replied("retried"); }, "the retry");
+    }
+    if (cycle.flush()) cycle.drive([&] { return cycle.replied("flush"); }, "the flush");
+}
+
+TEST_F(NoMemory, AtEachAllocationOfARetry) {
+    each(retry_a_delivery);
 }
 
 // It comes back at another attempt, or ends with that; and whatever was published has its outcome.
