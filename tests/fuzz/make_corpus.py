@@ -293,6 +293,50 @@ CALLS = 32
 ARGUMENTS = (b"\x28abcde" * 12, bytes(range(4, 100)), b"\1" * 40, b"\5" * 60)
 
 
+TOPOLOGY = """# orders and who hears of them
+exchange orders topic durable alternate-exchange=unrouted
+queue "every \\"order\\"" exclusive auto-delete x-max-length=10 d=true e="1" f=
+bind "every \\"order\\"" from orders by #
+bind exchange unrouted from orders x-match=all
+"""
+
+
+def deaths():
+    """Headers with x-death, as RabbitMQ writes them."""
+    keys = b"S" + long(b"order.paid") + b"S" + long(b"copy")
+    record = b"".join(
+        short(name) + value
+        for name, value in (
+            ("count", b"l" + struct.pack(">q", 2)),
+            ("reason", b"S" + long(b"rejected")),
+            ("queue", b"S" + long(b"work")),
+            ("time", b"T" + struct.pack(">Q", 1700000000)),
+            ("exchange", b"S" + long(b"")),
+            ("routing-keys", b"A" + long(keys)),
+            ("original-expiration", b"S" + long(b"60000")),
+        )
+    )
+    return (
+        short("x-death") + b"A" + long(2 * (b"F" + long(record)))
+        + short("x-first-death-queue") + b"S" + long(b"work")
+        + short("x-delivery-count") + b"l" + struct.pack(">q", 3)
+        + short("x-acquired-count") + b"l" + struct.pack(">q", 4)
+        + short("x-haigha-retries") + b"I" + struct.pack(">i", 2)
+        + short("x-haigha-retry-reason") + b"S" + long(b"before")
+    )  # fmt: skip
+
+
+def topology():
+    """What fuzz_topology.cpp reads, each kind behind its octet."""
+    # Headers, expiration and user id.
+    properties = struct.pack(">H", 1 << 13 | 1 << 8 | 1 << 4) + long(deaths())
+    return (
+        b"\0" + deaths(),
+        b"\1" + TOPOLOGY.encode(),
+        b"\2" + properties + short("60000") + short("guest"),
+    )
+
+
 def server_properties(methods):
     """The table in connection.start."""
     start = methods[struct.pack(">HH", 10, 10)]
@@ -302,7 +346,7 @@ def server_properties(methods):
 
 def main():
     uri = urllib.parse.urlparse(sys.argv[1])
-    names = ("arguments", "machine", "method", "properties", "table", "uri")
+    names = ("arguments", "machine", "method", "properties", "table", "topology", "uri")
     seeds = {name: set() for name in names}
     record(uri)
     methods = {}
@@ -320,6 +364,7 @@ def main():
     seeds["table"].update(b"\0" + table for table in (every_type(), server_properties(methods)))
     seeds["uri"].update(b"\0" + text.encode() for text in (*URIS, *option_uris()))
     seeds["uri"].update(b"\1" + "\0".join(parts).encode() for parts in URI_PARTS)
+    seeds["topology"].update(topology())
     for octets in ARGUMENTS:
         seeds["arguments"].update(bytes([call]) + octets for call in range(CALLS))
     for target, inputs in seeds.items():

@@ -179,9 +179,11 @@ TEST_F(DeadLetters, AQuorumQueueCountsDeliveries) {
     EXPECT_EQ(0U, deliveries(get(ch_, classic)));
 }
 
-// Until 4.0 x-death is what a publisher makes it, and the broker adds to that.
+// x-death is what a publisher makes it until the message dies: the broker adds to that or, from 4.0
+// on, puts its own in its place.
 TEST_F(DeadLetters, APublishersOwnDeaths) {
-    const std::string of = queue(unique_name("forged"), HAIGHA_QUEUE_ARGUMENTS_INIT);
+    const std::string end = queue(unique_name("end"), HAIGHA_QUEUE_ARGUMENTS_INIT);
+    const std::string of = queue(unique_name("forged"), dead_lettering(end));
     TableHandle record;
     TableHandle array;
     TableHandle headers;
@@ -191,16 +193,20 @@ TEST_F(DeadLetters, APublishersOwnDeaths) {
     haigha_table_add_string(record.get(), str("queue"), str("elsewhere"), nullptr);
     haigha_table_add_string(record.get(), str("reason"), str("boredom"), nullptr);
     haigha_table_add_int(record.get(), str("count"), 41, nullptr);
-    haigha_table_add_int(array.get(), str(""), 5, nullptr);
     haigha_table_add_table(array.get(), str(""), record.get(), nullptr);
     haigha_table_add_table(headers.get(), str("x-death"), array.get(), nullptr);
     haigha_properties properties = HAIGHA_PROPERTIES_INIT;
     properties.present = HAIGHA_PROPERTY_HEADERS;
     properties.headers = headers.get();
     send(of, &properties);
-    const MessageHandle message = take(of);
-    EXPECT_EQ(41U, deaths(message, "elsewhere", "boredom"));
-    haigha_ack(ch_, haigha_message_delivery_tag(message.get()), 0, nullptr);
+    const bool alone = BrokerRelease(connection_.get()).writes_deaths_anew();
+    const MessageHandle alive = take(of);
+    EXPECT_EQ(41U, deaths(alive, "elsewhere", "boredom"));
+    reject(alive);
+    const MessageHandle dead = take(end);
+    EXPECT_EQ(alone ? 0U : 41U, deaths(dead, "elsewhere", "boredom"));
+    EXPECT_EQ(1U, deaths(dead, of, "rejected"));
+    reject(dead);
 }
 
 }  // namespace

@@ -170,6 +170,7 @@ TEST_F(DeclaredTopology, AQueueThatIsSomebodysOwnDiffers) {
     ASSERT_EQ(HAIGHA_OK, compare(described("queue " + queue_))) << error_;
     EXPECT_EQ(differs, row(0).state);
     EXPECT_EQ(405, haigha_error_reply_code(row(0).error));
+    delete_queue(channel.get(), queue_);
     haigha_connection_close_wait(owner.get(), -1, nullptr);
 }
 

@@ -413,5 +413,38 @@ TEST_F(Retries, WhateverHappensNothingIsLost) {
     haigha_connection_close_wait(through.get(), -1, nullptr);
 }
 
+// A process that has taken deliveries and dies: what it had is the broker's again, or in the
+// ladder.
+TEST_F(Retries, AProcessThatDiesLosesNothing) {
+    constexpr std::size_t deaths = 12;
+    constexpr std::size_t more = 5;
+    std::size_t messages = 0;
+    declare({1, 2});
+    for (std::size_t life = 0; life <= deaths; ++life) {
+        for (std::size_t n = 0; n < more; ++n)
+            send(std::to_string(++messages));
+        // Each has a pool of its own, whose channels are not open when the first deliveries come.
+        const ConnectionHandle connection = connect();
+        const RetryHandle retry = ladder(connection.get(), {1, 2});
+        EventLog deliveries([&](const haigha_event& event) {
+            if (event.type != HAIGHA_EVENT_DELIVERY) return;
+            (void)haigha_retry_message(retry.get(), event.channel, event.message, str("fails"),
+                                       nullptr, nullptr);
+        });
+        const ChannelHandle consumer = open_channel(connection.get());
+        ASSERT_EQ(HAIGHA_OK, consume(consumer.get(), queue_, deliveries.then())) << error_;
+        if (life < deaths) {
+            ASSERT_TRUE(deliveries.wait_count(HAIGHA_EVENT_DELIVERY, 1 + life % more));
+            haigha_connection_close_wait(connection.get(), 0, nullptr);
+            continue;
+        }
+        EventLog aside;
+        const ChannelHandle watcher = open_channel(connection_.get());
+        ASSERT_EQ(HAIGHA_OK, consume(watcher.get(), quarantine(), aside.then(), true)) << error_;
+        EXPECT_TRUE(aside.wait_numbered(messages));
+        haigha_connection_close_wait(connection.get(), -1, nullptr);
+    }
+}
+
 }  // namespace
 }  // namespace haigha::test
