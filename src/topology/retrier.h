@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/busy_mutex.h"
 #include "base/counted.h"
 #include "base/error.h"
 #include "base/ref.h"
@@ -71,7 +72,7 @@ class Retrier final : public Counted<Retrier> {
     client::HandleCount handles_;
     std::atomic<bool> muted_{false};
 
-    mutable std::mutex mutex_;
+    mutable BusyMutex mutex_;
     Ref<pool::ChannelPool> pool_;  // null once it was abandoned
     OpenOnes open_;
     std::uint64_t retried_ = 0;
