@@ -5,7 +5,6 @@
 #include "message_headers.h"
 #include "topology/deaths.h"
 
-using haigha::Status;
 using haigha::capi::Arguments;
 using haigha::capi::guard;
 using haigha::capi::str;
