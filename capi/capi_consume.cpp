@@ -3,11 +3,11 @@
 
 #include "boundary.h"
 #include "channel_calls.h"
+#include "consume_request.h"
 #include "handles.h"
 
 using haigha::Status;
 using haigha::capi::Arguments;
-using haigha::capi::arguments_table;
 using haigha::capi::calls;
 
 namespace {
@@ -36,13 +36,7 @@ auto consume(const haigha_consume_args* args) {
             arguments.fault(Status::argument, "args->deliveries has neither fn nor inbox");
         }
         haigha::capi::check_then(arguments, &given.deliveries, "args->deliveries");
-        haigha::wire::basic::Consume method{};
-        method.queue = {arguments.name(given.queue, "queue")};
-        method.consumer_tag = {arguments.name(given.consumer_tag, "consumer_tag")};
-        method.no_local = given.no_local != 0;
-        method.no_ack = given.no_ack != 0;
-        method.exclusive = given.exclusive != 0;
-        method.arguments = arguments_table(arguments, given.arguments);
+        const auto method = haigha::capi::consume_method(arguments, given);
         return [method, deliveries = given.deliveries, pauses = given.pause_when_full != 0](
                    Channel& channel, Completion done, int64_t timeout_ms) {
             return channel.consume(method, pauses, haigha::capi::then_from(&deliveries),

@@ -4,12 +4,14 @@
 usage: run_examples.py says LINE PROGRAM     the program is given the URI and prints the line
        run_examples.py fetches LINE PROGRAM  the same, with a page of a web server's too
        run_examples.py tutorials FOLDER...   the tutorials' programs, as their texts tell it
+       run_examples.py sends_file PROGRAM    files go through the broker and come back
 """
 
 import os
 import select
 import subprocess
 import sys
+import tempfile
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -47,6 +49,21 @@ def fetches(uri, line, program):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         says(uri, line, program, f"http://127.0.0.1:{server.server_port}/")
         server.shutdown()
+
+
+def sends_file(uri, program):
+    """A file of some pieces, and an empty one, come back as they were."""
+    with tempfile.TemporaryDirectory() as folder:
+        sent, came = Path(folder, "sent"), Path(folder, "came")
+        for size in (0, 300_001):
+            sent.write_bytes(bytes(number * 7 % 251 for number in range(size)))
+            done = subprocess.run(
+                [program, uri, sent, came], capture_output=True, text=True, timeout=LONG_S
+            )
+            if done.stdout != f"{size} octets came back\n":
+                raise Failed(f"exit status {done.returncode}, errors {done.stderr!r}")
+            if came.read_bytes() != sent.read_bytes():
+                raise Failed("the file that came back is another")
 
 
 class Tutorials:
@@ -162,7 +179,12 @@ def main() -> int:
         print("HAIGHA_TEST_URI is not set: nothing to run against")
         return 77
     try:
-        {"says": says, "fetches": fetches, "tutorials": tutorials}[sys.argv[1]](uri, *sys.argv[2:])
+        {
+            "says": says,
+            "fetches": fetches,
+            "sends_file": sends_file,
+            "tutorials": tutorials,
+        }[sys.argv[1]](uri, *sys.argv[2:])
     except Failed as failed:
         print(failed)
         return 1

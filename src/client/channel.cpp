@@ -103,7 +103,7 @@ ErrorRef Channel::close(Completion completion, std::int64_t timeout_ms) {
 }
 
 ErrorRef Channel::consume(wire::basic::Consume method, bool pause_when_full, Then deliveries,
-                          Completion completion, std::int64_t timeout_ms) {
+                          Completion completion, std::int64_t timeout_ms, bool in_pieces) {
     auto consumer = std::make_unique<Consumer>();
     consumer->then = std::move(deliveries);
     consumer->tag = method.consumer_tag.text;
@@ -138,6 +138,7 @@ ErrorRef Channel::consume(wire::basic::Consume method, bool pause_when_full, The
     start_call.name = consumer->tag;
     start_call.consumer = consumer.get();
     start_call.no_ack = method.no_ack;
+    start_call.in_pieces = in_pieces;
     const wire::MethodInfo* const info = wire::find_method(method.id);
     start_call.reply = info->replies[0];
     OperationNote note;

@@ -70,8 +70,9 @@ class Channel : public Counted<Channel> {
         call.kind = kind;
         return start(method, std::move(call), std::move(completion), timeout_ms);
     }
+    // in_pieces: `deliveries` hears PieceEvents of bodies that do not come whole in one frame.
     ErrorRef consume(wire::basic::Consume method, bool pause_when_full, Then deliveries,
-                     Completion completion, std::int64_t timeout_ms);
+                     Completion completion, std::int64_t timeout_ms, bool in_pieces = false);
     // By basic.cancel: for good (CallKind::cancel), until its deliveries are settled (drain), or
     // for a while (pause).
     ErrorRef stop_consumer(protocol::CallKind kind, std::string_view consumer_tag,
@@ -111,6 +112,7 @@ class Channel : public Counted<Channel> {
   private:
     friend class Counted<Channel>;
     friend class Connection;
+    friend class BodyWriter;
     ~Channel() = default;
 
     template <class Method>

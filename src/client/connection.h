@@ -37,6 +37,7 @@
 
 namespace haigha::client {
 
+class BodyWriter;
 struct Operation;
 struct Consumer;
 // What the library does itself with an answer, before whoever asked has it. reply: null with an
@@ -130,6 +131,11 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     ErrorRef open_channel(Then events, ChannelModes modes, Completion completion,
                           std::int64_t timeout_ms, Ref<Channel>* channel);
 
+    // connection_pieces.cpp: nothing is read from the socket meanwhile, whoever waits. It ends with
+    // the transport connection.
+    void pause_reading();
+    void continue_reading();
+
     template <class Start>
     ErrorRef wait(Start start, std::int64_t timeout_ms, Ref<Reply>* reply) {
         if (ErrorRef refused = may_wait()) return refused;
@@ -166,6 +172,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
   private:
     friend class Counted<Connection>;
     friend class Channel;
+    friend class BodyWriter;
     ~Connection();
 
     struct Flush {
@@ -297,6 +304,11 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     void ask(AuthQuestion question, std::string_view mechanism, std::string_view challenge);
     ErrorRef take_question(std::uint64_t question, bool credentials);  // with the mutex held
     void dispatch_reply(protocol::MachineEvent& event);
+    void dispatch_body(protocol::MachineEvent& event);
+    void dispatch_piece(protocol::MachineEvent& event);
+    void abandon_body(BodyWriter& writer);  // of any thread
+    bool is_muted(const Channel& channel) const;
+    void hold_reading();
     void dispatch_outcomes(protocol::MachineEvent& event);
     void wake_room_waiters();
     void dispatch_channel_end(protocol::MachineEvent& event);
@@ -428,6 +440,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     FrameTracer tracer_;
     Ref<MessagePool> messages_;
     ReadBuffer input_;
+    bool held_ = false;                // by pause_reading()
     std::vector<Ref<Inbox>> pausers_;  // inboxes that will say when they are half empty
     bool socket_full_ = false;
     bool ended_ = false;  // connection_closed was dispatched

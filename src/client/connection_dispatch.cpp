@@ -190,6 +190,16 @@ void Connection::dispatch_one(MachineEvent& event) {
         case EventKind::returned:
             dispatch_return(event);
             return;
+        case EventKind::body_room:
+        case EventKind::body_done:
+            dispatch_body(event);
+            return;
+        case EventKind::delivery_begin:
+        case EventKind::delivery_piece:
+        case EventKind::delivery_end:
+        case EventKind::delivery_cut:
+            dispatch_piece(event);
+            return;
         case EventKind::outcomes:
             dispatch_outcomes(event);
             return;

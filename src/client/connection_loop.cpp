@@ -127,7 +127,7 @@ void Connection::log_last_frames() {
 }
 
 void Connection::resume_reading() {
-    if (!paused_ || stream_ == nullptr) return;
+    if (!paused_ || held_ || stream_ == nullptr) return;
     paused_ = false;
     {
         const std::lock_guard lock(mutex_);
@@ -472,7 +472,7 @@ void Connection::drop_transport() {
     stream_.reset();
     input_.clear();
     full_inboxes_.clear();
-    paused_ = socket_full_ = securing_ = false;
+    paused_ = held_ = socket_full_ = securing_ = false;
     endpoint_deadline_ = Instant::never();
     tracer_.sent_unseen();
     tracer_.sent_all();

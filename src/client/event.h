@@ -41,6 +41,7 @@ enum class EventType : std::uint32_t {
     queue_renamed = 14,
     delivery_held = 15,
     pool_state = 16,
+    piece = 0x10000,  // a PieceEvent: never told as it is
 };
 
 // What an auth event asks for.

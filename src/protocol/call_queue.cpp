@@ -54,7 +54,7 @@ void CallQueue::add(Call call, std::span<const std::byte> frames, Outbox& outbox
 std::byte* CallQueue::hold(std::size_t size) {
     if (!waiting_.empty()) {
         Waiting& last = waiting_.back();
-        if (!last.is_call && !last.body.held) {
+        if (!last.is_call && !last.body.held && !last.pieces) {
             last.frames.resize(last.frames.size() + size);
             total_ += size;
             return last.frames.data() + last.frames.size() - size;
@@ -72,6 +72,12 @@ std::byte* CallQueue::hold(std::size_t size, Body body, bool large) {
     waiting_.push(std::move(item));
     total_ += added;
     return waiting_.back().frames.data();
+}
+
+std::byte* CallQueue::hold(std::size_t size, std::unique_ptr<BodyPieces> pieces) {
+    std::byte* const at = hold(size, Body{}, true);
+    waiting_.back().pieces = std::move(pieces);
+    return at;
 }
 
 Call CallQueue::finish(Outbox& outbox) {
@@ -105,6 +111,11 @@ bool CallQueue::write_large_frame(Outbox& outbox) {
     total_ -= item.left();
     if (!item.begun()) {
         append(outbox, item.frames);
+        if (item.pieces) {
+            item.frames = {};
+            item.pieces->started = true;
+            return false;
+        }
         item.written = item.frames.size();
     } else {
         append(outbox, item.body, std::min(item.body.piece, item.body.left()));
@@ -117,8 +128,31 @@ bool CallQueue::write_large_frame(Outbox& outbox) {
 }
 
 void CallQueue::write_rest(Outbox& outbox) {
-    while (!waiting_.empty() && waiting_.front().begun())
+    while (!waiting_.empty() && waiting_.front().begun()) {
+        if (body_is_begun()) {
+            waiting_.front().pieces->stand_for_rest(outbox);
+            return;
+        }
         write_large_frame(outbox);
+    }
+}
+
+BodyPieces* CallQueue::find_body(Token writer) {
+    for (const Waiting& item : waiting_) {
+        if (item.pieces && item.pieces->writer == writer) return item.pieces.get();
+    }
+    return nullptr;
+}
+
+std::size_t CallQueue::write_piece(std::span<const std::byte> octets, std::uint32_t frame_max,
+                                   Outbox& outbox, bool* done) {
+    BodyPieces& pieces = *waiting_.front().pieces;
+    const std::size_t written = pieces.write(octets, frame_max, outbox);
+    *done = pieces.to_come == 0;
+    if (!*done) return written;
+    waiting_.pop();
+    advance(outbox);
+    return written;
 }
 
 void CallQueue::clear() {

@@ -3,12 +3,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/queue.h"
 #include "base/ref.h"
+#include "protocol/body_pieces.h"
 #include "protocol/delivery_window.h"
 #include "protocol/held_body.h"
 #include "protocol/machine_event.h"
@@ -45,6 +47,7 @@ struct Call {
     Instant deadline = Instant::never();
     Token consumer = nullptr;  // consume
     bool no_ack = false;       // consume, get
+    bool in_pieces = false;    // consume: bodies are not assembled
     std::string name;          // the consumer tag, of what is about a consumer
     DeliveryWindow::Holder holder = DeliveryWindow::nobody;  // drain
 };
@@ -69,10 +72,12 @@ class CallQueue {
         bool is_call = false;
         bool large = false;       // content that shares the wire with other channels, by the frame
         std::size_t written = 0;  // of the frames of a large one
+        // A large one whose body comes piece by piece: it stays in front until it is whole.
+        std::unique_ptr<BodyPieces> pieces;
         Call call;
 
         std::size_t left() const { return frames.size() - written + body.left(); }
-        bool begun() const { return written > 0; }
+        bool begun() const { return written > 0 || (pieces && pieces->started); }
     };
 
     // `total` counts the bytes that wait in all of a connection's queues.
@@ -94,6 +99,7 @@ class CallQueue {
     std::byte* hold(std::size_t size);
     // The same of a content whose body follows them.
     std::byte* hold(std::size_t size, Body body, bool large);
+    std::byte* hold(std::size_t size, std::unique_ptr<BodyPieces> pieces);
     // The reply has come: gives the call, and goes on with what waits.
     Call finish(Outbox& outbox);
     // Moves what may go to the outbox.
@@ -103,8 +109,19 @@ class CallQueue {
     // The rest of a large content of which a part is in the outbox, all at once.
     void write_rest(Outbox& outbox);
     bool large_is_next() const {
-        return !waiting_.empty() && waiting_.front().large && !(in_flight_ && call_.barrier);
+        return !waiting_.empty() && waiting_.front().large && !body_is_begun() &&
+               !(in_flight_ && call_.barrier);
     }
+    // A body that comes piece by piece has its turn.
+    bool body_is_begun() const {
+        return !waiting_.empty() && waiting_.front().pieces && waiting_.front().pieces->started;
+    }
+    // What waits of that writer's; null: nothing.
+    BodyPieces* find_body(Token writer);
+    // As much of it as there is room for, as frames. `done`: it is whole, and what waited for that
+    // may be large.
+    std::size_t write_piece(std::span<const std::byte> octets, std::uint32_t frame_max,
+                            Outbox& outbox, bool* done);
 
     Queue<Waiting>& waiting() { return waiting_; }
     const Queue<Waiting>& waiting() const { return waiting_; }

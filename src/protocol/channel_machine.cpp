@@ -48,6 +48,10 @@ void ChannelMachine::call(Call call, std::span<const std::byte> frame) {
     switch (call.kind) {
         case CallKind::consume:
             consumers_.add(call.name, call.consumer, call.no_ack, frame);
+            if (call.in_pieces) {
+                consumers_.find(call.name)->in_pieces = true;
+                takes_pieces_ = true;
+            }
             break;
         case CallKind::pause:
             if (Consumer* consumer = consumers_.find(call.name); consumer != nullptr) {
@@ -241,7 +245,10 @@ std::optional<Violation> ChannelMachine::on_close(std::span<const std::byte> arg
     const bool was_closing = state_ == ChannelState::closing;
     calls_.write_rest(context_.outbox);
     const bool asked = was_closing ? !close_when_opened_ : close_in_flight();
-    const Outbox::Purged purged = context_.outbox.purge(id_, false);
+    const bool cut = calls_.body_is_begun();
+    // The rest of a content of which a part has left too: RabbitMQ ends a connection for a close-ok
+    // in the middle of one (505).
+    const Outbox::Purged purged = context_.outbox.purge(id_, !cut);
     if (!was_closing) {
         const MethodId blamed{method.class_id, method.method_id};
         const wire::MethodInfo* info = wire::find_method(blamed);
@@ -264,8 +271,9 @@ std::optional<Violation> ChannelMachine::on_close(std::span<const std::byte> arg
         } else {
             end(cause, purged.messages, events);
         }
+        if (cut) context_.broken = cause;
     }
-    if (!context_.closing) {
+    if (!context_.closing && !cut) {
         const wire::channel::CloseOk ok{};
         wire::write_method_frame(context_.outbox.append(wire::method_frame_size(ok)), id_, ok);
     }
@@ -331,6 +339,8 @@ void ChannelMachine::end(const ErrorRef& error, std::uint64_t unsent, EventList&
     for (CallQueue::Waiting& item : calls_.waiting()) {
         if (item.is_call) fail_call(item.call);
     }
+    end_bodies(closed, events);
+    cut_delivery(closed, events);
     calls_.clear();
     for (const Drain& drain : drains_) {
         MachineEvent& event = add_event(events, EventKind::call_done);
@@ -372,11 +382,16 @@ void ChannelMachine::fail(std::uint16_t reply_code, const ErrorRef& error, Event
         return;
     }
     // A message of which a part has left is completed first: a close in the middle of it would end
-    // the connection.
+    // the connection, as one does whose rest nobody here has.
     calls_.write_rest(context_.outbox);
     const bool asked = close_in_flight();
-    const Outbox::Purged purged = context_.outbox.purge(id_, true);
+    const bool cut = calls_.body_is_begun();
+    const Outbox::Purged purged = context_.outbox.purge(id_, !cut);
     end(error, purged.messages, events);
+    if (cut) {
+        context_.broken = error;
+        return;
+    }
     if (!asked || purged.channel_close) write_close(reply_code, error->message);
 }
 

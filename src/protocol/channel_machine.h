@@ -52,6 +52,8 @@ struct ChannelContext {
     std::uint64_t max_message_size = 0;
     bool closing = false;    // connection.close was written: nothing else may follow it
     bool ended = false;      // channel_closed or connection_closed was told since take_ended()
+    std::size_t bodies = 0;  // in pieces, whose body_done is yet to be told
+    ErrorRef broken;         // why a content that is begun will not be whole
     std::size_t drains = 0;  // consumers that are being drained, on all channels
     std::string host;        // for errors
     std::vector<ChannelRemains> remains;  // of channels that were lost, see take_remains()
@@ -98,6 +100,15 @@ class ChannelMachine {
         if (status == Status::ok) note_kept(*sequence);
         return status;
     }
+    // channel_pieces.cpp. A content whose body comes by write_body(); its writer hears of it by
+    // body_room and body_done. unsupported: where publishes are kept, and of a mandatory one where
+    // returns are matched by what they hold.
+    Status begin_body(const PreparedHead& head, std::uint64_t size, Token writer, void* data,
+                      std::uint64_t* sequence);
+    // Takes what there is room for. would_block: nothing, and body_room follows. closed: it is not
+    // there, or whole. argument: more than is to come.
+    Status write_body(Token writer, std::span<const std::byte> octets, std::size_t* taken);
+    void tell_bodies(EventList& events);
     // Goes on with the publishes of the channel's earlier incarnations: those that have no outcome
     // are written, in order. Before the first publish.
     void continue_publishes(Ref<ConfirmRing> ring, Instant now, EventList& events);
@@ -214,6 +225,17 @@ class ChannelMachine {
     void note_kept(std::uint64_t sequence);
     std::uint64_t count_waiting_publishes() const;
     template <class Head>
+    Status hold_head(const Head& head, std::uint64_t size, Token writer, void* data,
+                     std::uint64_t* sequence);
+    void tell_body_done(Token writer, const ErrorRef& error, EventList& events);
+    void end_bodies(const ErrorRef& error, EventList& events);
+    // A delivery that is handed on in pieces; false: its consumer wants it whole.
+    bool begin_delivery(const wire::ContentHeader& header, EventList& events);
+    void pass_on(std::span<const std::byte> payload, EventList& events);
+    void end_delivery(EventList& events);
+    void cut_delivery(const ErrorRef& error, EventList& events);
+    MachineEvent* add_piece_event(EventKind kind, EventList& events);
+    template <class Head>
     Status write_message(const Head& head, const PublishRequest& rest, std::uint64_t* sequence);
     // The same of a mandatory one, which a return is found to be of by `key`.
     template <class Head>
@@ -280,6 +302,11 @@ class ChannelMachine {
     DeliveryWindow deliveries_;
     std::size_t recovering_ = 0;  // basic.recovers on their way: what comes before is taken back
     std::vector<Drain> drains_;
+    std::vector<Token> whole_bodies_;  // writers whose last octet was taken
+    bool takes_pieces_ = false;        // a consumer does, or did
+    bool passes_on_ = false;           // the delivery that comes in pieces is somebody's
+    std::uint64_t incoming_ = 0;       // its tag
+    std::string incoming_tag_;         // its consumer's
 };
 
 }  // namespace haigha::protocol

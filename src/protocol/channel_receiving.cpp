@@ -87,6 +87,7 @@ std::optional<Violation> ChannelMachine::on_header(std::span<const std::byte> pa
                                           std::to_string(header.class_id) +
                                           " after a method of class basic"};
     }
+    if (takes_pieces_ && begin_delivery(header, events)) return std::nullopt;
     if (header.body_size > context_.max_message_size) {
         const ErrorRef error =
             channel_error(Status::protocol, "a message of " + std::to_string(header.body_size) +
@@ -108,6 +109,10 @@ std::optional<Violation> ChannelMachine::on_body(std::span<const std::byte> payl
     }
     if (payload.size() > assembler_.left()) {
         return Violation{frame_error, "body frames that hold more than the header announced"};
+    }
+    if (assembler_.passes()) {
+        pass_on(payload, events);
+        return std::nullopt;
     }
     if (assembler_.body(payload, *context_.slabs)) return content_complete(events);
     return std::nullopt;

@@ -33,6 +33,7 @@ void ChannelMachine::lose(const ErrorRef& error, std::uint64_t unsent, EventList
         end(error, unsent, events);
         return;
     }
+    cut_delivery(error, events);
     ChannelRemains remains;
     remains.number = id_;
     remains.owner = owner_;
@@ -44,8 +45,8 @@ void ChannelMachine::lose(const ErrorRef& error, std::uint64_t unsent, EventList
         const bool paused =
             consumer.state == ConsumerState::paused || consumer.state == ConsumerState::resuming;
         insist([&, &name = tag, &from = consumer] {
-            remains.consumers.push_back(
-                {name, from.token, from.no_ack, paused, nullptr, from.resume_frame(id_)});
+            remains.consumers.push_back({name, from.token, from.no_ack, paused, from.in_pieces,
+                                         nullptr, from.resume_frame(id_)});
         });
         consumer.token = nullptr;
     }
@@ -75,6 +76,8 @@ bool ChannelMachine::restore(ConsumerRemains& consumer, Call call) {
     consumer.token = nullptr;
     Consumer* const added = consumers_.find(consumer.tag);
     added->restored = true;
+    added->in_pieces = consumer.in_pieces;
+    takes_pieces_ = takes_pieces_ || consumer.in_pieces;
     if (consumer.paused) {
         added->state = ConsumerState::paused;
         return true;

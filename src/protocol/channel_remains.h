@@ -17,6 +17,7 @@ struct ConsumerRemains {
     Token token = nullptr;
     bool no_ack = false;
     bool paused = false;
+    bool in_pieces = false;
     ErrorRef left_out{};  // why it is not to come back this time
     // Its basic.consume, which goes on where it was; of the number that the channel had.
     std::vector<std::byte> consume_frame{};

@@ -309,6 +309,10 @@ void ConnectionMachine::on_channel_frame(const wire::Frame& frame, EventList& ev
                  violation->text + " (channel " + std::to_string(number) + ")", events);
         return;
     }
+    if (context_.broken) [[unlikely]] {
+        end_broken(std::exchange(context_.broken, ErrorRef()), events);
+        return;
+    }
     if (channel.flow_active && channel.refused) gate_opened(events);
     settle_channel(channel);
 }
@@ -457,6 +461,10 @@ void ConnectionMachine::expire(Instant now, EventList& events) {
         channel->expire(now, events);
         settle_channel(*channel);
     }
+    if (context_.broken) {
+        end_broken(std::exchange(context_.broken, ErrorRef()), events);
+        return;
+    }
     check_room(events);
     check_drains(events);
     write_close_when_drained();
@@ -502,6 +510,8 @@ void ConnectionMachine::sent(std::size_t size, Instant now, EventList& events) {
     heartbeat_.note_sent(now);
     check_room(events);
     check_drains(events);
+    if (context_.bodies > 0) [[unlikely]]
+        tell_bodies(events);
 }
 
 void ConnectionMachine::finish_drains(EventList& events) {
@@ -550,7 +560,8 @@ void ConnectionMachine::close(std::uint16_t reply_code, std::string_view text) {
 }
 
 void ConnectionMachine::write_close_when_drained() {
-    if (!close_requested_ || state_ != ConnectionState::open || !drained()) return;
+    if (!close_requested_ || state_ != ConnectionState::open) return;
+    if (!drained() && (context_.bodies == 0 || context_.waiting_bytes > stuck_bytes())) return;
     wire::connection::Close method{};
     method.reply_code = close_code_;
     method.reply_text = {close_text_};
@@ -694,6 +705,14 @@ Status ConnectionMachine::publish_kept(ChannelId channel, Instant now, std::uint
                                        const PreparedHead& head, const PublishRequest& rest) {
     return publish_on(channel, [&](ChannelMachine& machine) {
         return machine.publish_kept(now, sequence, head, rest);
+    });
+}
+
+Status ConnectionMachine::begin_body(ChannelId channel, const PreparedHead& head,
+                                     std::uint64_t size, Token writer, void* data,
+                                     std::uint64_t* sequence) {
+    return publish_on(channel, [&](ChannelMachine& machine) {
+        return machine.begin_body(head, size, writer, data, sequence);
     });
 }
 

@@ -242,6 +242,13 @@ class ConnectionMachine {
                         const PublishRequest& request);
     Status publish_kept(ChannelId channel, Instant now, std::uint64_t* sequence,
                         const PreparedHead& head, const PublishRequest& rest);
+    // See ChannelMachine. begin_body() is refused as publish() is.
+    Status begin_body(ChannelId channel, const PreparedHead& head, std::uint64_t size, Token writer,
+                      void* data, std::uint64_t* sequence);
+    Status write_body(ChannelId channel, Token writer, std::span<const std::byte> octets,
+                      std::size_t* taken);
+    // The rest of it will not come: ends the connection, unless it is whole or gone.
+    void abandon_body(ChannelId channel, Token writer, EventList& events);
     // See ChannelMachine.
     void continue_publishes(ChannelId channel, Ref<ConfirmRing> ring, Instant now,
                             EventList& events);
@@ -309,6 +316,11 @@ class ConnectionMachine {
             finish_drains(events);
     }
     void finish_drains(EventList& events);
+    void tell_bodies(EventList& events);
+    // What waits behind bodies in pieces that are begun: a close does not wait for it, since nobody
+    // knows whether they go on.
+    std::size_t stuck_bytes() const;
+    void end_broken(const ErrorRef& error, EventList& events);
     void start_watch(Instant now);
     void watch_deliveries(Instant now, EventList& events);
     void enlist(ChannelMachine& channel);

@@ -29,6 +29,7 @@ struct Consumer {
     Token token = nullptr;  // null: its consume failed, nobody is to be told
     ConsumerState state = ConsumerState::starting;
     bool no_ack = false;
+    bool in_pieces = false;        // its deliveries are not assembled
     bool restored = false;         // it was on an earlier incarnation of the channel
     bool on_stream = false;        // its deliveries have the offset of a stream
     bool stream_is_known = false;  // the first delivery has told

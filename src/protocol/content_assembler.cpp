@@ -19,12 +19,23 @@ void ContentAssembler::begin(std::span<const std::byte> method_payload) {
 }
 
 bool ContentAssembler::header(const wire::ContentHeader& header, SlabPool& pool) {
+    const auto body = std::min<std::uint64_t>(header.body_size, first_body_capacity);
+    return begin_body(header, static_cast<std::size_t>(body), pool);
+}
+
+bool ContentAssembler::pass(const wire::ContentHeader& header, SlabPool& pool) {
+    const bool whole = begin_body(header, 0, pool);
+    passes_ = true;
+    return whole;
+}
+
+bool ContentAssembler::begin_body(const wire::ContentHeader& header, std::size_t body_capacity,
+                                  SlabPool& pool) {
     method_size_ = method_.size();
     properties_size_ = header.properties.size();
     body_size_ = header.body_size;
     received_ = 0;
-    reserve(static_cast<std::size_t>(std::min<std::uint64_t>(body_size_, first_body_capacity)),
-            pool);
+    reserve(body_capacity, pool);
     copy(slab_->data(), method_);
     copy(slab_->data() + method_size_, header.properties);
     method_.clear();
@@ -71,6 +82,7 @@ Ref<Slab> ContentAssembler::finish() {
 
 void ContentAssembler::reset() {
     part_ = Part::none;
+    passes_ = false;
     slab_ = nullptr;
     method_.clear();
 }

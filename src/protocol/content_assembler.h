@@ -27,6 +27,18 @@ class ContentAssembler {
     void begin(std::span<const std::byte> method_payload);
     // Returns true when the message is complete, which an empty body is at once (rule 83).
     bool header(const wire::ContentHeader& header, SlabPool& pool);
+    // The same of one whose body is handed on as it comes, and not kept here: note_passed() in
+    // place of body().
+    bool pass(const wire::ContentHeader& header, SlabPool& pool);
+    bool note_passed(std::size_t bytes) {
+        received_ += bytes;
+        return received_ == body_size_;
+    }
+    bool passes() const { return passes_; }
+    std::uint64_t received() const { return received_; }
+    // Of a message that has begun, before its header.
+    std::span<const std::byte> pending_method() const { return method_; }
+    const Ref<Slab>& slab() const { return slab_; }
     // `bytes` must not be more than left(). Returns true when the message is complete.
     bool body(std::span<const std::byte> bytes, SlabPool& pool);
     std::uint64_t left() const { return body_size_ - received_; }
@@ -39,9 +51,11 @@ class ContentAssembler {
     void reset();
 
   private:
+    bool begin_body(const wire::ContentHeader& header, std::size_t body_capacity, SlabPool& pool);
     void reserve(std::size_t body_capacity, SlabPool& pool);
 
     Part part_ = Part::none;
+    bool passes_ = false;
     std::vector<std::byte> method_;  // between the method frame and the header
     Ref<Slab> slab_;
     std::size_t method_size_ = 0;

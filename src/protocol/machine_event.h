@@ -34,9 +34,15 @@ enum class EventKind : std::uint8_t {
     outcomes,            // owner; one settled range waits in ring
     consumer_cancelled,  // subject; error, or null after a cancel; its last event
     consumer_lost,       // subject; error: the broker has cancelled it, see resubscribe()
-    delivery_held,  // owner; number, name its consumer; message_count with it: see DeliveryWatch
-    flow,           // owner; number is 0 or 1
-    auth,           // number is an AuthQuestion; name is the mechanism, body the challenge
+    body_room,           // subject: the writer of a body in pieces, which was refused, has room
+    body_done,       // subject: its writer; error, or null when it was taken whole; its last event
+    delivery_begin,  // subject; as delivery, but for the body: body_size
+    delivery_piece,  // subject; number; body, and with body_size what came before it
+    delivery_end,    // subject; number, body_size
+    delivery_cut,    // subject; number; body_size: what came; error: why there is no more
+    delivery_held,   // owner; number, name its consumer; message_count with it: see DeliveryWatch
+    flow,            // owner; number is 0 or 1
+    auth,            // number is an AuthQuestion; name is the mechanism, body the challenge
 };
 
 // What has to be answered before authentication goes on.
@@ -66,6 +72,7 @@ struct MachineEvent {
     Ref<Slab> slab;  // holds an assembled message
     ErrorRef error;
     Ref<ConfirmRing> ring;
+    std::uint64_t body_size = 0;  // of what is delivered in pieces
 };
 
 // Events in their order. Their memory is used again: clear() drops what they hold, and they cost

@@ -146,54 +146,29 @@ Outbox::Item Outbox::item_at(const Chunk& chunk, std::size_t at) {
 
 namespace {
 
-// What is known of a channel's content on a walk over its frames. A content whose beginning has
-// left the outbox is recognised by its remaining frames.
+// What is known of a channel's content on a walk over its frames. A content is in the outbox as
+// far as it was taken, or with a frame that stands for its rest: as long as one of its frames has
+// not left, it is not whole on the other side.
 class ContentWalk {
   public:
     // True when the frame makes one more message that is not wholly gone.
     bool step(const wire::Frame& frame, bool unsent) {
-        switch (frame.type) {
-            case wire::FrameType::method:
-                *this = {};
-                return false;
-            case wire::FrameType::header: {
-                wire::ContentHeader header;
-                if (!wire::parse_content_header(frame.payload, header)) return false;
-                has_header_ = true;
-                left_ = header.body_size;
-                return left_ == 0 && unsent;
-            }
-            case wire::FrameType::body: {
-                if (has_header_) {
-                    left_ -= std::min<std::uint64_t>(left_, frame.payload.size());
-                    return left_ == 0 && unsent;
-                }
-                // A run of bodies whose header is gone: one message, counted once.
-                const bool first = unsent && !counted_;
-                counted_ |= unsent;
-                return first;
-            }
-            case wire::FrameType::heartbeat:
-                break;
-        }
-        return false;
+        if (frame.type == wire::FrameType::method) counted_ = false;
+        const bool is_content =
+            frame.type == wire::FrameType::header || frame.type == wire::FrameType::body;
+        const bool first = is_content && unsent && !counted_;
+        counted_ |= first;
+        return first;
     }
-    // A frame of what was walked over goes. True when a run that was counted is therefore not
+    // A frame of what was walked over goes. True when a message that was counted is therefore not
     // whole.
     bool cut(const wire::Frame& frame) {
-        const bool was_counted = counted_;
-        if (frame.type == wire::FrameType::method) {
-            *this = {};
-            return false;
-        }
-        counted_ = false;
-        return was_counted;
+        const bool was_counted = std::exchange(counted_, false);
+        return was_counted && frame.type != wire::FrameType::method;
     }
 
   private:
-    bool has_header_ = false;
     bool counted_ = false;
-    std::uint64_t left_ = 0;
 };
 
 // How many messages of a channel go, from its frames before and after.

@@ -12,5 +12,6 @@ inline constexpr std::uint16_t syntax_error = 502;
 inline constexpr std::uint16_t command_invalid = 503;
 inline constexpr std::uint16_t channel_error = 504;
 inline constexpr std::uint16_t unexpected_frame = 505;
+inline constexpr std::uint16_t internal_error = 541;
 
 }  // namespace haigha::protocol

@@ -3,6 +3,7 @@
  * numbers in it: a line may be added here, and none changed. Checked by the compiler. */
 #include <haigha/death.h>
 #include <haigha/haigha.h>
+#include <haigha/pieces.h>
 #include <haigha/pool.h>
 #include <haigha/queue_arguments.h>
 #include <haigha/retry.h>
@@ -41,6 +42,25 @@ MEMBER(haigha_pool_args, max_attempts, 60);
 MEMBER(haigha_pool_args, max_in_flight, 64);
 MEMBER(haigha_pool_args, max_messages, 72);
 MEMBER(haigha_pool_args, max_bytes, 80);
+
+SIZE(haigha_pieces_args, 32);
+MEMBER(haigha_pieces_args, size, 0);
+MEMBER(haigha_pieces_args, fn, 8);
+MEMBER(haigha_pieces_args, user_data, 16);
+MEMBER(haigha_pieces_args, release, 24);
+
+SIZE(haigha_piece, 96);
+MEMBER(haigha_piece, size, 0);
+MEMBER(haigha_piece, kind, 8);
+MEMBER(haigha_piece, flags, 12);
+MEMBER(haigha_piece, delivery_tag, 16);
+MEMBER(haigha_piece, body_size, 24);
+MEMBER(haigha_piece, offset, 32);
+MEMBER(haigha_piece, octets, 40);
+MEMBER(haigha_piece, consumer_tag, 56);
+MEMBER(haigha_piece, message, 72);
+MEMBER(haigha_piece, channel, 80);
+MEMBER(haigha_piece, error, 88);
 
 SIZE(haigha_rpc_client_args, 16);
 MEMBER(haigha_rpc_client_args, size, 0);

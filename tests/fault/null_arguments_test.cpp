@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <haigha/death.h>
 #include <haigha/haigha.h>
+#include <haigha/pieces.h>
 #include <haigha/pool.h>
 #include <haigha/queue_arguments.h>
 #include <haigha/retry.h>
@@ -168,6 +169,14 @@ TEST(NullArguments, FallibleFunctionsNameTheArgument) {
     EXPECT_ARGUMENT(haigha_retry_message);
     EXPECT_ARGUMENT(haigha_retry_new);
     EXPECT_ARGUMENT(haigha_retry_quarantine);
+    EXPECT_ARGUMENT(haigha_body_write);
+    EXPECT_ARGUMENT(haigha_body_write_wait);
+    EXPECT_ARGUMENT(haigha_body_writer_abort);
+    EXPECT_ARGUMENT(haigha_body_writer_new);
+    EXPECT_ARGUMENT(haigha_connection_pause_reading);
+    EXPECT_ARGUMENT(haigha_connection_resume_reading);
+    EXPECT_ARGUMENT(haigha_consume_pieces);
+    EXPECT_ARGUMENT(haigha_consume_pieces_wait);
     EXPECT_ARGUMENT(haigha_rpc_call);
     EXPECT_ARGUMENT(haigha_rpc_call_wait);
     EXPECT_ARGUMENT(haigha_rpc_client_info);
@@ -251,6 +260,8 @@ TEST(NullArguments, ReferencesOfNothing) {
     EXPECT_EQ(haigha_pool_ref(nullptr), nullptr);
     EXPECT_EQ(haigha_retry_ref(nullptr), nullptr);
     EXPECT_EQ(haigha_rpc_client_ref(nullptr), nullptr);
+    EXPECT_EQ(haigha_body_writer_ref(nullptr), nullptr);
+    EXPECT_EQ(haigha_body_writer_sequence(nullptr), 0U);
     EXPECT_EQ(haigha_reply_ref(nullptr), nullptr);
     haigha_channel_unref(nullptr);
     haigha_connection_unref(nullptr);
@@ -263,6 +274,7 @@ TEST(NullArguments, ReferencesOfNothing) {
     haigha_rpc_client_unref(nullptr);
     haigha_topology_free(nullptr);
     haigha_topology_report_free(nullptr);
+    haigha_body_writer_unref(nullptr);
     haigha_reply_unref(nullptr);
     haigha_error_free(nullptr);
     haigha_options_free(nullptr);

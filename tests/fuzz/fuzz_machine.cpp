@@ -80,6 +80,9 @@ enum class Step : std::uint8_t {
     tx_select,          // channel, deadline
     lend,               // channel, u16 size in octets of eight, mandatory
     limit_in_flight,    // channel, messages, u16 octets
+    begin_body,         // channel, u16 size in octets of eight
+    write_body,         // which of them, u16 octets
+    abandon_body,       // which of them
     count,
 };
 
@@ -423,6 +426,22 @@ class Session {
             case Step::reject:
                 settled(machine_.settle(channel, wire::basic::Reject{input.u8(), true}));
                 return;
+            case Step::begin_body:
+                begin_body(channel, std::size_t{8} * input.u16());
+                return;
+            case Step::write_body:
+                if (!bodies_.empty()) {
+                    Body& body = bodies_[input.below(bodies_.size())];
+                    write_body(body, input.u16());
+                }
+                return;
+            case Step::abandon_body:
+                if (!bodies_.empty()) {
+                    const Body& body = bodies_[input.below(bodies_.size())];
+                    machine_.abandon_body(body.channel, body.writer, events_);
+                    tell();
+                }
+                return;
             default:
                 return;
         }
@@ -488,6 +507,7 @@ class Session {
         consume.consumer = consumer;
         consume.deadline = at;
         consume.name = tag;
+        consume.in_pieces = tag == tags[3];
         wire::basic::Consume method{};
         method.consumer_tag = {tag};
         method.no_ack = no_ack;
@@ -539,6 +559,41 @@ class Session {
         if (status != Status::ok) return;
         published_ += size;
         ledger_.published(token, channel.owner, sequence);
+    }
+
+    // Bodies in pieces.
+    struct Body {
+        protocol::ChannelId channel;
+        Token writer;
+        std::size_t left;
+    };
+    void begin_body(protocol::ChannelId channel, std::size_t size) {
+        if (published_ + size > most_published) return;
+        const Token writer = ledger_.add(Kind::body, channel.owner);
+        const Token token = ledger_.add(Kind::publish, channel.owner);
+        ledger_.at(token).size = size;
+        const std::string key = std::to_string(ledger_.size());
+        protocol::PublishRequest request;
+        request.routing_key = key;
+        std::uint64_t sequence = 0;
+        const Status status = machine_.begin_body(channel, protocol::PreparedHead(request), size,
+                                                  writer, token, &sequence);
+        accepted(status, token);
+        accepted(status, writer);
+        if (status != Status::ok) return;
+        published_ += size;
+        bodies_.push_back({channel, writer, size});
+        ledger_.published(token, channel.owner, sequence);
+    }
+    void write_body(Body& body, std::size_t size) {
+        const Octets octets(std::min(size, body.left), std::byte{'p'});
+        std::size_t taken = 0;
+        const Status status = machine_.write_body(body.channel, body.writer, octets, &taken);
+        require(status == Status::ok || status == Status::closed || status == Status::would_block,
+                "a piece is taken, or refused with a status that is documented");
+        require(taken <= octets.size() && (status == Status::ok || taken == 0),
+                "no more is taken than is given");
+        body.left -= taken;
     }
 
     // ---- octets
@@ -614,6 +669,7 @@ class Session {
         const std::string text = text_of(event);
         // When there is room for more depends on when outcomes are taken, and that on the pieces.
         const bool any_time = event.kind == protocol::EventKind::outcomes ||
+                              event.kind == protocol::EventKind::body_room ||
                               event.kind == protocol::EventKind::writable;
         if (!any_time) note(text);
     }
@@ -671,6 +727,7 @@ class Session {
     protocol::EventList events_;
     Octets unread_;
     std::vector<protocol::ChannelId> channels_;
+    std::vector<Body> bodies_;
     std::size_t published_ = 0;
     std::size_t received_ = 0;
     std::string record_;

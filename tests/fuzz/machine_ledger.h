@@ -14,7 +14,7 @@ namespace haigha::fuzz {
 
 class MachineLedger {
   public:
-    enum class Kind : std::uint8_t { call, consumer, channel, publish };
+    enum class Kind : std::uint8_t { call, consumer, channel, publish, body };
 
     struct Entry {
         Kind kind;
@@ -26,6 +26,7 @@ class MachineLedger {
         bool not_sent = false;              // of a publish: it was said to be safe to send again
         std::uint64_t publishes = 0;        // of a channel: those that were numbered
         bool opened = false;                // of a channel
+        bool in_piece = false;              // of a consumer: a delivery has begun, and not ended
     };
 
     // The next token. It has to end, unless it is struck out because the verb was refused.
@@ -91,6 +92,19 @@ class MachineLedger {
                 require(consumer.channel == event.owner, "a delivery is on its consumer's channel");
                 return;
             }
+            case EventKind::delivery_begin:
+            case EventKind::delivery_piece:
+            case EventKind::delivery_end:
+            case EventKind::delivery_cut:
+                on_piece(event);
+                return;
+            case EventKind::body_room:
+                require(at(event.subject).kind == Kind::body && at(event.subject).live,
+                        "a body that has room has not ended");
+                return;
+            case EventKind::body_done:
+                end(event.subject, Kind::body);
+                return;
             case EventKind::outcomes:
                 take_outcomes(*event.ring);
                 return;
@@ -124,6 +138,17 @@ class MachineLedger {
     }
 
   private:
+    void on_piece(const protocol::MachineEvent& event) {
+        using protocol::EventKind;
+        Entry& consumer = at(event.subject);
+        require(consumer.kind == Kind::consumer && consumer.live && consumer.channel == event.owner,
+                "a piece is for a consumer of its channel that has not ended");
+        require(consumer.in_piece == (event.kind != EventKind::delivery_begin),
+                "a delivery in pieces has one beginning and one end");
+        consumer.in_piece =
+            event.kind == EventKind::delivery_begin || event.kind == EventKind::delivery_piece;
+    }
+
     void end(protocol::Token token, Kind kind) {
         Entry& entry = at(token);
         require(entry.kind == kind, "an end is of the kind of what ends");

@@ -470,6 +470,25 @@ class MachinePeer {
                        named(event.subject) + error_text(event.error);
             case EventKind::consumer_lost:
                 return channel + "lost " + named(event.subject) + error_text(event.error);
+            case EventKind::body_room:
+                return channel + "room " + named(event.subject);
+            case EventKind::body_done:
+                return channel + "body " + named(event.subject) + error_text(event.error);
+            case EventKind::delivery_begin:
+                return channel + "begin " + named(event.subject) +
+                       " tag=" + std::to_string(event.number) + " " + std::string(event.exchange) +
+                       "/" + std::string(event.routing_key) + " " + std::to_string(event.body_size);
+            case EventKind::delivery_piece:
+                return channel + "piece " + named(event.subject) + " " +
+                       std::to_string(event.number) + "@" + std::to_string(event.body_size) + " '" +
+                       body + "'";
+            case EventKind::delivery_end:
+                return channel + "end " + named(event.subject) + " " +
+                       std::to_string(event.number) + " " + std::to_string(event.body_size);
+            case EventKind::delivery_cut:
+                return channel + "cut " + named(event.subject) + " " +
+                       std::to_string(event.number) + " " + std::to_string(event.body_size) +
+                       error_text(event.error);
             case EventKind::delivery_held:
                 return channel + "held " + std::to_string(event.number) + " of " +
                        std::to_string(event.message_count) + " " + std::string(event.name);
