@@ -95,7 +95,12 @@ Status ChannelMachine::write_body(Token writer, std::span<const std::byte> octet
     if (octets.size() > pieces->to_come) return Status::argument;
     bool done = false;
     if (pieces->started) {
-        *taken = calls_.write_piece(octets, context_.frame_max, context_.outbox, &done);
+        try {
+            *taken = calls_.write_piece(octets, context_.frame_max, context_.outbox, &done);
+        } catch (const std::bad_alloc&) {
+            // Nothing was taken. What is there leaves first, and may make room for it.
+            if (context_.outbox.empty()) throw;
+        }
     }
     if (done) {
         whole_bodies_.push_back(writer);

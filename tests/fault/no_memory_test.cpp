@@ -2,6 +2,7 @@
 // nothing may crash, hang or be left over, and NO_MEMORY is the answer.
 #include <gtest/gtest.h>
 #include <haigha/haigha.h>
+#include <haigha/pieces.h>
 #include <haigha/pool.h>
 #include <haigha/retry.h>
 #include <uv.h>
@@ -131,6 +132,15 @@ class Cycle {
         Note& note = *static_cast<Bound*>(user_data)->note;
         EXPECT_EQ(1, ++note.releases) << note.what;
     }
+    static void on_piece(const haigha_piece* piece, void* user_data) {
+        const Spared spared;
+        auto* const bound = static_cast<Bound*>(user_data);
+        EXPECT_EQ(bound->note->releases, 0) << "a piece after its release hook";
+        if (piece->kind == HAIGHA_PIECE_END) ++bound->cycle->delivered;
+        if (piece->error != nullptr) {
+            bound->cycle->seen(haigha_error_status(piece->error), bound->note->what);
+        }
+    }
     void hear(const haigha_event& event, Note& note) {
         EXPECT_EQ(note.releases, 0) << note.what << ": an event after its release hook";
         if (event.error != nullptr) seen(haigha_error_status(event.error), note.what);
@@ -149,6 +159,9 @@ class Cycle {
             case HAIGHA_EVENT_DELIVERY:
                 ++delivered;
                 if (message_ == nullptr) message_ = haigha_message_ref(event.message);
+                return;
+            case HAIGHA_EVENT_WRITABLE:
+                ++writable_;
                 return;
             case HAIGHA_EVENT_OUTCOME:
                 ++outcomes_;
@@ -258,6 +271,54 @@ class Cycle {
                                                          then.user_data, nullptr, nullptr);
         lent.taken = status == HAIGHA_OK;
         if (did(status, "publish lent")) ++published_;
+    }
+    bool consume_pieces() {
+        haigha_consume_args args = HAIGHA_CONSUME_ARGS_INIT;
+        args.queue = str(queue_);
+        const haigha_then bound = note("pieces", false);
+        haigha_pieces_args pieces = HAIGHA_PIECES_ARGS_INIT;
+        pieces.fn = &on_piece;
+        pieces.user_data = bound.user_data;
+        pieces.release = bound.release;
+        Note& taker = *notes_.back();
+        const haigha_then then = note("consume pieces", true);
+        const haigha_status status =
+            haigha_consume_pieces(channel_, &args, &pieces, &then, nullptr);
+        taker.taken = status == HAIGHA_OK;
+        return took(status);
+    }
+    // Once it has begun it is a publish, and its writer is told of its end.
+    void write_body(std::size_t size) {
+        const haigha_then events = note("a body", false);
+        Note& told = *notes_.back();
+        haigha_publish_args args = HAIGHA_PUBLISH_ARGS_INIT;
+        args.routing_key = str(queue_);
+        haigha_body_writer* writer = nullptr;
+        if (!took(haigha_body_writer_new(channel_, &args, size, &events, &writer, nullptr))) {
+            return;
+        }
+        std::string piece;
+        {
+            const Spared spared;
+            piece.assign(50'000, 'z');
+        }
+        for (std::size_t written = 0; written < size;) {
+            const haigha_str next{piece.data(), std::min(piece.size(), size - written)};
+            const int before = writable_;
+            std::size_t taken = 0;
+            const haigha_status status = haigha_body_write(writer, next, &taken, nullptr);
+            written += taken;
+            if (status == HAIGHA_ERR_WOULD_BLOCK) {
+                if (!drive([&] { return writable_ != before; }, "room") || over()) break;
+            } else if (!did(status, "write a piece")) {
+                break;
+            }
+        }
+        if (haigha_body_writer_sequence(writer) != 0) {
+            told.once = true;
+            ++published_;
+        }
+        haigha_body_writer_unref(writer);
     }
     // Whatever becomes of the pool, each message that it has taken has one outcome.
     bool open_pool() {
@@ -388,6 +449,7 @@ class Cycle {
     bool close_taken_ = false;
     int published_ = 0;
     int outcomes_ = 0;
+    int writable_ = 0;
 };
 
 class NoMemory : public testing::Test {
@@ -446,6 +508,21 @@ void publish_and_consume(Cycle& cycle) {
 
 TEST_F(NoMemory, AtEachAllocationOfAConnection) {
     each(publish_and_consume);
+}
+
+void write_and_take_pieces(Cycle& cycle) {
+    if (!cycle.open_channel()) return;
+    cycle.declare();
+    cycle.consume_pieces();
+    cycle.write_body(16);
+    cycle.write_body(700'000);
+    cycle.drive([&] { return cycle.outcomes() == cycle.published(); }, "the outcomes");
+    cycle.ack();
+    if (cycle.flush()) cycle.drive([&] { return cycle.replied("flush"); }, "the flush");
+}
+
+TEST_F(NoMemory, AtEachAllocationOfBodiesInPieces) {
+    each(write_and_take_pieces);
 }
 
 void publish_by_a_pool(Cycle& cycle) {
