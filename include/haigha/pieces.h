@@ -74,13 +74,13 @@ enum {
 
 /* Borrowed until the callback returns. */
 typedef struct haigha_piece {
-    size_t size;             /* of this struct, as the library knows it */
-    uint32_t kind;           /* HAIGHA_PIECE_* */
-    uint32_t flags;          /* BEGIN: HAIGHA_FLAG_* */
-    uint64_t delivery_tag;   /* to be settled from BEGIN on; 0 with CANCELLED */
-    uint64_t body_size;      /* BEGIN */
-    uint64_t offset;         /* OCTETS, END, ABORTED */
-    haigha_str octets;       /* OCTETS: never empty */
+    size_t size;           /* of this struct, as the library knows it */
+    uint32_t kind;         /* HAIGHA_PIECE_* */
+    uint32_t flags;        /* BEGIN: HAIGHA_FLAG_* */
+    uint64_t delivery_tag; /* to be settled from BEGIN on; 0 with CANCELLED */
+    uint64_t body_size;    /* BEGIN */
+    uint64_t offset;       /* OCTETS, END, ABORTED */
+    haigha_str octets;     /* OCTETS: never empty */
     haigha_str consumer_tag;
     haigha_message* message; /* BEGIN: its body is empty; haigha_message_ref to keep it */
     haigha_channel* channel;
@@ -102,10 +102,11 @@ typedef struct haigha_pieces_args {
  * its size, and the option max_message_size does not count. args->deliveries and
  * args->pause_when_full must be zero. Between BEGIN and END, or ABORTED, of one delivery nothing
  * else of its channel comes, but other channels' deliveries do. Since: 0.1. */
-HAIGHA_API HAIGHA_NONBLOCKING haigha_status
-haigha_consume_pieces(haigha_channel* channel, const haigha_consume_args* args,
-                      const haigha_pieces_args* pieces, const haigha_then* then,
-                      haigha_error** error);
+HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_consume_pieces(haigha_channel* channel,
+                                                                  const haigha_consume_args* args,
+                                                                  const haigha_pieces_args* pieces,
+                                                                  const haigha_then* then,
+                                                                  haigha_error** error);
 HAIGHA_API HAIGHA_BLOCKING haigha_status haigha_consume_pieces_wait(
     haigha_channel* channel, const haigha_consume_args* args, const haigha_pieces_args* pieces,
     int64_t timeout_ms, haigha_reply** reply, haigha_error** error);
