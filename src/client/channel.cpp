@@ -103,7 +103,8 @@ ErrorRef Channel::close(Completion completion, std::int64_t timeout_ms) {
 }
 
 ErrorRef Channel::consume(wire::basic::Consume method, bool pause_when_full, Then deliveries,
-                          Completion completion, std::int64_t timeout_ms, bool in_pieces) {
+                          Completion completion, std::int64_t timeout_ms, bool in_pieces,
+                          std::string* tag) {
     auto consumer = std::make_unique<Consumer>();
     consumer->then = std::move(deliveries);
     consumer->tag = method.consumer_tag.text;
@@ -113,6 +114,7 @@ ErrorRef Channel::consume(wire::basic::Consume method, bool pause_when_full, The
         consumer->tag = "haigha-" + std::to_string(number_) + "." + std::to_string(consumer->made);
     }
     method.consumer_tag = {consumer->tag};
+    if (tag != nullptr) *tag = consumer->tag;
     bool qos_known = true;
     {
         const std::lock_guard lock(connection_->mutex_);
@@ -207,6 +209,11 @@ ErrorRef Channel::consumer_refusal(const ErrorRef& error, protocol::CallKind kin
                           ? "not paused"
                           : is[static_cast<std::size_t>(state)];
     return make_error(Status::argument, name + " is " + now);
+}
+
+bool Channel::is_current(std::uint64_t delivery_tag) const {
+    const std::lock_guard lock(connection_->mutex_);
+    return state() == State::open && delivery_tag > stale_up_to_;
 }
 
 ErrorRef Channel::settle_refusal(Status status, std::uint64_t delivery_tag) const {

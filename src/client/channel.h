@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -71,14 +72,22 @@ class Channel : public Counted<Channel> {
         return start(method, std::move(call), std::move(completion), timeout_ms);
     }
     // in_pieces: `deliveries` hears PieceEvents of bodies that do not come whole in one frame.
+    // `tag`, if not null: the consumer's.
     ErrorRef consume(wire::basic::Consume method, bool pause_when_full, Then deliveries,
-                     Completion completion, std::int64_t timeout_ms, bool in_pieces = false);
+                     Completion completion, std::int64_t timeout_ms, bool in_pieces = false,
+                     std::string* tag = nullptr);
     // By basic.cancel: for good (CallKind::cancel), until its deliveries are settled (drain), or
     // for a while (pause).
     ErrorRef stop_consumer(protocol::CallKind kind, std::string_view consumer_tag,
                            Completion completion, std::int64_t timeout_ms);
     ErrorRef resume_consumer(std::string_view consumer_tag, Completion completion,
                              std::int64_t timeout_ms);
+    // Has a consumer paused that more is delivered to than can be kept; to be called while it is
+    // told of a delivery. Gives what lets it go on, for any thread to call, once; or nothing where
+    // it is being stopped or held back already.
+    std::function<void()> hold_back(const std::string& consumer_tag) {
+        return connection_->hold_back(*this, consumer_tag);
+    }
     ErrorRef confirm_select(Completion completion, std::int64_t timeout_ms);
     ErrorRef qos(const wire::basic::Qos& method, Completion completion, std::int64_t timeout_ms);
     ErrorRef close(Completion completion, std::int64_t timeout_ms);
@@ -98,6 +107,9 @@ class Channel : public Counted<Channel> {
     Status settle(const Method& method) {
         return connection_->settle(*this, method);
     }
+
+    // Whether a delivery of that tag can still be settled, as far as the channel goes.
+    bool is_current(std::uint64_t delivery_tag) const;
 
     // Why a call is refused with `status`.
     ErrorRef refusal(Status status) const;

@@ -292,7 +292,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     void finish_flushes();
     void pause_reading(const Ref<Inbox>& full);
     void inbox_is_full(Channel& channel, const Consumer& consumer, Inbox::Fill fill);
-    void hold_back(Channel& channel, const Consumer& consumer);
+    std::function<void()> hold_back(Channel& channel, const std::string& tag);
     void resume_held_back(Channel& channel, const std::string& tag);
     void resubscribe(Channel& channel, const Consumer& consumer, const ErrorRef& cause);
     void resume_reading();

@@ -1,5 +1,6 @@
 // The part of Connection that is about consumers: those that are held back while their inbox is
 // full, and those that consume again.
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -17,7 +18,8 @@ using transport::Loop;
 
 void Connection::inbox_is_full(Channel& channel, const Consumer& consumer, Inbox::Fill fill) {
     if (consumer.pauses_when_full) {
-        hold_back(channel, consumer);
+        std::function<void()> go_on = hold_back(channel, consumer.tag);
+        if (go_on) consumer.then.inbox()->when_half_empty(std::move(go_on));
         return;
     }
     // The broker holds it back: what comes in has a bound already.
@@ -26,16 +28,21 @@ void Connection::inbox_is_full(Channel& channel, const Consumer& consumer, Inbox
     insist([&] { full_inboxes_.emplace_back(consumer.then.inbox()); });
 }
 
-void Connection::hold_back(Channel& channel, const Consumer& consumer) {
-    if (channel.find_held_back(consumer.tag) != channel.held_back_.end()) return;
-    channel.held_back_.push_back({consumer.tag});
+std::function<void()> Connection::hold_back(Channel& channel, const std::string& tag) {
+    if (channel.find_held_back(tag) != channel.held_back_.end()) return {};
+    std::function<void()> go_on = [self = Ref<Connection>(this), kept = Ref<Channel>(&channel),
+                                   tag] {
+        self->loop_->transport().post(
+            [self, kept, tag] { self->guarded([&] { self->resume_held_back(*kept, tag); }); });
+    };
+    channel.held_back_.push_back({tag});
     wire::basic::Cancel method{};
-    method.consumer_tag = {consumer.tag};
+    method.consumer_tag = {tag};
     protocol::Call pause;
     pause.kind = CallKind::pause;
-    pause.name = consumer.tag;
+    pause.name = tag;
     pause.reply = wire::basic::CancelOk::id;
-    const auto paused = [this, &channel, tag = consumer.tag](const ErrorRef& error, const Reply*) {
+    const auto paused = [this, &channel, tag](const ErrorRef& error, const Reply*) {
         const auto held = channel.find_held_back(tag);
         if (held == channel.held_back_.end()) return;
         if (error) {
@@ -47,16 +54,12 @@ void Connection::hold_back(Channel& channel, const Consumer& consumer) {
     if (call(channel, method, std::move(pause), Completion(), -1, paused)) {
         // It is being stopped by the program, and with that what comes in.
         channel.held_back_.pop_back();
-        return;
+        return {};
     }
-    consumer.then.inbox()->when_half_empty(
-        [self = Ref<Connection>(this), kept = Ref<Channel>(&channel), tag = consumer.tag] {
-            self->loop_->transport().post(
-                [self, kept, tag] { self->guarded([&] { self->resume_held_back(*kept, tag); }); });
-        });
+    return go_on;
 }
 
-// Its inbox is half empty.
+// What waits of it, in its inbox say, has become half of what may.
 void Connection::resume_held_back(Channel& channel, const std::string& tag) {
     const auto held = channel.find_held_back(tag);
     if (held == channel.held_back_.end()) return;

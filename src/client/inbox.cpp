@@ -11,44 +11,9 @@
 #include <utility>
 
 #include "base/insist.h"
-#include "client/channel.h"
-#include "client/connection.h"
-#include "client/message.h"
-#include "client/reply.h"
 #include "transport/loop.h"
 
 namespace haigha::client {
-
-Inbox::Item::Item(const Event& from) : event(from) {
-    if (event.message == nullptr) {
-        for (const Str* name :
-             {&event.consumer_tag, &event.exchange, &event.routing_key, &event.name})
-            text += std::string_view(*name);
-    }
-    // Nothing throws any more.
-    if (event.error != nullptr) event.error->add_ref();
-    if (event.reply != nullptr) event.reply->add_ref();
-    if (event.message != nullptr) event.message->add_ref();
-    if (event.channel != nullptr) event.channel->add_ref();
-    if (event.connection != nullptr) event.connection->add_ref();
-}
-
-Inbox::Item::Item(Item&& other) noexcept
-    : event(std::exchange(other.event, Event())), text(std::move(other.text)) {}
-
-Inbox::Item& Inbox::Item::operator=(Item&& other) noexcept {
-    std::swap(event, other.event);
-    std::swap(text, other.text);
-    return *this;
-}
-
-Inbox::Item::~Item() {
-    if (event.error != nullptr) event.error->release();
-    if (event.reply != nullptr) event.reply->release();
-    if (event.message != nullptr) event.message->release();
-    if (event.channel != nullptr) event.channel->release();
-    if (event.connection != nullptr) event.connection->release();
-}
 
 Ref<Inbox> Inbox::create(std::size_t capacity, ErrorRef* error) {
     const int fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -72,7 +37,7 @@ Inbox::Fill Inbox::push(const Event& event) {
     if (dropped_) return Fill::room;
     filler_ = std::this_thread::get_id();
     const bool first = waiting_.empty();
-    insist([&] { waiting_.push(Item(event)); });
+    insist([&] { waiting_.push(KeptEvent(event)); });
     if (event.type == EventType::delivery) {
         ++waiting_deliveries_;
         waiting_bytes_ += weight(event);
@@ -104,7 +69,7 @@ bool Inbox::on_a_filling_thread() const {
 
 void Inbox::drop_handle() {
     if (!handles_.drop()) return;
-    Queue<Item> dropped;
+    Queue<KeptEvent> dropped;
     std::vector<std::function<void()>> resume;
     {
         const std::lock_guard lock(mutex_);
@@ -137,7 +102,7 @@ std::size_t Inbox::take(std::span<Event> events) {
         const std::lock_guard lock(mutex_);
         while (count < events.size() && !waiting_.empty()) {
             handed_out_.push_back(waiting_.pop());
-            const Event& event = handed_out_.back().event;
+            const Event& event = handed_out_.back().raw();
             if (event.type == EventType::delivery) {
                 --waiting_deliveries_;
                 waiting_bytes_ -= weight(event);
@@ -151,17 +116,7 @@ std::size_t Inbox::take(std::span<Event> events) {
         if (half_empty()) resume.swap(resume_);
     }
     for (std::size_t i = 0; i < count; ++i) {
-        Item& item = handed_out_[i];
-        const char* at = item.text.data();
-        if (!item.text.empty()) {
-            Event& event = item.event;
-            for (Str* name :
-                 {&event.consumer_tag, &event.exchange, &event.routing_key, &event.name}) {
-                if (name->size > 0) name->data = at;
-                at += name->size;
-            }
-        }
-        events[i] = item.event;
+        events[i] = handed_out_[i].event();
     }
     for (const auto& call : resume)
         call();

@@ -6,7 +6,6 @@
 #include <functional>
 #include <mutex>
 #include <span>
-#include <string>
 #include <thread>
 #include <vector>
 
@@ -15,6 +14,7 @@
 #include "base/ref.h"
 #include "client/event.h"
 #include "client/handle_count.h"
+#include "client/kept_event.h"
 
 namespace haigha::client {
 
@@ -57,16 +57,6 @@ class Inbox : public Counted<Inbox> {
     explicit Inbox(std::size_t capacity, int fd) : capacity_(capacity), fd_(fd) {}
     ~Inbox();
 
-    // An event and what keeps its pointers good.
-    struct Item {
-        explicit Item(const Event& from);
-        Item(Item&& other) noexcept;
-        Item& operator=(Item&& other) noexcept;
-        ~Item();
-        Event event;
-        std::string text;  // what its names point to, when no message holds them
-    };
-
     static std::size_t weight(const Event& event) { return event.body.size + delivery_overhead; }
     bool half_empty() const {
         return waiting_deliveries_ <= capacity_ / 2 && waiting_bytes_ <= capacity_bytes_ / 2;
@@ -80,12 +70,12 @@ class Inbox : public Counted<Inbox> {
     mutable std::mutex mutex_;
     bool dropped_ = false;
     std::thread::id filler_;  // of the last event
-    Queue<Item> waiting_;
+    Queue<KeptEvent> waiting_;
     std::size_t waiting_deliveries_ = 0;
     std::size_t waiting_bytes_ = 0;  // of deliveries
     std::size_t capacity_bytes_ = default_capacity_bytes;
     std::vector<std::function<void()>> resume_;
-    std::vector<Item> handed_out_;  // of the poller
+    std::vector<KeptEvent> handed_out_;  // of the poller
 };
 
 }  // namespace haigha::client

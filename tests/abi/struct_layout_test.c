@@ -9,6 +9,7 @@
 #include <haigha/retry.h>
 #include <haigha/rpc.h>
 #include <haigha/topology.h>
+#include <haigha/workers.h>
 #include <stddef.h>
 
 #define SIZE(type, size) _Static_assert(sizeof(type) == (size), "the size of " #type)
@@ -158,6 +159,28 @@ VALUE(HAIGHA_TOPOLOGY_DIFFERS, 4);
 VALUE(HAIGHA_TOPOLOGY_FAILED, 5);
 VALUE(HAIGHA_TOPOLOGY_ANYWAY, 1);
 VALUE(HAIGHA_DELIVERY_UNLIMITED, -1);
+SIZE(haigha_workers_args, 40);
+MEMBER(haigha_workers_args, size, 0);
+MEMBER(haigha_workers_args, threads, 8);
+MEMBER(haigha_workers_args, most_in_a_row, 12);
+MEMBER(haigha_workers_args, max_threads_per_channel, 16);
+MEMBER(haigha_workers_args, reserved, 20);
+MEMBER(haigha_workers_args, max_queued, 24);
+MEMBER(haigha_workers_args, max_queued_bytes, 32);
+
+SIZE(haigha_work_args, 88);
+MEMBER(haigha_work_args, size, 0);
+MEMBER(haigha_work_args, queue, 8);
+MEMBER(haigha_work_args, consumer_tag, 24);
+MEMBER(haigha_work_args, handle, 40);
+MEMBER(haigha_work_args, key, 48);
+MEMBER(haigha_work_args, user_data, 56);
+MEMBER(haigha_work_args, release, 64);
+MEMBER(haigha_work_args, arguments, 72);
+MEMBER(haigha_work_args, order, 80);
+MEMBER(haigha_work_args, no_ack, 81);
+MEMBER(haigha_work_args, exclusive, 82);
+MEMBER(haigha_work_args, reserved, 83);
 
 SIZE(haigha_cursor, 24);
 MEMBER(haigha_cursor, at, 0);

@@ -5,9 +5,11 @@
 #include <haigha/pieces.h>
 #include <haigha/pool.h>
 #include <haigha/retry.h>
+#include <haigha/workers.h>
 #include <uv.h>
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -126,6 +128,12 @@ class Cycle {
         const Spared spared;
         auto* const bound = static_cast<Bound*>(user_data);
         bound->cycle->hear(*event, *bound->note);
+    }
+    // On a thread of the workers'.
+    static std::int32_t on_work(const haigha_event* event, void* user_data) {
+        auto* const bound = static_cast<Bound*>(user_data);
+        if (event->type == HAIGHA_EVENT_DELIVERY) ++bound->cycle->handled_;
+        return HAIGHA_WORK_ACK;
     }
     static void on_release(void* user_data) {
         const Spared spared;
@@ -376,6 +384,32 @@ class Cycle {
         const haigha_then then = note("retried", true);
         return took(haigha_retry_message(retry_, channel_, message_, str("why"), &then, nullptr));
     }
+    // Whatever becomes of the workers, their threads end and the handler is released.
+    bool open_workers() {
+        haigha_workers_args args = HAIGHA_WORKERS_ARGS_INIT;
+        args.threads = 2;
+        args.max_queued = 2;
+        return did(haigha_workers_new(loop_, &args, &workers_, nullptr), "workers");
+    }
+    bool work() {
+        const haigha_then handler = note("handler", false);
+        Note& handled = *notes_.back();
+        haigha_work_args args = HAIGHA_WORK_ARGS_INIT;
+        args.queue = str(queue_);
+        args.handle = &on_work;
+        args.user_data = handler.user_data;
+        args.release = handler.release;
+        const haigha_then then = note("work", true);
+        const haigha_status status =
+            haigha_workers_consume(workers_, channel_, &args, &then, nullptr);
+        handled.taken = status == HAIGHA_OK;
+        return took(status);
+    }
+    bool close_workers(const char* what) {
+        const haigha_then then = note(what, true);
+        return took(haigha_workers_close(workers_, &then, nullptr));
+    }
+    int handled() const { return handled_; }
     int published() const { return published_; }
     int outcomes() const { return outcomes_; }
     void ack() { did(haigha_ack(channel_, 0, HAIGHA_MULTIPLE, nullptr), "ack"); }
@@ -398,6 +432,13 @@ class Cycle {
         haigha_message_unref(message_);
         haigha_retry_unref(retry_);
         haigha_pool_unref(pool_);
+        if (workers_ != nullptr) {
+            closed_ = false;
+            if (close_workers("workers end")) {
+                drive([&] { return replied("workers end"); }, "the workers to end");
+            }
+            haigha_workers_unref(workers_);
+        }
         haigha_channel_unref(channel_);
         haigha_connection_unref(connection_);
         if (loop_ != nullptr) {
@@ -439,6 +480,8 @@ class Cycle {
     haigha_pool* pool_ = nullptr;
     haigha_retry* retry_ = nullptr;
     haigha_message* message_ = nullptr;  // the first that was delivered
+    haigha_workers* workers_ = nullptr;
+    std::atomic<int> handled_{0};
     std::vector<std::unique_ptr<Note>> notes_;
     std::vector<std::unique_ptr<Bound>> bound_;
     std::vector<std::unique_ptr<std::string>> bodies_;
@@ -561,6 +604,26 @@ void retry_a_delivery(Cycle& cycle) {
 
 TEST_F(NoMemory, AtEachAllocationOfARetry) {
     each(retry_a_delivery);
+}
+
+void handle_by_workers(Cycle& cycle) {
+    if (!cycle.open_channel() || !cycle.declare()) return;
+    if (!cycle.open_workers()) return;
+    const bool works = cycle.work();
+    for (const std::size_t size : {16, 100'000, 16, 20'000, 16, 16})
+        cycle.publish(size);
+    cycle.drive([&] { return cycle.outcomes() == cycle.published(); }, "the outcomes");
+    if (works) {
+        cycle.drive([&] { return cycle.handled() >= cycle.published(); }, "the handlers");
+    }
+    cycle.delivered = cycle.handled();
+    if (cycle.close_workers("workers close")) {
+        cycle.drive([&] { return cycle.replied("workers close"); }, "the workers");
+    }
+}
+
+TEST_F(NoMemory, AtEachAllocationOfWorkers) {
+    each(handle_by_workers);
 }
 
 // It comes back at another attempt, or ends with that; and whatever was published has its outcome.

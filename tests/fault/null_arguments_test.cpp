@@ -8,6 +8,7 @@
 #include <haigha/retry.h>
 #include <haigha/rpc.h>
 #include <haigha/topology.h>
+#include <haigha/workers.h>
 
 #include <cstring>
 #include <string>
@@ -182,6 +183,14 @@ TEST(NullArguments, FallibleFunctionsNameTheArgument) {
     EXPECT_ARGUMENT(haigha_rpc_client_info);
     EXPECT_ARGUMENT(haigha_rpc_client_new);
     EXPECT_ARGUMENT(haigha_rpc_reply);
+    EXPECT_ARGUMENT(haigha_workers_close);
+    EXPECT_ARGUMENT(haigha_workers_close_wait);
+    EXPECT_ARGUMENT(haigha_workers_consume);
+    EXPECT_ARGUMENT(haigha_workers_consume_wait);
+    EXPECT_ARGUMENT(haigha_workers_drain);
+    EXPECT_ARGUMENT(haigha_workers_drain_wait);
+    EXPECT_ARGUMENT(haigha_workers_info);
+    EXPECT_ARGUMENT(haigha_workers_new);
     EXPECT_ARGUMENT(haigha_table_add);
     EXPECT_ARGUMENT(haigha_table_add_bool);
     EXPECT_ARGUMENT(haigha_table_add_double);
@@ -262,6 +271,7 @@ TEST(NullArguments, ReferencesOfNothing) {
     EXPECT_EQ(haigha_rpc_client_ref(nullptr), nullptr);
     EXPECT_EQ(haigha_body_writer_ref(nullptr), nullptr);
     EXPECT_EQ(haigha_body_writer_sequence(nullptr), 0U);
+    EXPECT_EQ(haigha_workers_ref(nullptr), nullptr);
     EXPECT_EQ(haigha_reply_ref(nullptr), nullptr);
     haigha_channel_unref(nullptr);
     haigha_connection_unref(nullptr);
@@ -275,6 +285,7 @@ TEST(NullArguments, ReferencesOfNothing) {
     haigha_topology_free(nullptr);
     haigha_topology_report_free(nullptr);
     haigha_body_writer_unref(nullptr);
+    haigha_workers_unref(nullptr);
     haigha_reply_unref(nullptr);
     haigha_error_free(nullptr);
     haigha_options_free(nullptr);

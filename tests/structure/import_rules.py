@@ -23,7 +23,8 @@ RULES = {
     "topology": {
         "base", "wire", "protocol", "transport", "client", "pool", "std", "system",
     },
-    "capi": {"topology", "rpc", "pool", "client", "base", "wire", "public", "std"},
+    "workers": {"base", "wire", "protocol", "transport", "client", "std", "system"},
+    "capi": {"workers", "topology", "rpc", "pool", "client", "base", "wire", "public", "std"},
     "public": {"std"},
     # Written against the public header alone.
     "tools": {"public", "std", "system", "other", "uv"},

@@ -6,6 +6,7 @@
 #include <haigha/retry.h>
 #include <haigha/rpc.h>
 #include <haigha/topology.h>
+#include <haigha/workers.h>
 
 #include <memory>
 #include <ostream>
@@ -34,6 +35,7 @@ using RpcClientHandle = std::unique_ptr<haigha_rpc_client, Drop<haigha_rpc_clien
 using RetryHandle = std::unique_ptr<haigha_retry, Drop<haigha_retry_unref>>;
 using TopologyHandle = std::unique_ptr<haigha_topology, Drop<haigha_topology_free>>;
 using ReportHandle = std::unique_ptr<haigha_topology_report, Drop<haigha_topology_report_free>>;
+using WorkersHandle = std::unique_ptr<haigha_workers, Drop<haigha_workers_unref>>;
 using ReplyHandle = std::unique_ptr<haigha_reply, Drop<haigha_reply_unref>>;
 using TableHandle = std::unique_ptr<haigha_table, Drop<haigha_table_free>>;
 using ErrorHandle = std::unique_ptr<haigha_error, Drop<haigha_error_free>>;
