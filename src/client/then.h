@@ -65,7 +65,7 @@ class Then {
         return *this;
     }
     ~Then() {
-        if (release_ == nullptr || Offer::withdrawn()) return;
+        if (release_ == nullptr || (!inner_ && Offer::withdrawn())) return;
         // A user's may drop references, which takes mutexes.
         assert(inner_ || busy_mutexes_held == 0);
         release_(user_data_);
@@ -103,7 +103,8 @@ class Then {
 };
 
 // Answers that an object of the library's own hears, in `invoke`, as its user_data. They have a
-// share in it, which a call that is refused leaves behind: its caller gives that back.
+// share in it, which a call that is refused leaves behind: its caller gives that back. One that an
+// exception drops gives it back itself.
 template <class Object>
 Then then_to(const Object& object, Then::Invoke invoke) {
     object.add_ref();

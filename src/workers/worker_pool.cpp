@@ -131,19 +131,16 @@ ErrorRef WorkerPool::consume(client::Channel& channel, const wire::basic::Consum
     }
     std::string tag;
     ErrorRef refused;
-    const auto take_back = [&] {
-        consumer->disarm();
-        subscription->release();  // what the channel was to have
-    };
     try {
         refused = channel.consume(method, false, client::then_to(*subscription, &on_event),
                                   std::move(completion), timeout_ms, false, &tag);
     } catch (const std::bad_alloc&) {
-        take_back();
+        consumer->disarm();
         throw;
     }
     if (refused) {
-        take_back();
+        consumer->disarm();
+        subscription->release();  // what the channel was to have
         return refused;
     }
     bool closed = false;
