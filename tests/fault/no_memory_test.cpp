@@ -429,7 +429,6 @@ class Cycle {
     // Whatever state it is in, and with all the memory there is.
     void end() {
         if (opened != 0 || closed_) close_connection();
-        haigha_message_unref(message_);
         haigha_retry_unref(retry_);
         haigha_pool_unref(pool_);
         if (workers_ != nullptr) {
@@ -450,6 +449,7 @@ class Cycle {
             haigha_loop_unref(loop_);
         }
         uv_run(&uv_, UV_RUN_DEFAULT);
+        haigha_message_unref(message_);  // it may be one of the last that came
     }
     void check() {
         for (const auto& note : notes_) {

@@ -56,6 +56,20 @@ void* operator new(std::size_t size) {
 void* operator new[](std::size_t size) {
     return haigha::test::allocate(size, 1);
 }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+    try {
+        return haigha::test::allocate(size, 1);
+    } catch (const std::bad_alloc&) {
+        return nullptr;
+    }
+}
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
+    try {
+        return haigha::test::allocate(size, 1);
+    } catch (const std::bad_alloc&) {
+        return nullptr;
+    }
+}
 void* operator new(std::size_t size, std::align_val_t alignment) {
     return haigha::test::allocate(size, static_cast<std::size_t>(alignment));
 }
