@@ -1,7 +1,9 @@
 #include "body_source.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 
 #include "failure.h"
@@ -15,10 +17,10 @@ BodySource::BodySource(const BodyOptions& options) : left_(options.count), lines
         return;
     }
     if (options.file.empty() || options.file == "-") {
-        input_ = stdin;
+        input_ = STDIN_FILENO;
     } else {
-        input_ = std::fopen(options.file.c_str(), "rb");
-        if (input_ == nullptr) {
+        input_ = open(options.file.c_str(), O_RDONLY | O_CLOEXEC);
+        if (input_ < 0) {
             throw Failure(exit_usage, "cannot open " + options.file + ": " + std::strerror(errno));
         }
     }
@@ -26,38 +28,57 @@ BodySource::BodySource(const BodyOptions& options) : left_(options.count), lines
 }
 
 BodySource::~BodySource() {
-    if (input_ != nullptr && input_ != stdin) std::fclose(input_);
+    if (input_ > STDIN_FILENO) close(input_);
 }
 
 void BodySource::read_all() {
+    while (read_more()) {
+    }
+    body_.swap(read_);
+}
+
+bool BodySource::read_more() {
     char block[65536];
-    std::size_t size = 0;
-    while ((size = std::fread(block, 1, sizeof block, input_)) > 0)
-        body_.append(block, size);
-    if (std::ferror(input_) != 0 && !interrupted()) {
-        throw Failure(exit_failed, std::string("cannot read the body: ") + std::strerror(errno));
+    while (!interrupted()) {
+        const ssize_t size = read(input_, block, sizeof block);
+        if (size >= 0) {
+            read_.append(block, static_cast<std::size_t>(size));
+            return size > 0;
+        }
+        if (errno != EINTR) {
+            throw Failure(exit_failed, std::string("cannot read: ") + std::strerror(errno));
+        }
+    }
+    return false;
+}
+
+// A line that was read whole is a message, whatever has happened meanwhile.
+const std::string* BodySource::next_line() {
+    std::size_t searched = at_;
+    while (true) {
+        const std::size_t end = read_.find('\n', searched);
+        if (end != std::string::npos) {
+            body_.assign(read_, at_, end - at_);
+            at_ = end + 1;
+            return &body_;
+        }
+        read_.erase(0, at_);
+        at_ = 0;
+        searched = read_.size();
+        if (read_more()) continue;
+        // Half a line, whose rest nobody waits for; or the last one, without its end.
+        if (interrupted() || read_.empty()) return nullptr;
+        body_.swap(read_);
+        read_.clear();
+        return &body_;
     }
 }
 
 const std::string* BodySource::next() {
-    if (interrupted()) return nullptr;
-    if (!lines_) {
-        if (left_ == 0) return nullptr;
-        --left_;
-        return &body_;
-    }
-    body_.clear();
-    int c = std::fgetc(input_);
-    for (; c != EOF && c != '\n'; c = std::fgetc(input_))
-        body_ += static_cast<char>(c);
-    // A line that was read whole is a message, whatever has happened meanwhile.
-    if (c == '\n') return &body_;
-    if (std::ferror(input_) != 0) {
-        // Half a line, whose rest nobody waits for.
-        if (interrupted()) return nullptr;
-        throw Failure(exit_failed, std::string("cannot read the bodies: ") + std::strerror(errno));
-    }
-    return body_.empty() ? nullptr : &body_;
+    if (lines_) return next_line();
+    if (interrupted() || left_ == 0) return nullptr;
+    --left_;
+    return &body_;
 }
 
 }  // namespace tool

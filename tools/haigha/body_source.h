@@ -1,6 +1,7 @@
 // Where the bodies that are published come from.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -28,11 +29,16 @@ class BodySource {
 
   private:
     void read_all();
+    // More of the input; false at its end, and where an interruption ended the wait for it.
+    bool read_more();
+    const std::string* next_line();
 
     std::string body_;
+    std::string read_;    // lines that were read
+    std::size_t at_ = 0;  // in them
     std::uint64_t left_ = 0;
     bool lines_;
-    std::FILE* input_ = nullptr;
+    int input_ = -1;
 };
 
 }  // namespace tool

@@ -22,11 +22,21 @@ namespace {
 }
 
 struct Actions {
-    Actions() { posix_spawn_file_actions_init(&raw); }
-    ~Actions() { posix_spawn_file_actions_destroy(&raw); }
+    Actions() {
+        posix_spawn_file_actions_init(&raw);
+        posix_spawnattr_init(&attributes);
+        // A terminal's Ctrl-C is for the tool, which lets the program end what it is at.
+        posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+        posix_spawnattr_setpgroup(&attributes, 0);
+    }
+    ~Actions() {
+        posix_spawnattr_destroy(&attributes);
+        posix_spawn_file_actions_destroy(&raw);
+    }
     Actions(const Actions&) = delete;
     Actions& operator=(const Actions&) = delete;
     posix_spawn_file_actions_t raw;
+    posix_spawnattr_t attributes;
 };
 
 // As long as it lives; what is written to it is there for who reads it from its beginning.
@@ -55,8 +65,8 @@ ChildResult run_child(const std::vector<std::string>& command, std::string_view 
         arguments.push_back(const_cast<char*>(argument.c_str()));
     arguments.push_back(nullptr);
     pid_t child = 0;
-    const int failed =
-        posix_spawnp(&child, arguments[0], &actions.raw, nullptr, arguments.data(), environ);
+    const int failed = posix_spawnp(&child, arguments[0], &actions.raw, &actions.attributes,
+                                    arguments.data(), environ);
     close(ends[1]);
     if (failed != 0) {
         close(ends[0]);

@@ -6,6 +6,7 @@
 #include "body_source.h"
 #include "command_line.h"
 #include "commands.h"
+#include "interruption.h"
 #include "message_output.h"
 #include "property_options.h"
 #include "session.h"
@@ -46,7 +47,7 @@ ExitStatus call(const RpcOptions& options) {
         flush_output();
     }
     session.close();
-    return exit_ok;
+    return interrupted() ? exit_interrupted : exit_ok;
 }
 
 }  // namespace
