@@ -13,42 +13,43 @@
 
 #define PIECE (64 * 1024)
 
-static void fail(const char *what, haigha_error *error) {
+static void fail(const char* what, haigha_error* error) {
     fprintf(stderr, "%s: %s\n", what, haigha_error_message(error));
     exit(1);
 }
 
 struct receiving {
-    FILE *to;
+    FILE* to;
     int done[2]; /* a pipe: tells the main thread how it ended */
 };
 
 /* On the loop's thread. A program whose disk is slow would call haigha_connection_pause_reading. */
-static void on_piece(const haigha_piece *piece, void *user_data) {
-    struct receiving *receiving = user_data;
+static void on_piece(const haigha_piece* piece, void* user_data) {
+    struct receiving* receiving = user_data;
     char end = 'n';
     switch (piece->kind) {
-    case HAIGHA_PIECE_OCTETS:
-        if (fwrite(piece->octets.data, 1, piece->octets.size, receiving->to) == piece->octets.size)
+        case HAIGHA_PIECE_OCTETS:
+            if (fwrite(piece->octets.data, 1, piece->octets.size, receiving->to) ==
+                piece->octets.size)
+                return;
+            break;
+        case HAIGHA_PIECE_END:
+            if (fflush(receiving->to) == 0 &&
+                haigha_ack(piece->channel, piece->delivery_tag, 0, NULL) == HAIGHA_OK)
+                end = 'y';
+            break;
+        case HAIGHA_PIECE_ABORTED:
+            break;
+        default:
             return;
-        break;
-    case HAIGHA_PIECE_END:
-        if (fflush(receiving->to) == 0 &&
-            haigha_ack(piece->channel, piece->delivery_tag, 0, NULL) == HAIGHA_OK)
-            end = 'y';
-        break;
-    case HAIGHA_PIECE_ABORTED:
-        break;
-    default:
-        return;
     }
     if (write(receiving->done[1], &end, 1) != 1) abort();
 }
 
-static void send_file(haigha_channel *channel, haigha_str queue, FILE *from, uint64_t size) {
+static void send_file(haigha_channel* channel, haigha_str queue, FILE* from, uint64_t size) {
     haigha_publish_args args = HAIGHA_PUBLISH_ARGS_INIT;
-    haigha_body_writer *writer = NULL;
-    haigha_error *error = NULL;
+    haigha_body_writer* writer = NULL;
+    haigha_error* error = NULL;
     static char piece[PIECE];
     size_t taken = 0, got = 0;
     args.routing_key = queue;
@@ -70,18 +71,18 @@ static void send_file(haigha_channel *channel, haigha_str queue, FILE *from, uin
     haigha_body_writer_unref(writer);
 }
 
-int main(int argc, char **argv) {
-    haigha_connection *connection = NULL;
+int main(int argc, char** argv) {
+    haigha_connection* connection = NULL;
     haigha_channel_args channel_args = HAIGHA_CHANNEL_ARGS_INIT;
     haigha_queue_declare_args queue_args = HAIGHA_QUEUE_DECLARE_ARGS_INIT;
     haigha_consume_args consume_args = HAIGHA_CONSUME_ARGS_INIT;
     haigha_pieces_args pieces = HAIGHA_PIECES_ARGS_INIT;
-    haigha_channel *channel = NULL;
-    haigha_reply *declared = NULL;
-    haigha_error *error = NULL;
+    haigha_channel* channel = NULL;
+    haigha_reply* declared = NULL;
+    haigha_error* error = NULL;
     struct receiving receiving;
     struct stat status;
-    FILE *from;
+    FILE* from;
     char end = 'n';
 
     if (argc != 4) {

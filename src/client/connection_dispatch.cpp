@@ -262,6 +262,13 @@ void Connection::dispatch_delivery(MachineEvent& event) {
     auto* const channel = static_cast<Channel*>(event.owner);
     const auto* const consumer = static_cast<const Consumer*>(event.subject);
     Message* message = make_message(event);
+    // Also when holding back who cannot keep more has thrown.
+    struct Settled {
+        MessagePool& pool;
+        Message* message;
+        Slab* slab;
+        ~Settled() { pool.settle(message, slab); }
+    } const settled{*messages_, message, event.slab ? event.slab.get() : input_.slab()};
     Event told = event_for(EventType::delivery, channel);
     told.flags = event.redelivered ? flag_redelivered : 0;
     told.number = event.number;
@@ -276,7 +283,6 @@ void Connection::dispatch_delivery(MachineEvent& event) {
         if (fill != Inbox::Fill::room) [[unlikely]]
             inbox_is_full(*channel, *consumer, fill);
     }
-    messages_->settle(message, event.slab ? event.slab.get() : input_.slab());
 }
 
 void Connection::dispatch_return(MachineEvent& event) {
