@@ -89,30 +89,8 @@ PoolSettings read_settings(Arguments& arguments, const haigha_pool_args& given) 
     return settings;
 }
 
-// `start(pool, completion)`: an operation that needs no more than its pool.
-template <class Start>
-haigha_status run(haigha_pool* pool, const haigha_then* then, haigha_error** error, Start start) {
-    const haigha::client::Offer offer;
-    return guard(error, [&]() -> haigha_status {
-        Arguments arguments;
-        ChannelPool* const object = usable(arguments, pool);
-        check_then(arguments, then, "then");
-        if (arguments.bad()) return arguments.refuse(error);
-        return haigha::capi::answer(start(*object, Completion(haigha::capi::then_from(then))),
-                                    error);
-    });
-}
-
-// `wait(pool)`: one that is waited for.
-template <class Wait>
-haigha_status run_wait(haigha_pool* pool, int64_t timeout_ms, haigha_error** error, Wait wait) {
-    return guard(error, [&]() -> haigha_status {
-        Arguments arguments;
-        ChannelPool* const object = usable(arguments, pool);
-        check_timeout(arguments, timeout_ms);
-        if (arguments.bad()) return arguments.refuse(error);
-        return haigha::capi::answer(wait(*object), error);
-    });
+auto finder(haigha_pool* pool) {
+    return [pool](Arguments& arguments) { return usable(arguments, pool); };
 }
 
 }  // namespace
@@ -181,21 +159,23 @@ haigha_status haigha_pool_publish_wait(haigha_pool* pool, const haigha_publish_a
 }
 
 haigha_status haigha_pool_drain(haigha_pool* pool, const haigha_then* then, haigha_error** error) {
-    return run(pool, then, error,
-               [](ChannelPool& of, Completion done) { return of.drain(std::move(done)); });
+    return haigha::capi::start_on(finder(pool), then, error, [](ChannelPool& of, Completion done) {
+        return of.drain(std::move(done));
+    });
 }
 haigha_status haigha_pool_drain_wait(haigha_pool* pool, int64_t timeout_ms, haigha_error** error) {
-    return run_wait(pool, timeout_ms, error,
-                    [&](ChannelPool& of) { return of.drain_wait(timeout_ms); });
+    return haigha::capi::wait_on(finder(pool), timeout_ms, error,
+                                 [&](ChannelPool& of) { return of.drain_wait(timeout_ms); });
 }
 
 haigha_status haigha_pool_close(haigha_pool* pool, const haigha_then* then, haigha_error** error) {
-    return run(pool, then, error,
-               [](ChannelPool& of, Completion done) { return of.close(std::move(done)); });
+    return haigha::capi::start_on(finder(pool), then, error, [](ChannelPool& of, Completion done) {
+        return of.close(std::move(done));
+    });
 }
 haigha_status haigha_pool_close_wait(haigha_pool* pool, int64_t timeout_ms, haigha_error** error) {
-    return run_wait(pool, timeout_ms, error,
-                    [&](ChannelPool& of) { return of.close_wait(timeout_ms); });
+    return haigha::capi::wait_on(finder(pool), timeout_ms, error,
+                                 [&](ChannelPool& of) { return of.close_wait(timeout_ms); });
 }
 
 haigha_status haigha_pool_info(const haigha_pool* pool, haigha_str name, int64_t* value,

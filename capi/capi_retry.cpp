@@ -65,6 +65,7 @@ RetryLadder read_ladder(Arguments& arguments, const haigha_retry_args* args) {
 haigha_status give_to(haigha_retry* retry, haigha_channel* channel, haigha_message* message,
                       haigha_str reason, bool to_quarantine, const haigha_then* then,
                       haigha_error** error) {
+    const haigha::client::Offer offer;
     return guard(error, [&]() -> haigha_status {
         Arguments arguments;
         Retrier* const object = usable(arguments, retry);
@@ -73,16 +74,10 @@ haigha_status give_to(haigha_retry* retry, haigha_channel* channel, haigha_messa
         const std::string_view why = arguments.text(reason, "reason", max_reason_size);
         haigha::capi::check_then(arguments, then, "then");
         if (arguments.bad()) return arguments.refuse(error);
-        // Not an Offer, which would be one of the pool's own channels too, should it open one.
-        Completion completion(haigha::capi::then_from(then));
-        try {
-            return haigha::capi::answer(object->retry(*of, *haigha::capi::core(message), why,
-                                                      to_quarantine, std::move(completion)),
-                                        error);
-        } catch (...) {
-            completion.disarm();
-            throw;
-        }
+        return haigha::capi::answer(
+            object->retry(*of, *haigha::capi::core(message), why, to_quarantine,
+                          Completion(haigha::capi::then_from(then))),
+            error);
     });
 }
 

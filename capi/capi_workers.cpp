@@ -105,32 +105,8 @@ auto consume(haigha_workers* workers, const haigha_work_args* args) {
     };
 }
 
-// `start(pool, completion)`
-template <class Start>
-haigha_status run(haigha_workers* workers, const haigha_then* then, haigha_error** error,
-                  Start start) {
-    const haigha::client::Offer offer;
-    return guard(error, [&]() -> haigha_status {
-        Arguments arguments;
-        WorkerPool* const object = usable(arguments, workers);
-        check_then(arguments, then, "then");
-        if (arguments.bad()) return arguments.refuse(error);
-        return haigha::capi::answer(start(*object, Completion(haigha::capi::then_from(then))),
-                                    error);
-    });
-}
-
-// `wait(pool)`
-template <class Wait>
-haigha_status run_wait(haigha_workers* workers, int64_t timeout_ms, haigha_error** error,
-                       Wait wait) {
-    return guard(error, [&]() -> haigha_status {
-        Arguments arguments;
-        WorkerPool* const object = usable(arguments, workers);
-        check_timeout(arguments, timeout_ms);
-        if (arguments.bad()) return arguments.refuse(error);
-        return haigha::capi::answer(wait(*object), error);
-    });
+auto finder(haigha_workers* workers) {
+    return [workers](Arguments& arguments) { return usable(arguments, workers); };
 }
 
 }  // namespace
@@ -171,24 +147,26 @@ haigha_status haigha_workers_consume_wait(haigha_workers* workers, haigha_channe
 
 haigha_status haigha_workers_drain(haigha_workers* workers, const haigha_then* then,
                                    haigha_error** error) {
-    return run(workers, then, error,
-               [](WorkerPool& of, Completion done) { return of.drain(std::move(done)); });
+    return haigha::capi::start_on(
+        finder(workers), then, error,
+        [](WorkerPool& of, Completion done) { return of.drain(std::move(done)); });
 }
 haigha_status haigha_workers_drain_wait(haigha_workers* workers, int64_t timeout_ms,
                                         haigha_error** error) {
-    return run_wait(workers, timeout_ms, error,
-                    [&](WorkerPool& of) { return of.drain_wait(timeout_ms); });
+    return haigha::capi::wait_on(finder(workers), timeout_ms, error,
+                                 [&](WorkerPool& of) { return of.drain_wait(timeout_ms); });
 }
 
 haigha_status haigha_workers_close(haigha_workers* workers, const haigha_then* then,
                                    haigha_error** error) {
-    return run(workers, then, error,
-               [](WorkerPool& of, Completion done) { return of.close(std::move(done)); });
+    return haigha::capi::start_on(
+        finder(workers), then, error,
+        [](WorkerPool& of, Completion done) { return of.close(std::move(done)); });
 }
 haigha_status haigha_workers_close_wait(haigha_workers* workers, int64_t timeout_ms,
                                         haigha_error** error) {
-    return run_wait(workers, timeout_ms, error,
-                    [&](WorkerPool& of) { return of.close_wait(timeout_ms); });
+    return haigha::capi::wait_on(finder(workers), timeout_ms, error,
+                                 [&](WorkerPool& of) { return of.close_wait(timeout_ms); });
 }
 
 haigha_status haigha_workers_info(const haigha_workers* workers, haigha_str name, int64_t* value,

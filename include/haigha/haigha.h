@@ -105,7 +105,7 @@ enum {
     HAIGHA_ERR_CONNECTION_CLOSED_BY_BROKER = -106,
     HAIGHA_ERR_RESOLVE = -107,   /* the host's name has no address */
     HAIGHA_ERR_HEARTBEAT = -108, /* nothing was heard from the peer for two intervals */
-    HAIGHA_ERR_RETURNED = -109,  /* no queue took a request (rpc.h) */
+    HAIGHA_ERR_RETURNED = -109,  /* no queue took a request (rpc.h), or a retry (retry.h) */
     /* a bug in this library */
     HAIGHA_ERR_INTERNAL = -900
 };

@@ -126,6 +126,7 @@ std::uint64_t BodyWriter::sequence() const {
 }
 
 void BodyWriter::abort() {
+    if (connection().forked()) return;
     Then unused;
     {
         const std::lock_guard lock(connection().mutex_);
@@ -137,7 +138,6 @@ void BodyWriter::abort() {
         }
         if (to_come_ == 0) return;
     }
-    if (connection().forked()) return;
     connection().abandon_body(*this);
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/insist.h"
+#include "base/named_number.h"
 #include "protocol/held_body.h"
 #include "protocol/kept_publishes.h"
 #include "transport/loop.h"
@@ -228,30 +229,23 @@ bool ChannelPool::info(std::string_view name, std::int64_t* value) const {
     const auto outcome = [&](PoolOutcome one) {
         return counts.by_outcome[static_cast<std::size_t>(one)];
     };
-    const struct {
-        std::string_view name;
-        std::uint64_t value;
-    } known[] = {
-        {"channels", schedule_.open_lanes()},
-        {"channels_lost", counts.lost_lanes},
-        {"published", schedule_.last()},
-        {"unsettled", schedule_.unsettled()},
-        {"unsettled_bytes", schedule_.unsettled_bytes()},
-        {"waiting", schedule_.waiting()},
-        {"retried", counts.retried},
-        {"confirmed", outcome(PoolOutcome::confirmed)},
-        {"nacked", outcome(PoolOutcome::nacked)},
-        {"returned", outcome(PoolOutcome::returned)},
-        {"not_sent", outcome(PoolOutcome::not_sent)},
-        {"unknown", outcome(PoolOutcome::unknown)},
-        {"refused", outcome(PoolOutcome::refused)},
-    };
-    for (const auto& one : known) {
-        if (one.name != name) continue;
-        *value = static_cast<std::int64_t>(one.value);
-        return true;
-    }
-    return false;
+    return find_number(
+        {
+            {"channels", schedule_.open_lanes()},
+            {"channels_lost", counts.lost_lanes},
+            {"published", schedule_.last()},
+            {"unsettled", schedule_.unsettled()},
+            {"unsettled_bytes", schedule_.unsettled_bytes()},
+            {"waiting", schedule_.waiting()},
+            {"retried", counts.retried},
+            {"confirmed", outcome(PoolOutcome::confirmed)},
+            {"nacked", outcome(PoolOutcome::nacked)},
+            {"returned", outcome(PoolOutcome::returned)},
+            {"not_sent", outcome(PoolOutcome::not_sent)},
+            {"unknown", outcome(PoolOutcome::unknown)},
+            {"refused", outcome(PoolOutcome::refused)},
+        },
+        name, value);
 }
 
 // ---- with the mutex held

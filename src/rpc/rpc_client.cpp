@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/insist.h"
+#include "base/named_number.h"
 #include "wire/properties.h"
 
 namespace haigha::rpc {
@@ -151,19 +152,16 @@ ErrorRef RpcClient::call_wait(const protocol::PublishRequest& request, std::int6
 
 bool RpcClient::info(std::string_view name, std::int64_t* value) const {
     const std::lock_guard lock(mutex_);
-    const struct {
-        std::string_view name;
-        std::uint64_t value;
-    } known[] = {
-        {"calls", last_},      {"open", calls_.size()}, {"waiting", waiting_.size()},
-        {"answers", answers_}, {"late_answers", late_}, {"timeouts", timeouts_},
-    };
-    for (const auto& one : known) {
-        if (one.name != name) continue;
-        *value = static_cast<std::int64_t>(one.value);
-        return true;
-    }
-    return false;
+    return find_number(
+        {
+            {"calls", last_},
+            {"open", calls_.size()},
+            {"waiting", waiting_.size()},
+            {"answers", answers_},
+            {"late_answers", late_},
+            {"timeouts", timeouts_},
+        },
+        name, value);
 }
 
 // ---- with the mutex held

@@ -6,17 +6,12 @@ namespace haigha::topology {
 
 using wire::Field;
 using wire::FieldStatus;
+using wire::natural;
 using wire::TableCursor;
 using wire::TableKind;
 
 namespace {
 
-bool is_integer(const Field& field) {
-    return std::string_view("bBsuIilL").find(field.tag) != std::string_view::npos;
-}
-std::uint64_t natural(const Field& field) {
-    return is_integer(field) && field.integer > 0 ? static_cast<std::uint64_t>(field.integer) : 0;
-}
 std::string_view text_of(const Field& field) {
     return field.tag == 'S' ? wire::as_text(field.bytes) : std::string_view();
 }
@@ -111,7 +106,7 @@ bool count_deliveries(wire::Bytes headers, std::uint64_t* count) {
     std::uint64_t delivered = 0;
     bool knows_acquired = false;
     while ((status = cursor.next(field)) == FieldStatus::field) {
-        if (field.name == "x-acquired-count" && is_integer(field)) {
+        if (field.name == "x-acquired-count" && wire::is_integer(field)) {
             acquired = natural(field);
             knows_acquired = true;
         }

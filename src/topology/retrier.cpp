@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/insist.h"
+#include "base/named_number.h"
 #include "topology/application.h"
 
 namespace haigha::topology {
@@ -75,7 +76,7 @@ void Retrier::abandon() {
 // ---- from any thread
 
 ErrorRef Retrier::retry(Channel& channel, const client::Message& message, std::string_view reason,
-                        bool to_quarantine, Completion&& completion) {
+                        bool to_quarantine, Completion completion) {
     RetriedMessage again;
     if (ErrorRef unreadable = again.read(message)) {
         completion.disarm();
@@ -122,20 +123,15 @@ ErrorRef Retrier::declare_wait(std::int64_t timeout_ms) {
 
 bool Retrier::info(std::string_view name, std::int64_t* value) const {
     const std::lock_guard lock(mutex_);
-    const struct {
-        std::string_view name;
-        std::uint64_t value;
-    } known[] = {
-        {"open", open_.size()},        {"retried", retried_},
-        {"quarantined", quarantined_}, {"unacknowledged", unacknowledged_},
-        {"failed", failed_},
-    };
-    for (const auto& one : known) {
-        if (one.name != name) continue;
-        *value = static_cast<std::int64_t>(one.value);
-        return true;
-    }
-    return false;
+    return find_number(
+        {
+            {"open", open_.size()},
+            {"retried", retried_},
+            {"quarantined", quarantined_},
+            {"unacknowledged", unacknowledged_},
+            {"failed", failed_},
+        },
+        name, value);
 }
 
 // ---- on the loop's thread

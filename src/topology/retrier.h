@@ -38,10 +38,9 @@ class Retrier final : public Counted<Retrier> {
     // The user has dropped the last handle: what is under way ends in silence.
     void abandon();
 
-    // Null: the completion will be answered. Otherwise nothing was taken; with an exception it is
-    // still the caller's.
+    // Null: the completion will be answered. Otherwise nothing was taken.
     ErrorRef retry(client::Channel& channel, const client::Message& message,
-                   std::string_view reason, bool to_quarantine, client::Completion&& completion);
+                   std::string_view reason, bool to_quarantine, client::Completion completion);
     // Of the ladder alone.
     ErrorRef declare_wait(std::int64_t timeout_ms);
 

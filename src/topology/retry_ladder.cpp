@@ -47,11 +47,6 @@ std::string_view beginning(std::string_view text) {
     return text.substr(0, continues(end) ? longest_reason : end);
 }
 
-std::uint64_t retries_of(const Field& field) {
-    const bool integer = std::string_view("bBsuIilL").find(field.tag) != std::string_view::npos;
-    return integer && field.integer > 0 ? static_cast<std::uint64_t>(field.integer) : 0;
-}
-
 }  // namespace
 
 std::string RetryLadder::name_of(std::uint64_t delay_ms) const {
@@ -115,7 +110,7 @@ bool count_retries(wire::Bytes headers, std::uint64_t* count) {
     FieldStatus status = FieldStatus::end;
     std::uint64_t found = 0;
     while ((status = cursor.next(field)) == FieldStatus::field) {
-        if (field.name == header_retries) found = retries_of(field);
+        if (field.name == header_retries) found = wire::natural(field);
     }
     if (status != FieldStatus::end) return false;
     *count = found;

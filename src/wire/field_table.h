@@ -64,6 +64,16 @@ class TableCursor {
     bool failed_ = false;
 };
 
+// Whether it is one of the integers, of any width; not a timestamp.
+inline bool is_integer(const Field& field) noexcept {
+    return std::string_view("bBsuIilL").find(field.tag) != std::string_view::npos;
+}
+
+// What a peer counts in it: 0 where it is no integer, or below.
+inline std::uint64_t natural(const Field& field) noexcept {
+    return is_integer(field) && field.integer > 0 ? static_cast<std::uint64_t>(field.integer) : 0;
+}
+
 // True when every field at every level can be read, within the limits above. Without recursion.
 bool check_table(Bytes contents, TableKind kind = TableKind::table) noexcept;
 

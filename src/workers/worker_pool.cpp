@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/insist.h"
+#include "base/named_number.h"
 
 namespace haigha::workers {
 
@@ -230,26 +231,19 @@ bool WorkerPool::info(std::string_view name, std::int64_t* value) const {
     std::size_t held_back = 0;
     for (const auto& [key, consumer] : consumers_)
         held_back += consumer->go_on ? 1 : 0;
-    const struct {
-        std::string_view name;
-        std::uint64_t value;
-    } known[] = {
-        {"threads", threads_alive_},
-        {"consumers", consumers_.size()},
-        {"held_back", held_back},
-        {"queued", schedule_.waiting()},
-        {"queued_bytes", waiting_bytes_},
-        {"running", schedule_.running()},
-        {"handled", handled_},
-        {"stale", stale_},
-        {"requeued", requeued_},
-    };
-    for (const auto& one : known) {
-        if (one.name != name) continue;
-        *value = static_cast<std::int64_t>(one.value);
-        return true;
-    }
-    return false;
+    return find_number(
+        {
+            {"threads", threads_alive_},
+            {"consumers", consumers_.size()},
+            {"held_back", held_back},
+            {"queued", schedule_.waiting()},
+            {"queued_bytes", waiting_bytes_},
+            {"running", schedule_.running()},
+            {"handled", handled_},
+            {"stale", stale_},
+            {"requeued", requeued_},
+        },
+        name, value);
 }
 
 // ---- of the loop's thread
@@ -367,6 +361,7 @@ void WorkerPool::finish(Item& item, Finished& finished) {
     }
     std::erase_if(drains_, [](const Drain& drain) { return drain.left == 0; });
     if (!item.is_delivery()) return;
+    ++(item.was_handled ? handled_ : stale_);
     finished.go_on = take_go_on(consumer);
     if (--consumer.unfinished > 0 || !consumer.last || stopping_) return;
     // Each step leaves what it was given when there is no memory for it.
@@ -419,9 +414,7 @@ void WorkerPool::handle(Item& item) {
         item.consumer->tell_end(item.event.event());
         return;
     }
-    const bool was_handled = item.consumer->handle(item.event.event());
-    const std::lock_guard lock(mutex_);
-    ++(was_handled ? handled_ : stale_);
+    item.was_handled = item.consumer->handle(item.event.event());
 }
 
 // ---- ending
@@ -493,6 +486,13 @@ void WorkerPool::join_threads() {
     }
 }
 
+void WorkerPool::complete(Completions& completions) {
+    for (Completion& completion : completions) {
+        Event told;
+        completion.complete(told, nullptr, nullptr, false);
+    }
+}
+
 void WorkerPool::all_threads_ended() {
     const auto end = [self = Ref<WorkerPool>(this)] {
         self->join_threads();
@@ -502,10 +502,7 @@ void WorkerPool::all_threads_ended() {
             self->ended_ = true;
             done.swap(self->closings_);
         }
-        for (Completion& completion : done) {
-            Event told;
-            completion.complete(told, nullptr, nullptr, false);
-        }
+        complete(done);
         client::drop_handle(*self->loop_);
     };
     if (!insist([&] { return loop_->transport().post(end); })) end();
@@ -514,12 +511,7 @@ void WorkerPool::all_threads_ended() {
 void WorkerPool::answer(Completions completions) {
     const auto shared = insist([] { return std::make_shared<Completions>(); });
     shared->swap(completions);
-    const auto tell = [shared] {
-        for (Completion& completion : *shared) {
-            Event told;
-            completion.complete(told, nullptr, nullptr, false);
-        }
-    };
+    const auto tell = [shared] { complete(*shared); };
     if (!insist([&] { return loop_->transport().post(tell); })) tell();
 }
 

@@ -81,9 +81,10 @@ class WorkerPool final : public Counted<WorkerPool> {
 
     ErrorRef start_threads();
     void run();
-    void handle(Item& item);
+    static void handle(Item& item);
     void join_threads();
     void all_threads_ended();
+    static void complete(Completions& completions);
     ErrorRef may_wait() const;
 
     // ---- with the mutex held

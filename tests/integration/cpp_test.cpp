@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <future>
 #include <haigha/haigha.hpp>
 #include <haigha/pool.hpp>
@@ -14,8 +15,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "support/broker_tool.h"
 
 namespace haigha::test {
 namespace {

@@ -1,5 +1,6 @@
 #include "child_process.h"
 
+#include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -54,11 +55,10 @@ std::unique_ptr<std::FILE, int (*)(std::FILE*)> file_of(std::string_view input) 
 ChildResult run_child(const std::vector<std::string>& command, std::string_view input) {
     const auto file = file_of(input);
     int ends[2];
-    if (pipe(ends) != 0) give_up("make a pipe", errno);
+    if (pipe2(ends, O_CLOEXEC) != 0) give_up("make a pipe", errno);
     Actions actions;
     posix_spawn_file_actions_adddup2(&actions.raw, fileno(file.get()), STDIN_FILENO);
     posix_spawn_file_actions_adddup2(&actions.raw, ends[1], STDOUT_FILENO);
-    posix_spawn_file_actions_addclose(&actions.raw, ends[0]);
     std::vector<char*> arguments;
     arguments.reserve(command.size() + 1);
     for (const std::string& argument : command)

@@ -84,13 +84,9 @@ class Listener {
     }
     Kept<F> kept_;
 };
-template <>
-class Listener<Into> {
+// One that the library keeps nothing of.
+class Unkept {
   public:
-    explicit Listener(Into to) : to_(std::move(to)) {}
-    haigha_then then() const noexcept {
-        return {nullptr, nullptr, nullptr, to_.inbox.get(), to_.tag};
-    }
     template <class Call>
     haigha_status give(Call call) {
         return call();
@@ -98,24 +94,24 @@ class Listener<Into> {
     template <class Call>
     haigha_status give_and_wait(haigha_error**, Call call) {
         return call();
+    }
+};
+template <>
+class Listener<Into> : public Unkept {
+  public:
+    explicit Listener(Into to) : to_(std::move(to)) {}
+    haigha_then then() const noexcept {
+        return {nullptr, nullptr, nullptr, to_.inbox.get(), to_.tag};
     }
 
   private:
     Into to_;
 };
 template <>
-class Listener<Nobody> {
+class Listener<Nobody> : public Unkept {
   public:
     explicit Listener(Nobody) {}
     haigha_then then() const noexcept { return {nullptr, nullptr, nullptr, nullptr, 0}; }
-    template <class Call>
-    haigha_status give(Call call) {
-        return call();
-    }
-    template <class Call>
-    haigha_status give_and_wait(haigha_error**, Call call) {
-        return call();
-    }
 };
 
 }  // namespace detail
