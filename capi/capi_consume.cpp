@@ -39,8 +39,9 @@ auto consume(const haigha_consume_args* args) {
         const auto method = haigha::capi::consume_method(arguments, given);
         return [method, deliveries = given.deliveries, pauses = given.pause_when_full != 0](
                    Channel& channel, Completion done, int64_t timeout_ms) {
-            return channel.consume(method, pauses, haigha::capi::then_from(&deliveries),
-                                   std::move(done), timeout_ms);
+            return channel.consume(method, {.pause_when_full = pauses},
+                                   haigha::capi::then_from(&deliveries), std::move(done),
+                                   timeout_ms);
         };
     };
 }

@@ -115,8 +115,8 @@ auto consume_pieces(const haigha_consume_args* args, const haigha_pieces_args* p
             haigha::client::Then then(&invoke,
                                       reinterpret_cast<haigha::client::Then::AnyFunction>(taker.fn),
                                       taker.user_data, taker.release, nullptr, 0);
-            return channel.consume(method, false, std::move(then), std::move(done), timeout_ms,
-                                   true);
+            return channel.consume(method, {.in_pieces = true}, std::move(then), std::move(done),
+                                   timeout_ms);
         };
     };
 }

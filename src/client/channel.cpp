@@ -102,9 +102,8 @@ ErrorRef Channel::close(Completion completion, std::int64_t timeout_ms) {
     return connection_->close_channel(*this, std::move(completion), timeout_ms);
 }
 
-ErrorRef Channel::consume(wire::basic::Consume method, bool pause_when_full, Then deliveries,
-                          Completion completion, std::int64_t timeout_ms, bool in_pieces,
-                          std::string* tag) {
+ErrorRef Channel::consume(wire::basic::Consume method, const ConsumeOptions& options,
+                          Then deliveries, Completion completion, std::int64_t timeout_ms) {
     auto consumer = std::make_unique<Consumer>();
     consumer->then = std::move(deliveries);
     consumer->tag = method.consumer_tag.text;
@@ -114,7 +113,7 @@ ErrorRef Channel::consume(wire::basic::Consume method, bool pause_when_full, The
         consumer->tag = "haigha-" + std::to_string(number_) + "." + std::to_string(consumer->made);
     }
     method.consumer_tag = {consumer->tag};
-    if (tag != nullptr) *tag = consumer->tag;
+    if (options.tag != nullptr) *options.tag = consumer->tag;
     bool qos_known = true;
     {
         const std::lock_guard lock(connection_->mutex_);
@@ -123,7 +122,8 @@ ErrorRef Channel::consume(wire::basic::Consume method, bool pause_when_full, The
             qos_known ? prefetch_each_ || prefetch_all_ : connection_->options().prefetch > 0;
         consumer->is_limited = !method.no_ack && finite;
     }
-    consumer->pauses_when_full = pause_when_full;
+    consumer->pauses_when_full = options.pause_when_full;
+    consumer->observer = Ref<DeliveryObserver>(options.observer);
     const std::int64_t prefetch = connection_->options().prefetch;
     if (!qos_known && prefetch > 0) {
         // A default that is not finite fills the memory of whoever forgets it (rule 74).
@@ -140,7 +140,7 @@ ErrorRef Channel::consume(wire::basic::Consume method, bool pause_when_full, The
     start_call.name = consumer->tag;
     start_call.consumer = consumer.get();
     start_call.no_ack = method.no_ack;
-    start_call.in_pieces = in_pieces;
+    start_call.in_pieces = options.in_pieces;
     const wire::MethodInfo* const info = wire::find_method(method.id);
     start_call.reply = info->replies[0];
     OperationNote note;

@@ -30,6 +30,25 @@ struct Operation {
     OperationNote note;
 };
 
+// Hears of a consumer's deliveries before its user does, on the loop's thread.
+class DeliveryObserver {
+  public:
+    virtual void delivered(const Message& message) = 0;
+    virtual void add_ref() const = 0;
+    virtual void release() const = 0;
+
+  protected:
+    ~DeliveryObserver() = default;
+};
+
+// What a consumer is made with besides its basic.consume.
+struct ConsumeOptions {
+    bool pause_when_full = false;  // its inbox
+    bool in_pieces = false;        // it hears PieceEvents of bodies that do not come in one frame
+    DeliveryObserver* observer = nullptr;  // of which it takes a share
+    std::string* tag = nullptr;            // where its tag is written to
+};
+
 // A consumer: what the machine calls a consumer's token. Of the loop's thread once it is
 // registered.
 struct Consumer {
@@ -39,6 +58,7 @@ struct Consumer {
     std::uint32_t made = 0;         // its place among its channel's consumers
     bool is_limited = false;        // the broker holds it back at a prefetch
     bool pauses_when_full = false;  // its inbox
+    Ref<DeliveryObserver> observer;
 };
 
 class Channel : public Counted<Channel> {
@@ -71,11 +91,8 @@ class Channel : public Counted<Channel> {
         call.kind = kind;
         return start(method, std::move(call), std::move(completion), timeout_ms);
     }
-    // in_pieces: `deliveries` hears PieceEvents of bodies that do not come whole in one frame.
-    // `tag`, if not null: the consumer's.
-    ErrorRef consume(wire::basic::Consume method, bool pause_when_full, Then deliveries,
-                     Completion completion, std::int64_t timeout_ms, bool in_pieces = false,
-                     std::string* tag = nullptr);
+    ErrorRef consume(wire::basic::Consume method, const ConsumeOptions& options, Then deliveries,
+                     Completion completion, std::int64_t timeout_ms);
     // By basic.cancel: for good (CallKind::cancel), until its deliveries are settled (drain), or
     // for a while (pause).
     ErrorRef stop_consumer(protocol::CallKind kind, std::string_view consumer_tag,

@@ -279,6 +279,8 @@ void Connection::dispatch_delivery(MachineEvent& event) {
     told.body = message->body;
     // As tell(), but that a channel nobody holds keeps its consumers.
     if (!muted_.load(std::memory_order_acquire)) {
+        if (consumer->observer) [[unlikely]]
+            consumer->observer->delivered(*message);
         const Inbox::Fill fill = consumer->then.deliver(told);
         if (fill != Inbox::Fill::room) [[unlikely]]
             inbox_is_full(*channel, *consumer, fill);

@@ -74,6 +74,16 @@ class Then {
     // The call that brought it is refused: its user_data stays the caller's.
     void disarm() { release_ = nullptr; }
 
+    // Its release hook, for who has accepted it before a call refuses, and so disarms, it.
+    struct Hook {
+        Release release;
+        void* user_data;
+        void run() const {
+            if (release != nullptr) release(user_data);
+        }
+    };
+    Hook hook() const { return {release_, user_data_}; }
+
     bool wanted() const { return fn_ != nullptr || inbox_; }
     Inbox* inbox() const { return inbox_.get(); }
 

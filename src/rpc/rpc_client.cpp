@@ -190,7 +190,7 @@ void RpcClient::consume() {
     method.no_ack = true;
     const ErrorRef refused = insist([&] {
         Then answers = client::then_to(*this, &on_answer);
-        return channel_->consume(method, false, std::move(answers),
+        return channel_->consume(method, {}, std::move(answers),
                                  Completion(client::then_to(*this, &on_consumed)), -1);
     });
     if (refused) {

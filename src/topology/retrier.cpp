@@ -4,6 +4,7 @@
 
 #include "base/insist.h"
 #include "base/named_number.h"
+#include "pool/unconfirmed.h"
 #include "topology/application.h"
 
 namespace haigha::topology {
@@ -21,22 +22,9 @@ namespace {
 
 constexpr std::uint32_t most_channels = 4;
 
-// Why the broker has not taken it.
 ErrorRef not_confirmed(const Event& event, const std::string& queue) {
-    const std::string what =
-        "the message could not be given to \"" + queue + "\" and is still unsettled: ";
-    if (event.error == nullptr) {
-        return make_error(Status::returned,
-                          what + (static_cast<PoolOutcome>(event.outcome) == PoolOutcome::nacked
-                                      ? "the broker has refused it (basic.nack)"
-                                      : "its fate is not known"));
-    }
-    const Ref<Error> error = edit_error(*event.error);
-    if (static_cast<PoolOutcome>(event.outcome) == PoolOutcome::returned) {
-        error->status = Status::returned;
-    }
-    error->message = what + error->message;
-    return ErrorRef(error.get());
+    return pool::unconfirmed_error(
+        event, "the message could not be given to \"" + queue + "\" and is still unsettled: ");
 }
 
 }  // namespace

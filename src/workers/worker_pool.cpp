@@ -133,8 +133,8 @@ ErrorRef WorkerPool::consume(client::Channel& channel, const wire::basic::Consum
     std::string tag;
     ErrorRef refused;
     try {
-        refused = channel.consume(method, false, client::then_to(*subscription, &on_event),
-                                  std::move(completion), timeout_ms, false, &tag);
+        refused = channel.consume(method, {.tag = &tag}, client::then_to(*subscription, &on_event),
+                                  std::move(completion), timeout_ms);
     } catch (const std::bad_alloc&) {
         consumer->disarm();
         throw;

@@ -8,6 +8,7 @@
 #include <haigha/queue_arguments.h>
 #include <haigha/retry.h>
 #include <haigha/rpc.h>
+#include <haigha/streams.h>
 #include <haigha/topology.h>
 #include <haigha/workers.h>
 #include <stddef.h>
@@ -122,6 +123,15 @@ MEMBER(haigha_retry_args, quarantine, 40);
 MEMBER(haigha_retry_args, delays_ms, 56);
 MEMBER(haigha_retry_args, delay_count, 64);
 MEMBER(haigha_retry_args, quorum, 72);
+
+SIZE(haigha_stream_reader_args, 72);
+MEMBER(haigha_stream_reader_args, size, 0);
+MEMBER(haigha_stream_reader_args, stream, 8);
+MEMBER(haigha_stream_reader_args, name, 24);
+MEMBER(haigha_stream_reader_args, offset_queue, 40);
+MEMBER(haigha_stream_reader_args, save_every, 56);
+MEMBER(haigha_stream_reader_args, save_interval_ms, 64);
+MEMBER(haigha_stream_reader_args, quorum, 68);
 
 VALUE(HAIGHA_QUEUE_KIND_DEFAULT, 0);
 VALUE(HAIGHA_QUEUE_CLASSIC, 1);

@@ -111,6 +111,7 @@ class Cycle {
         }
         return true;
     }
+    bool was_short() const { return no_memory_; }
     bool over() const { return closed_; }
     bool replied(const char* what) const {
         return std::any_of(notes_.begin(), notes_.end(), [&](const auto& note) {
@@ -384,6 +385,52 @@ class Cycle {
         const haigha_then then = note("retried", true);
         return took(haigha_retry_message(retry_, channel_, message_, str("why"), &then, nullptr));
     }
+    // A queue that is no stream will do: it is read, declared, and a place is kept, all the same.
+    bool open_reader() {
+        haigha_stream_reader_args args = HAIGHA_STREAM_READER_ARGS_INIT;
+        args.stream = str(queue_);
+        args.name = str("r");
+        return did(haigha_stream_reader_new(channel_, &args, &reader_, nullptr), "reader");
+    }
+    bool read_stream() {
+        const haigha_then deliveries = note("deliveries", false);
+        Note& given = *notes_.back();
+        haigha_consume_args args = HAIGHA_CONSUME_ARGS_INIT;
+        args.deliveries = deliveries;
+        const haigha_then then = note("read", true);
+        const haigha_status status = haigha_stream_reader_consume(reader_, &args, &then, nullptr);
+        given.taken = status == HAIGHA_OK;
+        return took(status);
+    }
+    // A message as it would come from a stream.
+    void publish_numbered(std::int64_t offset) {
+        TableHandle headers;
+        {
+            const Spared spared;
+            haigha_field field{};
+            field.name = str("x-stream-offset");
+            field.type = HAIGHA_FIELD_INT64;
+            field.integer = offset;
+            EXPECT_EQ(HAIGHA_OK, haigha_table_new(out(headers), nullptr));
+            EXPECT_EQ(HAIGHA_OK, haigha_table_add(headers.get(), &field, nullptr));
+        }
+        haigha_properties properties = HAIGHA_PROPERTIES_INIT;
+        properties.present = HAIGHA_PROPERTY_HEADERS;
+        properties.headers = headers.get();
+        haigha_publish_args args = HAIGHA_PUBLISH_ARGS_INIT;
+        args.routing_key = str(queue_);
+        args.properties = &properties;
+        if (did(haigha_publish(channel_, &args, str("x"), nullptr, nullptr), "publish")) {
+            ++published_;
+        }
+    }
+    bool save_place() {
+        const haigha_then then = note("save", true);
+        return took(haigha_stream_reader_save(reader_, &then, nullptr));
+    }
+    bool handle_message() {
+        return did(haigha_stream_reader_handled(reader_, message_, nullptr), "handled");
+    }
     // Whatever becomes of the workers, their threads end and the handler is released.
     bool open_workers() {
         haigha_workers_args args = HAIGHA_WORKERS_ARGS_INIT;
@@ -430,6 +477,7 @@ class Cycle {
     void end() {
         if (opened != 0 || closed_) close_connection();
         haigha_retry_unref(retry_);
+        haigha_stream_reader_unref(reader_);
         haigha_pool_unref(pool_);
         if (workers_ != nullptr) {
             closed_ = false;
@@ -479,6 +527,7 @@ class Cycle {
     haigha_channel* channel_ = nullptr;
     haigha_pool* pool_ = nullptr;
     haigha_retry* retry_ = nullptr;
+    haigha_stream_reader* reader_ = nullptr;
     haigha_message* message_ = nullptr;  // the first that was delivered
     haigha_workers* workers_ = nullptr;
     std::atomic<int> handled_{0};
@@ -604,6 +653,23 @@ void retry_a_delivery(Cycle& cycle) {
 
 TEST_F(NoMemory, AtEachAllocationOfARetry) {
     each(retry_a_delivery);
+}
+
+// Whatever fails on the way, it is told, and what is handled is kept or said not to be.
+void read_a_stream(Cycle& cycle) {
+    if (!cycle.open_channel() || !cycle.declare() || !cycle.open_reader()) return;
+    if (!cycle.read_stream()) return;
+    cycle.drive([&] { return cycle.replied("read"); }, "the consumer");
+    if (cycle.was_short()) return;  // and it may have said so
+    cycle.publish_numbered(7);
+    if (cycle.published() == 0) return;
+    cycle.drive([&] { return cycle.delivered == 1 && cycle.confirmed == 1; }, "the delivery");
+    if (cycle.over() || !cycle.handle_message()) return;
+    if (cycle.save_place()) cycle.drive([&] { return cycle.replied("save"); }, "the place");
+}
+
+TEST_F(NoMemory, AtEachAllocationOfAStreamReader) {
+    each(read_a_stream);
 }
 
 void handle_by_workers(Cycle& cycle) {

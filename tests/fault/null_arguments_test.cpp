@@ -7,6 +7,7 @@
 #include <haigha/queue_arguments.h>
 #include <haigha/retry.h>
 #include <haigha/rpc.h>
+#include <haigha/streams.h>
 #include <haigha/topology.h>
 #include <haigha/workers.h>
 
@@ -170,6 +171,14 @@ TEST(NullArguments, FallibleFunctionsNameTheArgument) {
     EXPECT_ARGUMENT(haigha_retry_message);
     EXPECT_ARGUMENT(haigha_retry_new);
     EXPECT_ARGUMENT(haigha_retry_quarantine);
+    EXPECT_ARGUMENT(haigha_message_stream_offset);
+    EXPECT_ARGUMENT(haigha_stream_reader_consume);
+    EXPECT_ARGUMENT(haigha_stream_reader_consume_wait);
+    EXPECT_ARGUMENT(haigha_stream_reader_handled);
+    EXPECT_ARGUMENT(haigha_stream_reader_info);
+    EXPECT_ARGUMENT(haigha_stream_reader_new);
+    EXPECT_ARGUMENT(haigha_stream_reader_save);
+    EXPECT_ARGUMENT(haigha_stream_reader_save_wait);
     EXPECT_ARGUMENT(haigha_body_write);
     EXPECT_ARGUMENT(haigha_body_write_wait);
     EXPECT_ARGUMENT(haigha_body_writer_abort);
@@ -268,6 +277,7 @@ TEST(NullArguments, ReferencesOfNothing) {
     EXPECT_EQ(haigha_publisher_ref(nullptr), nullptr);
     EXPECT_EQ(haigha_pool_ref(nullptr), nullptr);
     EXPECT_EQ(haigha_retry_ref(nullptr), nullptr);
+    EXPECT_EQ(haigha_stream_reader_ref(nullptr), nullptr);
     EXPECT_EQ(haigha_rpc_client_ref(nullptr), nullptr);
     EXPECT_EQ(haigha_body_writer_ref(nullptr), nullptr);
     EXPECT_EQ(haigha_body_writer_sequence(nullptr), 0U);
@@ -281,6 +291,7 @@ TEST(NullArguments, ReferencesOfNothing) {
     haigha_publisher_unref(nullptr);
     haigha_pool_unref(nullptr);
     haigha_retry_unref(nullptr);
+    haigha_stream_reader_unref(nullptr);
     haigha_rpc_client_unref(nullptr);
     haigha_topology_free(nullptr);
     haigha_topology_report_free(nullptr);

@@ -23,8 +23,13 @@ RULES = {
     "topology": {
         "base", "wire", "protocol", "transport", "client", "pool", "std", "system",
     },
+    "streams": {
+        "base", "wire", "protocol", "transport", "client", "pool", "std", "system",
+    },
     "workers": {"base", "wire", "protocol", "transport", "client", "std", "system"},
-    "capi": {"workers", "topology", "rpc", "pool", "client", "base", "wire", "public", "std"},
+    "capi": {
+        "workers", "topology", "streams", "rpc", "pool", "client", "base", "wire", "public", "std",
+    },
     "public": {"std"},
     # Written against the public header alone.
     "tools": {"public", "std", "system", "other", "uv"},

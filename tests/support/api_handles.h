@@ -5,6 +5,7 @@
 #include <haigha/pool.h>
 #include <haigha/retry.h>
 #include <haigha/rpc.h>
+#include <haigha/streams.h>
 #include <haigha/topology.h>
 #include <haigha/workers.h>
 
@@ -33,6 +34,7 @@ using PublisherHandle = std::unique_ptr<haigha_publisher, Drop<haigha_publisher_
 using PoolHandle = std::unique_ptr<haigha_pool, Drop<haigha_pool_unref>>;
 using RpcClientHandle = std::unique_ptr<haigha_rpc_client, Drop<haigha_rpc_client_unref>>;
 using RetryHandle = std::unique_ptr<haigha_retry, Drop<haigha_retry_unref>>;
+using StreamReaderHandle = std::unique_ptr<haigha_stream_reader, Drop<haigha_stream_reader_unref>>;
 using TopologyHandle = std::unique_ptr<haigha_topology, Drop<haigha_topology_free>>;
 using ReportHandle = std::unique_ptr<haigha_topology_report, Drop<haigha_topology_report_free>>;
 using WorkersHandle = std::unique_ptr<haigha_workers, Drop<haigha_workers_unref>>;
