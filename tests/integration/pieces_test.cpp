@@ -11,6 +11,7 @@
 
 #include "support/api_fixture.h"
 #include "support/counting_allocator.h"
+#include "support/fault_proxy.h"
 
 namespace haigha::test {
 namespace {
@@ -125,6 +126,17 @@ class Pieces : public ApiTest {
     void connect_sender(std::initializer_list<IntOption> numbers = {}) {
         sending_ = connect(numbers);
         sender_ = open_channel(sending_.get(), confirming(sent_));
+    }
+    std::uint16_t port() const {
+        return static_cast<std::uint16_t>(std::stoi(uri_.substr(uri_.rfind(':') + 1)));
+    }
+    // One that recovers.
+    ConnectionHandle connect_by(const FaultProxy& proxy, const haigha_then* events = nullptr) {
+        const std::string uri = uri_.substr(0, uri_.rfind(':') + 1) + std::to_string(proxy.port());
+        ConnectionHandle connection =
+            new_connection(loop_.get(), options_from(uri, {{"recovery", 1}}).get(), events);
+        EXPECT_EQ(HAIGHA_OK, haigha_connection_open_wait(connection.get(), -1, error_)) << error_;
+        return connection;
     }
     haigha_status consume_pieces() {
         haigha_consume_args args = HAIGHA_CONSUME_ARGS_INIT;
@@ -367,6 +379,58 @@ TEST_F(Pieces, TellsThatADeliveryIsCutShort) {
     EXPECT_EQ(taker_.count(HAIGHA_PIECE_END), 0U);
     EXPECT_TRUE(taker_.wait_released());
     EXPECT_TRUE(taker_.in_order);
+}
+
+// What was written of a body when the connection goes is lost, and told; the rest is refused.
+TEST_F(Pieces, AnOutageInTheMiddleEndsWhatIsWritten) {
+    FaultProxy proxy(port());
+    EventLog states;
+    const haigha_then watch = states.then();
+    sending_ = connect_by(proxy, &watch);
+    sender_ = open_channel(sending_.get(), confirming(sent_));
+    EventLog events;
+    const haigha_then then = events.then();
+    const WriterHandle writer = new_writer(200'000, &then);
+    ASSERT_EQ(HAIGHA_OK, write(writer.get(), 0, 100'000)) << error_;
+    proxy.command("reset");
+    EXPECT_TRUE(events.reply().failed);
+    EXPECT_NE(HAIGHA_OK, write(writer.get(), 100'000, 200'000));
+    EXPECT_EQ(outcomes(1), std::vector<int>{HAIGHA_OUTCOME_NOT_SENT});
+    states.wait_for(HAIGHA_EVENT_CONNECTION_STATE, 3);
+    haigha_status again = HAIGHA_ERR_RECOVERING;
+    while (again == HAIGHA_ERR_RECOVERING)
+        again = publish(sender_.get(), queue_, "behind");
+    ASSERT_EQ(HAIGHA_OK, again) << error_;
+    EXPECT_EQ(outcomes(2).back(), HAIGHA_OUTCOME_CONFIRMED);
+    EXPECT_EQ(count_messages(receiver_.get(), queue_), 1U);
+}
+
+// What was taken of a delivery is void; it comes again, from its first octet.
+TEST_F(Pieces, AnOutageInTheMiddleHasADeliveryComeAgain) {
+    constexpr std::uint64_t size = 32 * 1024 * 1024;
+    connect_sender();
+    const std::string queue = unique_name("pieces");
+    declare_durable(sender_.get(), queue);
+    queue_ = queue;
+    FaultProxy proxy(port());
+    const ConnectionHandle own = std::move(receiving_);
+    receiver_.reset();
+    receiving_ = connect_by(proxy);
+    receiver_ = open_channel(receiving_.get());
+    taker_.pause_at_once = receiving_.get();
+    ASSERT_EQ(HAIGHA_OK, consume_pieces()) << error_;
+    ASSERT_EQ(HAIGHA_OK, write(new_writer(size).get(), 0, size)) << error_;
+    ASSERT_TRUE(taker_.wait(HAIGHA_PIECE_OCTETS));
+    proxy.command("reset");
+    // Who does not read hears of an end with the next heartbeat.
+    ASSERT_EQ(HAIGHA_OK, haigha_connection_resume_reading(receiving_.get(), error_)) << error_;
+    ASSERT_TRUE(taker_.wait(HAIGHA_PIECE_ABORTED));
+    ASSERT_TRUE(taker_.wait(HAIGHA_PIECE_END));
+    EXPECT_TRUE(taker_.in_order);
+    EXPECT_EQ(taker_.size, size);
+    EXPECT_EQ(taker_.count(HAIGHA_PIECE_BEGIN), 2U);
+    EXPECT_NE(taker_.status, HAIGHA_OK);
+    delete_queue(sender_.get(), queue);
 }
 
 // rule 66

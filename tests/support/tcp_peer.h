@@ -50,6 +50,27 @@ class TcpPeer {
             }
             return bytes;
         }
+        // The same into memory of the caller's; false when the other side ends.
+        bool read_into(char* at, std::size_t size) {
+            while (size > 0) {
+                if (!wait_readable()) return false;
+                const ssize_t got = ::recv(fd_, at, size, 0);
+                if (got <= 0) return false;
+                at += got;
+                size -= static_cast<std::size_t>(got);
+            }
+            return true;
+        }
+        // The size of the next frame's payload, which is to be read, and an octet behind it; 0 at
+        // the end.
+        std::uint32_t read_frame_head() {
+            char head[7];
+            if (!read_into(head, sizeof head)) return 0;
+            std::uint32_t size = 0;
+            for (int i = 3; i < 7; ++i)
+                size = size << 8 | static_cast<unsigned char>(head[i]);
+            return size;
+        }
         // One whole frame: type, channel and payload; empty at the end.
         std::string read_frame() {
             std::string frame = read(7);
