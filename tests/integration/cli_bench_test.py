@@ -4,16 +4,17 @@
 import json
 import signal
 import time
+from typing import Any
 
 from cli_support import EMPTY, FAILED, INTERRUPTED, OK, PATIENCE_SECONDS, CliTest, main
 
 
 class Bench(CliTest):
-    def bench(self, *arguments, expect=OK):
+    def bench(self, *arguments: str, expect: int = OK) -> Any:
         done = self.run_tool("bench", "--json", *arguments, expect=expect)
         return json.loads(done.stdout)
 
-    def assert_all_well(self, result, count):
+    def assert_all_well(self, result: Any, count: int) -> None:
         self.assertTrue(result["ok"], result)
         self.assertEqual(count, result["published"]["messages"])
         self.assertEqual(count, result["consumed"]["messages"])
@@ -64,9 +65,7 @@ class Bench(CliTest):
         queue = self.queue()
         self.start_tool("consume", "-q", queue, "--no-ack")
         time.sleep(0.5)
-        result = self.bench(
-            "-q", queue, "-n", "200", "--verify", "--confirm", "--timeout", "2", expect=FAILED
-        )
+        result = self.bench("-q", queue, "-n", "200", "--verify", "--confirm", "--timeout", "2", expect=FAILED)
         self.assertFalse(result["ok"])
         self.assertGreater(result["verify"]["missing"], 0)
         self.assertEqual(200, result["verify"]["missing"] + result["consumed"]["messages"])

@@ -4,7 +4,16 @@
 import signal
 import time
 
-from cli_support import EMPTY, FAILED, INTERRUPTED, OK, PATIENCE_SECONDS, CliTest, main
+from cli_support import (
+    EMPTY,
+    FAILED,
+    INTERRUPTED,
+    OK,
+    PATIENCE_SECONDS,
+    CliTest,
+    main,
+    pipe,
+)
 
 
 class Consume(CliTest):
@@ -35,7 +44,7 @@ class Consume(CliTest):
         for number in (signal.SIGINT, signal.SIGTERM):
             process = self.start_tool("consume", "-q", queue)
             if number == signal.SIGINT:
-                self.assertEqual(b"x\n", process.stdout.readline())
+                self.assertEqual(b"x\n", pipe(process.stdout).readline())
             else:
                 time.sleep(0.5)
             process.send_signal(number)
@@ -47,7 +56,7 @@ class Consume(CliTest):
         queue = self.queue()
         self.run_tool("publish", "-r", queue, "x", expect=OK)
         process = self.start_tool("consume", "-q", queue)
-        self.assertEqual(b"x\n", process.stdout.readline())
+        self.assertEqual(b"x\n", pipe(process.stdout).readline())
         self.run_tool("queue", "delete", queue, expect=OK)
         _, stderr = process.communicate(timeout=PATIENCE_SECONDS)
         self.assertEqual(FAILED, process.returncode)

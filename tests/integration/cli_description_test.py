@@ -14,12 +14,14 @@ class Description(CliTest):
 
     COMMANDS = ("publish", "consume", "get", "rpc", "serve", "ping", "queue", "bench", "check")
 
-    def complete(self, *words):
+    def complete(self, *words: str) -> list[str]:
         """What bash offers for the last of these words."""
         script = self.run_tool("completion", "bash", expect=OK).stdout.decode()
         quoted = " ".join("'" + word + "'" for word in ("haigha", *words))
         script += f"COMP_WORDS=({quoted}); COMP_CWORD={len(words)}; _haigha; printf '%s\\n' \"${{COMPREPLY[@]}}\""
-        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+        done = subprocess.run(
+            ["bash", "-c", script], capture_output=True, check=False, text=True, timeout=PATIENCE_SECONDS
+        )
         self.assertEqual("", done.stderr)
         return done.stdout.split()
 
@@ -47,7 +49,11 @@ class Description(CliTest):
     def test_man_reads_the_manual_without_a_warning(self) -> None:
         manual = self.run_tool("manual", expect=OK).stdout
         done = subprocess.run(
-            ["man", "--warnings=all", "-l", "-"], input=manual, capture_output=True, timeout=PATIENCE_SECONDS
+            ["man", "--warnings=all", "-l", "-"],
+            input=manual,
+            capture_output=True,
+            check=False,
+            timeout=PATIENCE_SECONDS,
         )
         self.assertEqual(b"", done.stderr)
         self.assertIn(b"haigha publish", done.stdout)

@@ -7,7 +7,18 @@ import tempfile
 import time
 import urllib.parse
 
-from cli_support import INTERRUPTED, OK, PATIENCE_SECONDS, SECRET, UNREACHABLE, URI, USAGE, CliTest, main, with_secret
+from cli_support import (
+    INTERRUPTED,
+    OK,
+    PATIENCE_SECONDS,
+    SECRET,
+    UNREACHABLE,
+    URI,
+    USAGE,
+    CliTest,
+    main,
+    with_secret,
+)
 
 
 class BadInput(CliTest):
@@ -22,9 +33,7 @@ class BadInput(CliTest):
             file.write(password + "\n")
             file.flush()
             name = self.queue()
-            self.run_tool(
-                "queue", "show", name, "--password-file", file.name, uri=with_secret(URI), expect=OK
-            )
+            self.run_tool("queue", "show", name, "--password-file", file.name, uri=with_secret(URI), expect=OK)
         done = self.run_tool("check", "--password-file", "/no/such/file", expect=USAGE)
         self.assert_one_sentence(done, "/no/such/file")
 

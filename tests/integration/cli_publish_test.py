@@ -9,7 +9,16 @@ import subprocess
 import tempfile
 import uuid
 
-from cli_support import EMPTY, FAILED, INTERRUPTED, OK, PATIENCE_SECONDS, CliTest, main
+from cli_support import (
+    EMPTY,
+    FAILED,
+    INTERRUPTED,
+    OK,
+    PATIENCE_SECONDS,
+    CliTest,
+    main,
+    pipe,
+)
 
 
 class PublishAndGet(CliTest):
@@ -89,14 +98,14 @@ class Interrupted(CliTest):
     def test_lines_that_were_read_are_published(self) -> None:
         queue = self.queue()
         process = self.start_tool("publish", "-r", queue, "--lines", stdin=subprocess.PIPE)
-        self.addCleanup(process.stdin.close)
-        process.stdin.write(b"one\ntwo\nhalf of")
-        process.stdin.flush()
+        self.addCleanup(pipe(process.stdin).close)
+        pipe(process.stdin).write(b"one\ntwo\nhalf of")
+        pipe(process.stdin).flush()
         # Both are there while it waits for more.
         self.assertEqual(b"one\ntwo\n", self.run_tool("consume", "-q", queue, "-n", "2", expect=OK).stdout)
         process.send_signal(signal.SIGINT)
         self.assertEqual(INTERRUPTED, process.wait(PATIENCE_SECONDS))
-        self.assertIn(b"of 2 messages: none failed", process.stderr.read())
+        self.assertIn(b"of 2 messages: none failed", pipe(process.stderr).read())
         self.run_tool("get", "-q", queue, expect=EMPTY)
 
     def test_each_line_that_was_taken_is_published(self) -> None:
@@ -116,10 +125,12 @@ class Interrupted(CliTest):
             self.assertEqual(INTERRUPTED, process.wait(PATIENCE_SECONDS))
         with open(os.dup(read_end), "rb") as pipe:
             left = pipe.read()
-        self.assertIn(b"none failed", process.stderr.read())
+        self.assertIn(b"none failed", pipe(process.stderr).read())
         shown = self.run_tool("queue", "show", queue, expect=OK).stdout.decode()
         # A line that was cut in two by a read is neither.
-        published = int(re.search(r"(\d+) message", shown)[1])
+        counted = re.search(r"(\d+) message", shown)
+        assert counted is not None
+        published = int(counted[1])
         self.assertIn(5000 - published - left.count(b"\n"), (0, 1))
 
 

@@ -5,7 +5,16 @@ import os
 import signal
 import tempfile
 
-from cli_support import EMPTY, FAILED, INTERRUPTED, OK, PATIENCE_SECONDS, CliTest, main
+from cli_support import (
+    EMPTY,
+    FAILED,
+    INTERRUPTED,
+    OK,
+    PATIENCE_SECONDS,
+    CliTest,
+    main,
+    pipe,
+)
 
 
 class Rpc(CliTest):
@@ -44,7 +53,7 @@ class Rpc(CliTest):
         server = self.start_tool("serve", "-q", queue, "--count", "1", "--", "false")
         self.run_tool("rpc", "-r", queue, "--timeout", "2", "x", expect=FAILED)
         self.assertEqual(OK, server.wait(PATIENCE_SECONDS))
-        self.assertIn(b"false ended with status 1", server.stderr.read())
+        self.assertIn(b"false ended with status 1", pipe(server.stderr).read())
         self.run_tool("get", "-q", queue, expect=EMPTY)
 
     def test_nobody_serves(self) -> None:

@@ -38,10 +38,14 @@ def with_secret(uri: str, user: str | None = None) -> str:
     return urllib.parse.urlunsplit(parts._replace(netloc=f"{user}:{SECRET}@{host}"))
 
 
+def pipe(end: IO[bytes] | None) -> IO[bytes]:
+    """One of a process's, which it was started with."""
+    assert end is not None
+    return end
+
+
 class CliTest(unittest.TestCase):
-    def run_tool(
-        self, *arguments: str, uri: str = URI, stdin: bytes = b"", expect: int | None = None
-    ) -> Done:
+    def run_tool(self, *arguments: str, uri: str = URI, stdin: bytes = b"", expect: int | None = None) -> Done:
         done = subprocess.run(
             [_tool, *arguments],
             input=stdin,
@@ -72,9 +76,8 @@ class CliTest(unittest.TestCase):
             stderr=subprocess.PIPE,
             env=environment(),
         )
-        for pipe in (process.stdout, process.stderr):
-            assert pipe is not None
-            self.addCleanup(pipe.close)
+        for end in (process.stdout, process.stderr):
+            self.addCleanup(pipe(end).close)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
         return process
