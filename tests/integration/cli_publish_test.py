@@ -114,17 +114,17 @@ class Interrupted(CliTest):
         read_end, write_end = os.pipe()
         self.addCleanup(os.close, read_end)
         process = self.start_tool("publish", "-r", queue, "--lines", stdin=read_end)
-        with open(write_end, "wb") as pipe:
-            pipe.write(b"first\n")
-            pipe.flush()
+        with open(write_end, "wb") as sink:
+            sink.write(b"first\n")
+            sink.flush()
             # It is at work, and does nothing but read.
             self.assertEqual(b"first\n", self.run_tool("consume", "-q", queue, "-n", "1", expect=OK).stdout)
-            pipe.write(b"".join(b"%d\n" % i for i in range(5000)))
-            pipe.flush()
+            sink.write(b"".join(b"%d\n" % i for i in range(5000)))
+            sink.flush()
             process.send_signal(signal.SIGINT)
             self.assertEqual(INTERRUPTED, process.wait(PATIENCE_SECONDS))
-        with open(os.dup(read_end), "rb") as pipe:
-            left = pipe.read()
+        with open(os.dup(read_end), "rb") as source:
+            left = source.read()
         self.assertIn(b"none failed", pipe(process.stderr).read())
         shown = self.run_tool("queue", "show", queue, expect=OK).stdout.decode()
         # A line that was cut in two by a read is neither.

@@ -40,8 +40,8 @@ class Rpc(CliTest):
             os.mkfifo(begun + ".go")
             server = self.start_tool("serve", "-q", queue, "--", "sh", "-c", script, own_group=True)
             client = self.start_tool("rpc", "-r", queue, "x")
-            with open(begun) as pipe:
-                self.assertEqual("begun\n", pipe.read())
+            with open(begun) as told:
+                self.assertEqual("begun\n", told.read())
             os.killpg(server.pid, signal.SIGINT)
             with open(begun + ".go", "w"):
                 pass
