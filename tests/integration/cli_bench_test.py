@@ -2,11 +2,23 @@
 """haigha bench: what it measures, and that it finds what is missing."""
 
 import json
+import os
 import signal
+import tempfile
 import time
+import xml.etree.ElementTree
 from typing import Any
 
-from cli_support import EMPTY, FAILED, INTERRUPTED, OK, PATIENCE_SECONDS, CliTest, main
+from cli_support import (
+    EMPTY,
+    FAILED,
+    INTERRUPTED,
+    OK,
+    PATIENCE_SECONDS,
+    USAGE,
+    CliTest,
+    main,
+)
 
 
 class Bench(CliTest):
@@ -80,10 +92,40 @@ class Bench(CliTest):
         self.assertEqual(result["published"]["messages"], result["confirmed"]["messages"])
         self.assertGreater(result["published"]["messages"], 0)
 
+    def test_what_happened_over_time_is_in_the_result(self) -> None:
+        result = self.bench("--rate", "500", "--duration", "1", "--confirm")
+        timeline = result["timeline"]
+        self.assertEqual({"seconds": 0.0, "published": 0, "confirmed": 0, "consumed": 0}, timeline[0])
+        for what in ("published", "confirmed", "consumed"):
+            counts = [sample[what] for sample in timeline]
+            self.assertEqual(sorted(counts), counts)
+            self.assertEqual(result[what]["messages"], counts[-1])
+        self.assertGreater(len(timeline), 4)
+        for latency in result["latency_us"].values():
+            messages = sum(step["messages"] for step in latency["histogram"])
+            self.assertEqual(result["published"]["messages"], messages)
+            self.assertLessEqual(latency["max"], latency["histogram"][-1]["up_to"])
+
+    def test_svg(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            name = os.path.join(folder, "result.svg")
+            for arguments, titles in (
+                (["--confirm", "--ack"], ["Throughput", "messages a second", "Latency", "percentile", "confirmed"]),
+                (["--consumers", "0"], ["Throughput", "seconds from the beginning", "published"]),
+            ):
+                self.run_tool("bench", "-n", "200", "--svg", name, *arguments, expect=OK)
+                texts = [
+                    text.text for text in xml.etree.ElementTree.parse(name).iter("{http://www.w3.org/2000/svg}text")
+                ]
+                for title in titles:
+                    self.assertIn(title, texts)
+            done = self.run_tool("bench", "-n", "1", "--svg", os.path.join(folder, "no", "folder"), expect=USAGE)
+            self.assert_one_sentence(done, "cannot write")
+
     def test_table(self) -> None:
         done = self.run_tool("bench", "-n", "100", "--confirm", "--ack", "--verify", expect=OK)
         text = done.stdout.decode()
-        for part in ("published", "confirmed", "consumed", "p99.9", "each arrived exactly once, intact"):
+        for part in ("published", "confirmed", "consumed", "p99.9", "up to", "each arrived exactly once, intact"):
             self.assertIn(part, text)
         self.assertNotIn("\033", text)
 

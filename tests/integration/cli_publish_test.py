@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import tempfile
+import urllib.parse
 import uuid
 
 from cli_support import (
@@ -15,6 +16,8 @@ from cli_support import (
     INTERRUPTED,
     OK,
     PATIENCE_SECONDS,
+    URI,
+    USAGE,
     CliTest,
     main,
     pipe,
@@ -49,10 +52,12 @@ class PublishAndGet(CliTest):
 
     def test_properties_and_headers(self) -> None:
         queue = self.queue()
+        user = urllib.parse.unquote(urllib.parse.urlsplit(URI).username or "guest")
         self.run_tool(
             "publish", "-r", queue, "--persistent", "--priority", "7", "--content-type", "text/plain",
             "--correlation-id", "c", "--reply-to", "r", "--expiration", "60000", "--message-id", "m",
             "--timestamp", "1234567890", "--type", "t", "--app-id", "a", "--content-encoding", "utf-8",
+            "--cluster-id", "k", "--user-id", user,
             "--header", "one=1", "--header", "two=a=b", "b\u00f6dy", expect=OK,
         )  # fmt: skip
         message = json.loads(self.run_tool("get", "-q", queue, "--format", "json", expect=OK).stdout)
@@ -64,9 +69,18 @@ class PublishAndGet(CliTest):
                 "content_type": "text/plain", "content_encoding": "utf-8", "delivery_mode": 2,
                 "priority": 7, "correlation_id": "c", "reply_to": "r", "expiration": "60000",
                 "message_id": "m", "timestamp": 1234567890, "type": "t", "app_id": "a",
+                "cluster_id": "k", "user_id": user,
             },
             message["properties"],
         )  # fmt: skip
+
+    def test_persistent_and_transient(self) -> None:
+        queue = self.queue()
+        for option, mode in (("--transient", 1), ("--persistent", 2)):
+            self.run_tool("publish", "-r", queue, option, "x", expect=OK)
+            message = json.loads(self.run_tool("get", "-q", queue, "--json", expect=OK).stdout)
+            self.assertEqual({"delivery_mode": mode}, message["properties"])
+        self.run_tool("publish", "-r", queue, "--transient", "--persistent", "x", expect=USAGE)
 
     def test_get_requeue_only_looks(self) -> None:
         queue = self.queue()

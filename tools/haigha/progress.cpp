@@ -8,10 +8,16 @@
 namespace tool {
 
 void add_progress_option(CLI::App& command, ProgressWish& wish) {
+    // A flag with a bool would be false where neither is given.
     command
-        .add_flag("--progress,!--no-progress", wish,
-                  "Show how far it has come on standard error, or do not (by\ndefault where that "
-                  "is a terminal)")
+        .add_flag_callback(
+            "--progress", [&wish] { wish = true; },
+            "Show on standard error how far it has come, which is the\ndefault where that is a "
+            "terminal")
+        ->option_text(" ");
+    command
+        .add_flag_callback(
+            "--no-progress", [&wish] { wish = false; }, "Do not")
         ->option_text(" ");
 }
 

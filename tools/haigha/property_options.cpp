@@ -69,8 +69,12 @@ void add_property_options(CLI::App& command, PropertyOptions& options) {
                           const char* meaning) {
         command.add_option(flag, target, meaning)->option_text("TEXT")->group(group);
     };
-    command.add_flag("--persistent", options.persistent, "Survives a restart in a durable queue")
-        ->group(group);
+    auto* const persistent = command.add_flag("--persistent", options.persistent,
+                                              "Survives a restart in a durable queue");
+    persistent->group(group);
+    command.add_flag("--transient", options.transient, "Does not, and says so")
+        ->group(group)
+        ->excludes(persistent);
     command.add_option("--header", options.headers, "A header; may be repeated")
         ->option_text("NAME=VALUE")
         ->take_all()
@@ -116,9 +120,9 @@ PropertySet::PropertySet(const PropertyOptions& options) {
     text(HAIGHA_PROPERTY_USER_ID, properties_.user_id, options.user_id);
     text(HAIGHA_PROPERTY_APP_ID, properties_.app_id, options.app_id);
     text(HAIGHA_PROPERTY_CLUSTER_ID, properties_.cluster_id, options.cluster_id);
-    if (options.persistent) {
+    if (options.persistent || options.transient) {
         properties_.present |= HAIGHA_PROPERTY_DELIVERY_MODE;
-        properties_.delivery_mode = 2;
+        properties_.delivery_mode = options.persistent ? 2 : 1;
     }
     if (options.priority) {
         properties_.present |= HAIGHA_PROPERTY_PRIORITY;

@@ -13,6 +13,7 @@ namespace tool {
 
 struct PropertyOptions {
     bool persistent = false;
+    bool transient = false;
     std::optional<int> priority;
     std::optional<std::string> content_type;
     std::optional<std::string> content_encoding;

@@ -20,10 +20,14 @@ void add_publish_command(CLI::App& app, Run& run) {
         ->option_text("KEY");
     command->add_flag("--mandatory", options->mandatory, "Fail when no queue takes the message");
     command
-        ->add_flag("!--no-confirm", options->confirm,
-                   "Do not wait until the broker has confirmed each message")
+        ->add_flag_callback(
+            "--no-confirm", [options] { options->confirm = false; },
+            "Do not wait until the broker has confirmed each message")
         ->option_text(" ");
-    command->add_flag("--confirm", options->confirm, "Do (the default)")->option_text(" ");
+    command
+        ->add_flag_callback(
+            "--confirm", [options] { options->confirm = true; }, "Do (the default)")
+        ->option_text(" ");
     auto* const file =
         command->add_option("-f,--file", options->body.file, "Read the body from FILE");
     body->option_text(" ");
@@ -54,7 +58,8 @@ void add_publish_command(CLI::App& app, Run& run) {
         "Ctrl-C reads no more, publishes what was read and waits for its confirms; a second\n"
         "one ends at once.\n"
         "Exit status: 0 all messages were confirmed (with --no-confirm: sent);\n"
-        "1 one was returned, refused or not sent, or its outcome is unknown.");
+        "1 one was returned, refused or not sent, or its outcome is unknown, or a line was no\n"
+        "message: what stood before it is published, what follows is not.");
     command->callback([options, &run] {
         // A message of JSON is a line, too.
         if (options->json) options->body.lines = true;
