@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """What the tool says of itself: completion, the manual page, help."""
 
+import os
 import re
 import shutil
 import subprocess
+import tempfile
 import unittest
 
 from cli_support import OK, PATIENCE_SECONDS, USAGE, CliTest, main
@@ -33,6 +35,13 @@ class Description(CliTest):
         self.assertEqual(["declare", "delete"], sorted(self.complete("queue", "de")))
         self.assertEqual(["--type"], self.complete("queue", "declare", "--ty"))
         self.assertEqual(["json"], self.complete("get", "--format", "j"))
+        self.assertEqual(["--json"], self.complete("publish", "--js"))
+        self.assertEqual(["--progress"], self.complete("consume", "--pro"))
+        with tempfile.TemporaryDirectory() as folder:
+            name = os.path.join(folder, "result.svg")
+            with open(name, "w"):
+                pass
+            self.assertEqual([name], self.complete("bench", "--svg", os.path.join(folder, "re")))
 
     def test_each_option_is_in_the_manual_and_in_fish(self) -> None:
         manual = self.run_tool("manual", expect=OK).stdout.decode().replace("\\-", "-")
@@ -43,6 +52,10 @@ class Description(CliTest):
             for option in re.findall(r"--([a-z-]+)", self.run_tool(command, "--help", expect=OK).stdout.decode()):
                 self.assertIn("--" + option, manual, command)
         self.assertIn("-l mandatory", fish)
+        self.assertRegex(fish, r"(?m)^complete -c haigha -n '__fish_seen_subcommand_from bench' -l svg -r -F ")
+        zsh = self.run_tool("completion", "zsh", expect=OK).stdout.decode()
+        self.assertTrue(zsh.startswith("#compdef haigha\n"))
+        self.assertIn("--cluster-id", zsh)
         self.run_tool("completion", "tcsh", expect=USAGE)
 
     @unittest.skipUnless(shutil.which("man"), "there is no man")

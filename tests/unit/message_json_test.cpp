@@ -324,6 +324,44 @@ TEST(MessageJson, RefusesWithASentenceThatSaysWhere) {
     EXPECT_EQ(0U, refusal("{\"body\":\"\xFF\"}").find("no JSON, at its octet 10: "));
 }
 
+// Neither crashes nor throws anything else, and what it takes is a message.
+TEST(MessageJson, TakesOrRefusesWhateverItIsGiven) {
+    const std::string whole =
+        R"({"routing_key":"k","properties":{"type":"t","timestamp":"5","priority":1},"headers":)"
+        R"({"a":[1,{"uint8":2}],"b":{"decimal":"-3.14"},"c":{"fields":[["x",{"base64":"/w=="}]]},)"
+        R"("d":{"table":{"int8":1}},"e":{"float":1.5},"f":null,"g":{"bytes":"AP8="}},"body":"b"})";
+    RandomTables random(5);
+    int taken = 0;
+    for (int round = 0; round < 4000; ++round) {
+        std::string text = whole;
+        for (std::size_t changes = 1 + random.below(3); changes > 0; --changes) {
+            static constexpr std::string_view telling = "{}[]\":,-.0159enul\\x/=\xFF";
+            const std::size_t at = random.below(text.size());
+            switch (random.below(3)) {
+                case 0:
+                    text[at] = telling[random.below(telling.size())];
+                    break;
+                case 1:
+                    text.erase(at, 1 + random.below(9));
+                    break;
+                default:
+                    text.insert(at, text.substr(random.below(text.size()), random.below(20)));
+            }
+        }
+        try {
+            const JsonMessage message(text);
+            ++taken;
+            if ((message.properties().present & HAIGHA_PROPERTY_HEADERS) == 0) continue;
+            haigha_cursor headers;
+            ASSERT_EQ(HAIGHA_OK, haigha_table_cursor(message.properties().headers, &headers));
+            EXPECT_NO_THROW(table_json(headers)) << text;
+        } catch (const JsonProblem& problem) {
+            EXPECT_NE(std::string_view(), problem.what());
+        }
+    }
+    EXPECT_GT(taken, 50);
+}
+
 TEST(OctetsText, IsBase64BothWays) {
     const std::vector<std::pair<std::string, std::string>> vectors = {
         {"", ""},
