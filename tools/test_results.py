@@ -3,17 +3,22 @@
 
 usage: test_results.py TESTLOG.json GTEST_XML_FOLDER TALLY STATUS
 
-Each case of a GoogleTest program counts as one, and so does any other test of Meson's. Writes
+Each case of a GoogleTest program counts as one, and so does each test of a program whose last line is
+"N passed, N failed", and any other test of Meson's. Writes
 "PASSED FAILED" to the file TALLY. STATUS is the exit status of `meson test`.
 """
 
 import json
 import os
+import re
 import sys
 import xml.etree.ElementTree
 
 PASSED = {"OK", "EXPECTEDFAIL"}
 SKIPPED = {"SKIP"}
+OWN_COUNT = re.compile(r"(\d+) passed, (\d+) failed")
+# As Python's unittest tells of them; a test with several subtests that fail is one.
+OWN_FAILURE = re.compile(r"^(?:FAIL|ERROR): (.+?\))", re.MULTILINE)
 
 
 def read_log(path):
@@ -44,6 +49,18 @@ def cases(xml_path):
     return passed, failed, skipped
 
 
+def own_count(test):
+    """Returns (passed, names of those that failed) as the program itself says, or None."""
+    lines = test.get("stdout", "").rstrip().rsplit("\n", 1)
+    counted = OWN_COUNT.fullmatch(lines[-1])
+    if counted is None:
+        return None
+    names = sorted(set(OWN_FAILURE.findall(test.get("stderr", ""))))
+    failed = int(counted[2])
+    # Whatever it is that it does not name.
+    return int(counted[1]), names if len(names) == failed else ["a test"] * failed
+
+
 def count(log, xml_folder, status):
     """Returns (passed, failed, skipped): numbers, and lists of names."""
     passed, failed, skipped = 0, [], []
@@ -60,6 +77,11 @@ def count(log, xml_folder, status):
             skipped += [f"{name}: {case}" for case in case_skipped]
             # A program that failed otherwise: in an earlier round, or after its last test.
             if result not in PASSED and not case_failed:
+                failed.append(f"{name} ({result})")
+        elif own := own_count(test):
+            passed += own[0]
+            failed += [f"{name}: {case}" for case in own[1]]
+            if result not in PASSED and not own[1]:
                 failed.append(f"{name} ({result})")
         elif result in PASSED:
             passed += 1

@@ -755,7 +755,9 @@ HAIGHA_API HAIGHA_NONBLOCKING haigha_error* haigha_connection_last_error(
     const haigha_connection* connection);
 /* A number by name: "frame_max", "channel_max", "heartbeat" (as negotiated, 0 before), "blocked" (0
  * or 1), "outbox_bytes" (taken and not yet handed to the operating system), "channels" (open),
- * "bytes_sent", "bytes_received", "writes" and "reads" (system calls), "local_port"; of recovery
+ * "bytes_sent", "bytes_received", "writes" and "reads" (system calls), "local_port"; how long the
+ * stages of opening it took last, in microseconds, -1 for one that was not gone through or not
+ * completed: "resolve_us", "connect_us", "tls_us", "handshake_us", "open_us"; of recovery
  * "recoveries" (completed), "stale_acks" (settlements refused with STALE), "topology_records" (what
  * would be declared again).
  * Errors: ARGUMENT. Since: 0.1. */

@@ -145,6 +145,16 @@ bool Connection::info(std::string_view name, std::int64_t* value) const {
         *value = number(topology_size_.load(std::memory_order_relaxed));
     } else if (name == "local_port") {
         *value = number(local_port_.load(std::memory_order_relaxed));
+    } else if (name == "resolve_us") {
+        *value = stages_.microseconds(Stage::resolve);
+    } else if (name == "connect_us") {
+        *value = stages_.microseconds(Stage::connect);
+    } else if (name == "tls_us") {
+        *value = stages_.microseconds(Stage::tls);
+    } else if (name == "handshake_us") {
+        *value = stages_.microseconds(Stage::handshake);
+    } else if (name == "open_us") {
+        *value = stages_.microseconds(Stage::open);
     } else {
         return false;
     }

@@ -27,6 +27,7 @@
 #include "client/option_table.h"
 #include "client/read_buffer.h"
 #include "client/recovery.h"
+#include "client/stage_times.h"
 #include "client/then.h"
 #include "client/topology_records.h"
 #include "protocol/connection_machine.h"
@@ -395,6 +396,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     std::atomic<std::uint64_t> reads_{0};
     std::atomic<std::uint64_t> writes_{0};
     std::atomic<int> local_port_{0};
+    StageTimes stages_;  // of the opening that is under way, or was last
     std::atomic<std::uint64_t> recoveries_done_{0};
     std::atomic<std::uint64_t> stale_acks_{0};
     std::atomic<std::size_t> topology_size_{0};

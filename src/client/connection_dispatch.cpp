@@ -117,6 +117,7 @@ void Connection::dispatch_one(MachineEvent& event) {
     auto* const channel = static_cast<Channel*>(event.owner);
     switch (event.kind) {
         case EventKind::connection_open: {
+            stages_.enter(Stage::ready, transport::Loop::now());
             if (state() == State::recovering) {
                 transport_up();
                 return;

@@ -90,6 +90,10 @@ void Connection::process() {
             note_ends();
             broke_protocol = last_error_ && last_error_->status == Status::protocol;
             wanted = machine_->wanted();
+            if (stages_.stage() == Stage::handshake &&
+                machine_->state() == ConnectionState::await_open) {
+                stages_.enter(Stage::open, Loop::now());
+            }
             output = !flush_scheduled_ && machine_->has_output();
             if (output) flush_scheduled_ = true;
         }

@@ -43,6 +43,7 @@ void Connection::begin_opening() {
     by_given_fd_ = given >= 0;
     if (given >= 0) {
         transport::set_options(given, socket_options());
+        stages_.begin(Stage::none, Loop::now());
         on_connected(given, nullptr);
     } else {
         connect();
@@ -75,8 +76,10 @@ void Connection::connect() {
         machine_->set_host(endpoint().display());
     }
     arm_timer();
+    stages_.begin(options_.unix_path.empty() ? Stage::resolve : Stage::connect, Loop::now());
     connector_ = std::make_unique<transport::Connector>(
         loop_->transport(), endpoint(), socket_options(),
+        [this] { stages_.enter(Stage::connect, Loop::now()); },
         [this](int fd, const ErrorRef& error) { on_connected(fd, error); });
 }
 
@@ -117,6 +120,7 @@ void Connection::go_on(int fd, const ErrorRef& error) {
         return;
     }
     endpoint_deadline_ = Instant::never();
+    stages_.enter(tls() ? Stage::tls : Stage::handshake, Loop::now());
     sockaddr_storage local{};
     socklen_t size = sizeof local;
     if (::getsockname(fd, reinterpret_cast<sockaddr*>(&local), &size) == 0) {
@@ -151,6 +155,7 @@ void Connection::secure() {
 }
 
 void Connection::begin_protocol() {
+    if (tls()) stages_.enter(Stage::handshake, Loop::now());
     const bool in_the_open =
         !tls() && options_.unix_path.empty() && !transport::is_loopback(stream_->fd());
     if (in_the_open && options_.clear_text_password != 0) {

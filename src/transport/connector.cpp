@@ -150,10 +150,12 @@ ErrorRef adopt_socket(int fd) {
     return nullptr;
 }
 
-Connector::Connector(Loop& loop, Endpoint endpoint, SocketOptions options, Done done)
+Connector::Connector(Loop& loop, Endpoint endpoint, SocketOptions options,
+                     std::function<void()> resolved, Done done)
     : loop_(loop),
       endpoint_(std::move(endpoint)),
       options_(options),
+      resolved_(std::move(resolved)),
       done_(std::move(done)),
       timer_(loop, [this] { guarded([this] { next_attempt(); }); }) {
     if (endpoint_.unix_path.empty()) {
@@ -224,6 +226,7 @@ void Connector::on_resolved(int status, const addrinfo* list) {
         return;
     }
     stage_ = Stage::connect;
+    resolved_();
     for (; list != nullptr; list = list->ai_next) {
         if (list->ai_addrlen > sizeof(sockaddr_storage)) continue;
         Address address;

@@ -49,7 +49,9 @@ class Connector {
     static constexpr Duration stagger = milliseconds(250);
     using Done = std::function<void(int fd, ErrorRef error)>;
 
-    Connector(Loop& loop, Endpoint endpoint, SocketOptions options, Done done);
+    // `resolved`: the host's name has addresses, which are tried now.
+    Connector(Loop& loop, Endpoint endpoint, SocketOptions options, std::function<void()> resolved,
+              Done done);
     ~Connector();
     Connector(const Connector&) = delete;
     Connector& operator=(const Connector&) = delete;
@@ -78,6 +80,7 @@ class Connector {
     Loop& loop_;
     Endpoint endpoint_;
     SocketOptions options_;
+    std::function<void()> resolved_;
     Done done_;
     Stage stage_ = Stage::resolve;
     Lookup* lookup_ = nullptr;

@@ -134,6 +134,9 @@ TEST_F(Tls, AValidCertificateForTheNameIsAccepted) {
     front(server_for({"DNS:localhost"}));
     ConnectionHandle connection;
     ASSERT_EQ(HAIGHA_OK, open(tls_options(), &connection)) << error_;
+    for (const char* const stage :
+         {"resolve_us", "connect_us", "tls_us", "handshake_us", "open_us"})
+        EXPECT_GE(haigha::test::info(connection.get(), stage), 0) << stage;
     const auto info = peer_info(connection.get());
     EXPECT_EQ(info.at("security"), "tls");
     EXPECT_EQ(info.at("tls_version"), "TLSv1.3");
@@ -394,9 +397,15 @@ TEST_F(Tls, AStalledHandshakeEndsInItsDeadline) {
     TcpPeer silent([](TcpPeer::Client& client) { client.hold(); });
     const OptionsHandle options = options_from("amqps://localhost:" + std::to_string(silent.port()),
                                                {{"connection_timeout", 300}});
-    EXPECT_EQ(HAIGHA_ERR_TIMEOUT, open(options));
+    ConnectionHandle connection;
+    EXPECT_EQ(HAIGHA_ERR_TIMEOUT, open(options, &connection));
     EXPECT_EQ(error_.stage(), "tls") << error_;
     EXPECT_NE(error_.message().find("TLS handshake"), std::string::npos) << error_;
+    // What came before it has its time.
+    EXPECT_GE(info(connection.get(), "resolve_us"), 0);
+    EXPECT_GE(info(connection.get(), "connect_us"), 0);
+    for (const char* const stage : {"tls_us", "handshake_us", "open_us"})
+        EXPECT_EQ(info(connection.get(), stage), -1) << stage;
 }
 
 // ---- client certificates

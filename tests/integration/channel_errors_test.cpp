@@ -254,10 +254,14 @@ TEST_F(Login, StatesAndWhatTheBrokerIs) {
     TableHandle properties;
     EXPECT_EQ(HAIGHA_ERR_CLOSED,
               haigha_connection_server_properties(connection.get(), out(properties), error_));
+    EXPECT_EQ(info(connection.get(), "resolve_us"), -1);
     const haigha_then opened = events.then(1);
     ASSERT_EQ(HAIGHA_OK, haigha_connection_open(connection.get(), &opened, error_)) << error_;
     EXPECT_FALSE(events.reply(1).failed);
     EXPECT_EQ(haigha_connection_state(connection.get()), HAIGHA_STATE_OPEN);
+    EXPECT_EQ(info(connection.get(), "tls_us"), -1);
+    for (const char* const stage : {"resolve_us", "connect_us", "handshake_us", "open_us"})
+        EXPECT_GE(info(connection.get(), stage), 0) << stage;
     EXPECT_EQ(HAIGHA_ERR_CLOSED, haigha_connection_open_wait(connection.get(), -1, error_));
 
     ASSERT_EQ(HAIGHA_OK,

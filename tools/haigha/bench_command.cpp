@@ -1,7 +1,11 @@
 // haigha bench: how fast messages go through a broker, and whether all of them arrive intact.
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
 #include <memory>
 
+#include "bench_charts.h"
 #include "bench_message.h"
 #include "bench_options.h"
 #include "bench_report.h"
@@ -41,9 +45,25 @@ void complete(BenchOptions& options) {
     }
 }
 
+std::ofstream open_file(const std::string& name, std::ios::openmode how) {
+    std::ofstream file(name, how);
+    if (!file) refuse("cannot write " + name + ": " + std::strerror(errno));
+    return file;
+}
+
+void write_svg(const BenchResult& result) {
+    const std::string& name = result.options.svg_file;
+    std::ofstream file = open_file(name, std::ios::trunc);
+    file << result_svg(result);
+    file.close();
+    if (!file) throw Failure(exit_failed, "cannot write " + name + ": " + std::strerror(errno));
+}
+
 ExitStatus bench(BenchOptions options) {
     complete(options);
     set_locale();
+    // Before a long run, not behind it.
+    if (!options.svg_file.empty()) open_file(options.svg_file, std::ios::app);
     BenchRun run(options);
     const BenchResult result = run.run();
     if (options.json) {
@@ -51,6 +71,7 @@ ExitStatus bench(BenchOptions options) {
     } else {
         print_table(result);
     }
+    if (!options.svg_file.empty()) write_svg(result);
     if (!result.failure.empty()) complain(result.failure);
     if (result.interrupted) return exit_interrupted;
     return result.is_ok() ? exit_ok : exit_failed;
@@ -76,6 +97,11 @@ void add_work_options(CLI::App& command, BenchOptions& options) {
                      "Look at each message's sequence number and checksum:\n"
                      "all must arrive exactly once and intact, or the exit\nstatus is 1");
     command.add_flag("--json", options.json, "Print the result as JSON");
+    command
+        .add_option("--svg", options.svg_file,
+                    "Draw the rates over time and the latencies by percentile\ninto FILE")
+        ->option_text("FILE");
+    add_progress_option(command, options.progress);
 }
 
 void add_publish_options(CLI::App& command, BenchOptions& options) {
@@ -149,6 +175,7 @@ void add_bench_command(CLI::App& app, Run& run) {
         *command,
         "  haigha bench --count 200000 --size 1024 --persistent --confirm --ack --verify\n"
         "  haigha bench --duration 30 --size 16 --channels 4\n"
+        "  haigha bench --rate 2000 --duration 60 --confirm --ack --svg latency.svg\n"
         "  haigha bench --rate 1000 --confirm --ack --duration 10 --json\n"
         "  haigha bench -q backlog --consumers 0 && haigha bench -q backlog --channels 0 --ack\n\n"
         "Publishing and consuming have a connection each, and share one thread. Rates are from\n"

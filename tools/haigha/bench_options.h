@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "progress.h"
 #include "session.h"
 
 namespace tool {
@@ -28,6 +29,8 @@ struct BenchOptions {
     std::string exchange;
     std::string routing_key;
     bool json = false;
+    std::string svg_file;  // empty: none
+    ProgressWish progress;
 };
 
 }  // namespace tool

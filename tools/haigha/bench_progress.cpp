@@ -1,53 +1,42 @@
 #include "bench_progress.h"
 
-#include <cstdio>
-#include <string>
-
-#include "terminal.h"
+#include <algorithm>
 
 namespace tool {
 
-namespace {
-
-constexpr std::uint64_t interval_ns = 500'000'000;
-
-}  // namespace
-
 BenchProgress::BenchProgress(const BenchState& state)
-    : state_(state), shown_(is_terminal(stderr)), last_ns_(state.start_ns()) {}
+    : state_(state), progress_(state.options.progress) {}
 
 BenchProgress::~BenchProgress() {
-    if (shown_) std::fputs("\r\033[K", stderr);
+    progress_.finish(counts());
 }
 
-BenchProgress::Counts BenchProgress::counts() const {
+std::vector<ProgressCount> BenchProgress::counts() const {
     const BenchTallies& tallies = state_.tallies;
-    return {tallies.published.get(), tallies.confirmed.get(), tallies.consumed.get()};
+    const BenchOptions& options = state_.options;
+    std::vector<ProgressCount> counts;
+    if (options.channels > 0) counts.push_back({"published", tallies.published.get()});
+    if (options.confirm) counts.push_back({"confirmed", tallies.confirmed.get()});
+    if (options.transaction > 0) counts.push_back({"committed", tallies.confirmed.get()});
+    if (options.consumers > 0) counts.push_back({"consumed", tallies.consumed.get()});
+    return counts;
+}
+
+std::optional<double> BenchProgress::done(std::uint64_t at_ns) const {
+    const BenchOptions& options = state_.options;
+    const auto part = [](double some, double all) { return std::min(1.0, some / all); };
+    if (options.duration_seconds > 0) {
+        return part(static_cast<double>(at_ns - state_.start_ns()) / 1e9, options.duration_seconds);
+    }
+    if (options.count == 0) return std::nullopt;
+    const Tally& tally = options.consumers > 0 ? state_.tallies.consumed : state_.tallies.published;
+    return part(static_cast<double>(tally.get()), static_cast<double>(options.count));
 }
 
 void BenchProgress::update(std::uint64_t at_ns) {
-    if (!shown_ || at_ns - last_ns_ < interval_ns) return;
-    const BenchOptions& options = state_.options;
-    const Counts now = counts();
-    const double seconds = static_cast<double>(at_ns - last_ns_) / 1e9;
-    std::string line = fixed(static_cast<double>(at_ns - state_.start_ns()) / 1e9, 1) + " s";
-    const auto add = [&](const char* what, std::uint64_t count, std::uint64_t before) {
-        const auto rate = static_cast<std::uint64_t>(static_cast<double>(count - before) / seconds);
-        line += std::string("   ") + what + " " + grouped(count) + " (" + grouped(rate) + "/s)";
-    };
-    const std::uint64_t done = options.consumers > 0 ? now.consumed : now.published;
-    if (options.count > 0) line += right(std::to_string(done * 100 / options.count) + " %", 7);
-    if (options.channels > 0) add("published", now.published, last_.published);
-    if (options.confirm) add("confirmed", now.confirmed, last_.confirmed);
-    if (options.transaction > 0) add("committed", now.confirmed, last_.confirmed);
-    if (options.consumers > 0) add("consumed", now.consumed, last_.consumed);
-    if (state_.tallies.blocked.load(std::memory_order_relaxed)) {
-        line += "   BLOCKED by the broker";
-    }
-    std::fprintf(stderr, "\r%s\033[K", line.c_str());
-    std::fflush(stderr);
-    last_ = now;
-    last_ns_ = at_ns;
+    if (!progress_.is_due()) return;
+    const bool blocked = state_.tallies.blocked.load(std::memory_order_relaxed);
+    progress_.show(counts(), done(at_ns), blocked ? "BLOCKED by the broker" : "");
 }
 
 }  // namespace tool

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <vector>
 
 #include "bench_state.h"
+#include "progress.h"
 
 namespace tool {
 
@@ -18,17 +21,11 @@ class BenchProgress {
     void update(std::uint64_t at_ns);
 
   private:
-    struct Counts {
-        std::uint64_t published = 0;
-        std::uint64_t confirmed = 0;
-        std::uint64_t consumed = 0;
-    };
-    Counts counts() const;
+    std::vector<ProgressCount> counts() const;
+    std::optional<double> done(std::uint64_t at_ns) const;
 
     const BenchState& state_;
-    bool shown_;
-    Counts last_;
-    std::uint64_t last_ns_;
+    Progress progress_;
 };
 
 }  // namespace tool

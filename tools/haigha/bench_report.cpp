@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "bench_plot.h"
+#include "latency_steps.h"
 #include "terminal.h"
 
 namespace tool {
@@ -114,8 +116,16 @@ void print_latencies(const BenchResult& result, bool colour) {
         }
         print_line(line + right(latency(latencies.max_ns()), columns));
     };
-    row(result.options.confirm ? "to confirm" : "to commit", *result.confirm_latency);
+    const char* const first = result.options.confirm ? "to confirm" : "to commit";
+    row(first, *result.confirm_latency);
     row("to deliver", *result.deliver_latency);
+    print_line("");
+    const std::vector<std::string> plot =
+        latency_plot({{first, result.confirm_latency}, {"to deliver", result.deliver_latency}});
+    print_line(bold(plot.front(), colour));
+    print_line(rule(label_columns + 5 * columns));
+    for (std::size_t i = 1; i < plot.size(); ++i)
+        print_line(plot[i]);
 }
 
 void print_client(const BenchResult& result) {
@@ -174,11 +184,29 @@ nlohmann::ordered_json latency_json(const LatencyHistogram& latencies) {
     const auto microseconds = [](std::uint64_t value_ns) {
         return static_cast<double>(value_ns) / 1e3;
     };
+    nlohmann::ordered_json histogram = nlohmann::ordered_json::array();
+    for (const LatencyStep& step : latency_steps({&latencies})) {
+        histogram.push_back(
+            {{"up_to", microseconds(step.to_ns)},
+             {"messages", latencies.count_to(step.to_ns) - latencies.count_to(step.from_ns)}});
+    }
     return {{"p50", microseconds(latencies.percentile_ns(50))},
             {"p90", microseconds(latencies.percentile_ns(90))},
             {"p99", microseconds(latencies.percentile_ns(99))},
             {"p99.9", microseconds(latencies.percentile_ns(99.9))},
-            {"max", microseconds(latencies.max_ns())}};
+            {"max", microseconds(latencies.max_ns())},
+            {"histogram", std::move(histogram)}};
+}
+
+nlohmann::ordered_json timeline_json(const BenchTimeline& timeline) {
+    nlohmann::ordered_json json = nlohmann::ordered_json::array();
+    for (const BenchTimeline::Sample& sample : timeline.samples()) {
+        json.push_back({{"seconds", sample.seconds},
+                        {"published", sample.published},
+                        {"confirmed", sample.confirmed},
+                        {"consumed", sample.consumed}});
+    }
+    return json;
 }
 
 }  // namespace
@@ -231,6 +259,7 @@ void print_json(const BenchResult& result) {
                       {"foreign", result.foreign}};
     json["latency_us"] = {{"confirm", latency_json(*result.confirm_latency)},
                           {"deliver", latency_json(*result.deliver_latency)}};
+    json["timeline"] = timeline_json(*result.timeline);
     json["client"] = {{"cpu_user_seconds", result.user_seconds},
                       {"cpu_system_seconds", result.system_seconds},
                       {"cpu_us_per_message",

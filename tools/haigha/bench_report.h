@@ -5,6 +5,7 @@
 #include <string>
 
 #include "bench_options.h"
+#include "bench_timeline.h"
 #include "latency_histogram.h"
 
 namespace tool {
@@ -40,6 +41,7 @@ struct BenchResult {
     std::uint64_t foreign = 0;
     const LatencyHistogram* confirm_latency = nullptr;
     const LatencyHistogram* deliver_latency = nullptr;
+    const BenchTimeline* timeline = nullptr;
     double user_seconds = 0;    // CPU time of this process
     double system_seconds = 0;  //
     std::uint64_t writes = 0;   // system calls, of all connections

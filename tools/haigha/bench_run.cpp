@@ -22,6 +22,7 @@ BenchRun::BenchRun(const BenchOptions& options)
     : options_(options), state_(options), exchange_(options.exchange), result_(options) {
     result_.confirm_latency = &state_.confirm_latency;
     result_.deliver_latency = &state_.deliver_latency;
+    result_.timeline = &timeline_;
     loop_.emplace(options.broker);
 }
 
@@ -77,6 +78,7 @@ std::string BenchRun::watch() {
     while (!state_.wait_for_end(slice)) {
         const std::uint64_t at_ns = now_ns();
         progress.update(at_ns);
+        timeline_.note(sample(at_ns));
         const double elapsed = static_cast<double>(at_ns - state_.start_ns()) / 1e9;
         const bool over = options_.duration_seconds > 0 && elapsed >= options_.duration_seconds;
         if (interrupted()) result_.interrupted = true;
@@ -140,8 +142,15 @@ void BenchRun::on_connection_event(const haigha_event* event, void* self) {
     }
 }
 
+BenchTimeline::Sample BenchRun::sample(std::uint64_t at_ns) const {
+    const BenchTallies& tallies = state_.tallies;
+    return {static_cast<double>(at_ns - state_.start_ns()) / 1e9, tallies.published.get(),
+            tallies.confirmed.get(), tallies.consumed.get()};
+}
+
 void BenchRun::finish() {
     state_.finish();
+    timeline_.finish(sample(now_ns()));
     const std::int64_t timeout_ms = options_.broker.timeout_ms();
     const bool unanswered = !options_.confirm && options_.transaction == 0;
     if (unanswered && options_.consumers == 0) {

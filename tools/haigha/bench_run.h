@@ -40,6 +40,7 @@ class BenchRun {
     // Why it gave up; empty when the run ended by itself.
     std::string watch();
     bool is_stalled(std::uint64_t at_ns);
+    BenchTimeline::Sample sample(std::uint64_t at_ns) const;
     void finish();
     void add_connection(const Session* session);
 
@@ -48,6 +49,7 @@ class BenchRun {
     std::string exchange_;
     std::string routing_key_;
     BenchResult result_;
+    BenchTimeline timeline_;
     rusage cpu_before_{};
     std::atomic<bool> pump_posted_{false};
     std::uint64_t last_events_ = 0;

@@ -1,8 +1,10 @@
 #include "body_source.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -11,7 +13,8 @@
 
 namespace tool {
 
-BodySource::BodySource(const BodyOptions& options) : left_(options.count), lines_(options.lines) {
+BodySource::BodySource(const BodyOptions& options)
+    : left_(options.count), count_(options.count), lines_(options.lines) {
     if (options.text) {
         body_ = *options.text;
         return;
@@ -23,6 +26,10 @@ BodySource::BodySource(const BodyOptions& options) : left_(options.count), lines
         if (input_ < 0) {
             throw Failure(exit_usage, "cannot open " + options.file + ": " + std::strerror(errno));
         }
+    }
+    struct stat what = {};
+    if (fstat(input_, &what) == 0 && S_ISREG(what.st_mode)) {
+        file_octets_ = static_cast<std::uint64_t>(what.st_size);
     }
     if (!lines_) read_all();
 }
@@ -43,10 +50,11 @@ bool BodySource::read_more() {
         const ssize_t size = read(input_, block, sizeof block);
         if (size >= 0) {
             read_.append(block, static_cast<std::size_t>(size));
+            read_octets_ += static_cast<std::uint64_t>(size);
             return size > 0;
         }
         if (errno != EINTR) {
-            throw Failure(exit_failed, std::string("cannot read: ") + std::strerror(errno));
+            throw UnreadInput(exit_failed, std::string("cannot read: ") + std::strerror(errno));
         }
     }
     return false;
@@ -72,6 +80,16 @@ const std::string* BodySource::next_line() {
         read_.clear();
         return &body_;
     }
+}
+
+std::optional<double> BodySource::done() const {
+    const auto part = [](std::uint64_t some, std::uint64_t all) {
+        return std::min(1.0, static_cast<double>(some) / static_cast<double>(all));
+    };
+    if (!lines_) return part(count_ - left_, count_);
+    if (file_octets_ == 0) return std::nullopt;
+    // What was read and is not given yet waits in read_.
+    return part(read_octets_ - (read_.size() - std::min(at_, read_.size())), file_octets_);
 }
 
 const std::string* BodySource::next() {

@@ -6,7 +6,15 @@
 #include <optional>
 #include <string>
 
+#include "failure.h"
+
 namespace tool {
+
+// The input cannot be read any further.
+class UnreadInput : public Failure {
+  public:
+    using Failure::Failure;
+};
 
 struct BodyOptions {
     std::optional<std::string> text;  // from the command line
@@ -24,8 +32,10 @@ class BodySource {
     BodySource& operator=(const BodySource&) = delete;
 
     // The next body, until the next call; nullptr at the end, and once the tool was interrupted.
-    // Throws Failure when it cannot be read.
+    // Throws UnreadInput when it cannot be read.
     const std::string* next();
+    // How much of them was given, from 0 to 1; nothing where their number is not known.
+    std::optional<double> done() const;
 
   private:
     void read_all();
@@ -37,6 +47,9 @@ class BodySource {
     std::string read_;    // lines that were read
     std::size_t at_ = 0;  // in them
     std::uint64_t left_ = 0;
+    std::uint64_t count_ = 0;
+    std::uint64_t read_octets_ = 0;
+    std::uint64_t file_octets_ = 0;  // 0: no file
     bool lines_;
     int input_ = -1;
 };

@@ -6,12 +6,15 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "check_probes.h"
 #include "check_report.h"
 #include "command_line.h"
 #include "commands.h"
 #include "interruption.h"
+#include "progress.h"
 #include "session.h"
 #include "terminal.h"
 
@@ -19,9 +22,18 @@ namespace tool {
 
 namespace {
 
+struct CheckOptions {
+    BrokerOptions broker;
+    ProgressWish progress;
+};
+
 class CheckRun {
   public:
-    explicit CheckRun(const BrokerOptions& options) : options_(options), loop_(options) {
+    explicit CheckRun(const CheckOptions& options)
+        : options_(options.broker),
+          // On a terminal the results are the progress.
+          progress_(options.progress, !is_terminal(stdout)),
+          loop_(options.broker) {
         char prefix[40];
         std::snprintf(prefix, sizeof prefix, "haigha-check-%08x", std::random_device()());
         prefix_ = prefix;
@@ -30,11 +42,17 @@ class CheckRun {
     ExitStatus run() {
         describe_broker();
         describe_connection();
-        try_all("Field tables, there and back", table_probes());
-        try_all("Messages, there and back", property_probes(options_.user()));
-        try_all("Publishing", publishing_probes());
-        try_all("Consuming", consuming_probes());
-        try_all("Exchanges and queues", topology_probes());
+        const std::vector<std::pair<const char*, std::vector<Probe>>> groups = {
+            {"Field tables, there and back", table_probes()},
+            {"Messages, there and back", property_probes(options_.user())},
+            {"Publishing", publishing_probes()},
+            {"Consuming", consuming_probes()},
+            {"Exchanges and queues", topology_probes()}};
+        for (const auto& [title, probes] : groups)
+            all_probes_ += probes.size();
+        for (const auto& [title, probes] : groups)
+            try_all(title, probes);
+        progress_.finish({{"tried", probes_}});
         if (shared_ && shared_->is_open()) shared_->close();
         if (interrupted()) return exit_interrupted;
         return report_.conclude() ? exit_ok : exit_failed;
@@ -108,6 +126,10 @@ class CheckRun {
 
     void try_one(const Probe& probe) {
         const std::string prefix = prefix_ + "-" + std::to_string(++probes_);
+        if (progress_.is_due()) {
+            const auto part = static_cast<double>(probes_) / static_cast<double>(all_probes_);
+            progress_.show({{"tried", probes_}}, part, probe.name);
+        }
         try {
             std::optional<Session> own;
             if (probe.own_connection) own.emplace(loop_, options_, "haigha check");
@@ -130,11 +152,13 @@ class CheckRun {
     }
 
     const BrokerOptions& options_;
+    Progress progress_;
     Loop loop_;
     std::optional<Session> shared_;
     CheckReport report_;
     std::string prefix_;
-    int probes_ = 0;
+    std::uint64_t probes_ = 0;
+    std::uint64_t all_probes_ = 0;
 };
 
 }  // namespace
@@ -142,8 +166,9 @@ class CheckRun {
 void add_check_command(CLI::App& app, Run& run) {
     CLI::App* const command =
         app.add_subcommand("check", "Show what a broker is and supports, and test every type");
-    const auto options = std::make_shared<BrokerOptions>();
-    add_broker_options(*command, *options);
+    const auto options = std::make_shared<CheckOptions>();
+    add_progress_option(*command, options->progress);
+    add_broker_options(*command, options->broker);
     set_examples(
         *command,
         "  haigha check --uri amqp://guest:guest@localhost\n\n"

@@ -9,7 +9,9 @@
 #include "commands.h"
 #include "interruption.h"
 #include "message_output.h"
+#include "progress.h"
 #include "session.h"
+#include "terminal.h"
 
 namespace tool {
 
@@ -25,12 +27,15 @@ struct ConsumeOptions {
     std::uint16_t prefetch = 100;
     double idle_seconds = 0;  // 0: no end
     MessageFormat format = MessageFormat::line;
+    ProgressWish progress;
 };
 
 class ConsumeRun {
   public:
     explicit ConsumeRun(const ConsumeOptions& options)
         : options_(options),
+          // Between the messages on one terminal it would be in the way.
+          progress_(options.progress, !is_terminal(stdout)),
           loop_(options.broker),
           session_(loop_, options.broker, "haigha consume") {
         ErrorSlot error;
@@ -42,6 +47,7 @@ class ConsumeRun {
     ExitStatus run() {
         Clock::time_point last_message = Clock::now();
         while (!finished() && !interrupted()) {
+            if (progress_.is_due()) show_progress();
             if (collect(200)) {
                 last_message = Clock::now();
             } else if (options_.idle_seconds > 0 &&
@@ -51,7 +57,9 @@ class ConsumeRun {
             }
         }
         const bool cut_short = interrupted() && !finished();
+        progress_.clear();
         stop();
+        progress_.finish({{"consumed", printed_}});
         if (cut_short) return exit_interrupted;
         const bool enough = options_.count > 0 ? printed_ >= options_.count : printed_ > 0;
         return enough ? exit_ok : exit_empty;
@@ -81,6 +89,14 @@ class ConsumeRun {
             haigha_consume_wait(channel_.get(), &args, session_.timeout_ms(), out(reply), error),
             error);
         consumer_tag_ = to_view(haigha_reply_consumer_tag(reply.get()));
+    }
+
+    void show_progress() {
+        std::optional<double> done;
+        if (options_.count > 0) {
+            done = static_cast<double>(printed_) / static_cast<double>(options_.count);
+        }
+        progress_.show({{"consumed", printed_}}, done);
     }
 
     bool finished() const {
@@ -143,6 +159,7 @@ class ConsumeRun {
     }
 
     const ConsumeOptions& options_;
+    Progress progress_;
     Loop loop_;
     Session session_;
     InboxHandle inbox_;
@@ -177,11 +194,12 @@ void add_consume_command(CLI::App& app, Run& run) {
         ->option_text("SECONDS")
         ->check(CLI::NonNegativeNumber);
     add_format_option(*command, options->format);
+    add_progress_option(*command, options->progress);
     add_broker_options(*command, options->broker);
     set_examples(
         *command,
         "  haigha consume --queue tasks\n"
-        "  haigha consume -q tasks --count 10 --format json | jq .body\n"
+        "  haigha consume -q tasks --count 10 --json | jq .body\n"
         "  haigha consume -q backlog --idle 2 > backlog.txt\n\n"
         "A message is acknowledged once it has been printed. Ctrl-C cancels the consumer,\n"
         "prints what was on its way, and closes.\n"

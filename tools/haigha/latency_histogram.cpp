@@ -16,6 +16,14 @@ std::uint64_t LatencyHistogram::percentile_ns(double percent) const noexcept {
     return max_ns_;
 }
 
+std::uint64_t LatencyHistogram::count_to(std::uint64_t value_ns) const noexcept {
+    if (value_ns >= max_ns_) return count_;
+    std::uint64_t seen = 0;
+    for (std::size_t i = 0; i < buckets_.size() && highest_of(i) <= value_ns; ++i)
+        seen += buckets_[i];
+    return seen;
+}
+
 std::uint64_t LatencyHistogram::highest_of(std::size_t index) noexcept {
     if (index < 2 * steps) return index;
     const std::size_t shift = index / steps - 1;

@@ -21,6 +21,8 @@ class LatencyHistogram {
     std::uint64_t max_ns() const noexcept { return max_ns_; }
     // The value that `percent` of all are not above; 0 when there are none.
     std::uint64_t percentile_ns(double percent) const noexcept;
+    // How many are not above `value_ns`, by the buckets' highest values.
+    std::uint64_t count_to(std::uint64_t value_ns) const noexcept;
 
   private:
     static constexpr unsigned step_bits = 6;

@@ -20,6 +20,10 @@ void add_format_option(CLI::App& command, MessageFormat& format) {
                     "json: an object a line, with properties and headers")
         ->option_text("line|raw|json")
         ->transform(CLI::CheckedTransformer(names, CLI::ignore_case));
+    command
+        .add_flag_callback(
+            "--json", [&format] { format = MessageFormat::json; }, "The same as --format json")
+        ->option_text(" ");
 }
 
 void print_message(const haigha_message* message, MessageFormat format) {

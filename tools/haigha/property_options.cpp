@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "failure.h"
+#include "property_texts.h"
 
 namespace tool {
 
@@ -38,6 +39,28 @@ TableHandle parse_headers(const std::vector<std::string>& headers) {
     return table;
 }
 
+bool has_field(const haigha_table* table, haigha_str name) {
+    haigha_cursor cursor;
+    haigha_field field;
+    if (haigha_table_cursor(table, &cursor) != HAIGHA_OK) return false;
+    while (haigha_cursor_next(&cursor, &field) == 1) {
+        if (to_view(field.name) == to_view(name)) return true;
+    }
+    return false;
+}
+
+// The fields of `from`, but for those that `besides` has too; NULL: none has it.
+void add_fields(haigha_table* to, const haigha_table* from, const haigha_table* besides) {
+    ErrorSlot error;
+    haigha_cursor cursor;
+    haigha_field field;
+    require(haigha_table_cursor(from, &cursor), error);
+    while (haigha_cursor_next(&cursor, &field) == 1) {
+        if (besides != nullptr && has_field(besides, field.name)) continue;
+        require(haigha_table_add(to, &field, error), error);
+    }
+}
+
 }  // namespace
 
 void add_property_options(CLI::App& command, PropertyOptions& options) {
@@ -46,8 +69,12 @@ void add_property_options(CLI::App& command, PropertyOptions& options) {
                           const char* meaning) {
         command.add_option(flag, target, meaning)->option_text("TEXT")->group(group);
     };
-    command.add_flag("--persistent", options.persistent, "Survives a restart in a durable queue")
-        ->group(group);
+    auto* const persistent = command.add_flag("--persistent", options.persistent,
+                                              "Survives a restart in a durable queue");
+    persistent->group(group);
+    command.add_flag("--transient", options.transient, "Does not, and says so")
+        ->group(group)
+        ->excludes(persistent);
     command.add_option("--header", options.headers, "A header; may be repeated")
         ->option_text("NAME=VALUE")
         ->take_all()
@@ -73,6 +100,7 @@ void add_property_options(CLI::App& command, PropertyOptions& options) {
     text("--type", options.type, "The application's kind of message");
     text("--user-id", options.user_id, "The broker refuses any but the connection's user");
     text("--app-id", options.app_id, "The publishing application");
+    text("--cluster-id", options.cluster_id, "Deprecated; brokers pass it on");
 }
 
 PropertySet::PropertySet(const PropertyOptions& options) {
@@ -91,9 +119,10 @@ PropertySet::PropertySet(const PropertyOptions& options) {
     text(HAIGHA_PROPERTY_TYPE, properties_.type, options.type);
     text(HAIGHA_PROPERTY_USER_ID, properties_.user_id, options.user_id);
     text(HAIGHA_PROPERTY_APP_ID, properties_.app_id, options.app_id);
-    if (options.persistent) {
+    text(HAIGHA_PROPERTY_CLUSTER_ID, properties_.cluster_id, options.cluster_id);
+    if (options.persistent || options.transient) {
         properties_.present |= HAIGHA_PROPERTY_DELIVERY_MODE;
-        properties_.delivery_mode = 2;
+        properties_.delivery_mode = options.persistent ? 2 : 1;
     }
     if (options.priority) {
         properties_.present |= HAIGHA_PROPERTY_PRIORITY;
@@ -108,6 +137,28 @@ PropertySet::PropertySet(const PropertyOptions& options) {
         properties_.present |= HAIGHA_PROPERTY_HEADERS;
         properties_.headers = headers_.get();
     }
+}
+
+haigha_properties PropertySet::over(const haigha_properties& message, TableHandle& headers) const {
+    haigha_properties result = message;
+    result.present |= properties_.present;
+    const auto has = [this](std::uint32_t bit) { return (properties_.present & bit) != 0; };
+    for (const PropertyText& text : property_texts) {
+        if (has(text.bit)) result.*text.member = properties_.*text.member;
+    }
+    if (has(HAIGHA_PROPERTY_DELIVERY_MODE)) result.delivery_mode = properties_.delivery_mode;
+    if (has(HAIGHA_PROPERTY_PRIORITY)) result.priority = properties_.priority;
+    if (has(HAIGHA_PROPERTY_TIMESTAMP)) result.timestamp = properties_.timestamp;
+    if (!has(HAIGHA_PROPERTY_HEADERS)) return result;
+    result.headers = properties_.headers;
+    if ((message.present & HAIGHA_PROPERTY_HEADERS) != 0) {
+        ErrorSlot error;
+        require(haigha_table_new(out(headers), error), error);
+        add_fields(headers.get(), message.headers, properties_.headers);
+        add_fields(headers.get(), properties_.headers, nullptr);
+        result.headers = headers.get();
+    }
+    return result;
 }
 
 }  // namespace tool

@@ -13,6 +13,7 @@ namespace tool {
 
 struct PropertyOptions {
     bool persistent = false;
+    bool transient = false;
     std::optional<int> priority;
     std::optional<std::string> content_type;
     std::optional<std::string> content_encoding;
@@ -24,6 +25,7 @@ struct PropertyOptions {
     std::optional<std::string> type;
     std::optional<std::string> user_id;
     std::optional<std::string> app_id;
+    std::optional<std::string> cluster_id;
     std::vector<std::string> headers;  // NAME=VALUE
 };
 
@@ -35,6 +37,9 @@ class PropertySet {
     explicit PropertySet(const PropertyOptions& options);
 
     const haigha_properties* get() const noexcept { return &properties_; }
+    // The properties of a message, where these do not say otherwise; a header in the place of one
+    // that has its name. `headers` holds those of the result, if they are neither's alone.
+    haigha_properties over(const haigha_properties& message, TableHandle& headers) const;
 
   private:
     haigha_properties properties_ = HAIGHA_PROPERTIES_INIT;

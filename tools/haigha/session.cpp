@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <utility>
 
 #include "failure.h"
 #include "interruption.h"
@@ -141,13 +142,23 @@ Loop::~Loop() {
     haigha_inbox_poll(inbox.get(), &event, sizeof event, 1, 2000, &count, nullptr);
 }
 
+ConnectionHandle new_connection(const Loop& loop, const BrokerOptions& options,
+                                std::string_view purpose, const haigha_then* events) {
+    const OptionsHandle settings = make_options(options, purpose);
+    ConnectionHandle connection;
+    ErrorSlot error;
+    require(haigha_connection_new(loop.get(), settings.get(), events, out(connection), error),
+            error);
+    return connection;
+}
+
 Session::Session(const Loop& loop, const BrokerOptions& options, std::string_view purpose,
                  const haigha_then* events)
-    : timeout_ms_(options.timeout_ms()) {
-    const OptionsHandle settings = make_options(options, purpose);
+    : Session(new_connection(loop, options, purpose, events), options) {}
+
+Session::Session(ConnectionHandle connection, const BrokerOptions& options)
+    : connection_(std::move(connection)), timeout_ms_(options.timeout_ms()) {
     ErrorSlot error;
-    require(haigha_connection_new(loop.get(), settings.get(), events, out(connection_), error),
-            error);
     const Impatience impatience;
     const haigha_status status = haigha_connection_open_wait(connection_.get(), -1, error);
     if (status == HAIGHA_OK) return;

@@ -39,12 +39,19 @@ class Loop {
     LoopHandle handle_;
 };
 
+// A connection that is not open yet. `purpose` is what the broker's tools show: "haigha bench".
+// `events` may be NULL.
+ConnectionHandle new_connection(const Loop& loop, const BrokerOptions& options,
+                                std::string_view purpose, const haigha_then* events = nullptr);
+
 // An open connection.
 class Session {
   public:
-    // `purpose` is what the broker's tools show: "haigha bench". `events` may be NULL.
+    // Opens a new connection.
     Session(const Loop& loop, const BrokerOptions& options, std::string_view purpose,
             const haigha_then* events = nullptr);
+    // Opens this one.
+    Session(ConnectionHandle connection, const BrokerOptions& options);
     // Closes it, but waits for the broker only shortly, and tells no error.
     ~Session();
     Session(const Session&) = delete;

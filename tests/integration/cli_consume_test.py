@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""haigha consume: what it prints, when it ends, and what it leaves."""
+
+import signal
+import time
+
+from cli_support import (
+    EMPTY,
+    FAILED,
+    INTERRUPTED,
+    OK,
+    PATIENCE_SECONDS,
+    CliTest,
+    main,
+    pipe,
+)
+
+
+class Consume(CliTest):
+    def test_lines_in_order(self) -> None:
+        queue = self.queue()
+        lines = b"".join(b"%d\n" % i for i in range(2000))
+        self.run_tool("publish", "-r", queue, "--lines", stdin=lines, expect=OK)
+        done = self.run_tool("consume", "-q", queue, "--count", "2000", expect=OK)
+        self.assertEqual(lines, done.stdout)
+        self.run_tool("get", "-q", queue, expect=EMPTY)
+
+    def test_count_leaves_the_rest(self) -> None:
+        queue = self.queue()
+        self.run_tool("publish", "-r", queue, "--lines", stdin=b"a\nb\nc\n", expect=OK)
+        self.assertEqual(b"a\n", self.run_tool("consume", "-q", queue, "-n", "1", expect=OK).stdout)
+        self.assertEqual(b"b\n", self.run_tool("get", "-q", queue, expect=OK).stdout)
+
+    def test_no_ack_and_idle(self) -> None:
+        queue = self.queue()
+        self.run_tool("publish", "-r", queue, "--lines", stdin=b"a\nb\n", expect=OK)
+        done = self.run_tool("consume", "-q", queue, "--no-ack", "--idle", "1", expect=OK)
+        self.assertEqual(b"a\nb\n", done.stdout)
+        self.run_tool("consume", "-q", queue, "--idle", "0.2", expect=EMPTY)
+
+    def test_interrupted(self) -> None:
+        queue = self.queue()
+        self.run_tool("publish", "-r", queue, "x", expect=OK)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            process = self.start_tool("consume", "-q", queue)
+            if number == signal.SIGINT:
+                self.assertEqual(b"x\n", pipe(process.stdout).readline())
+            else:
+                time.sleep(0.5)
+            process.send_signal(number)
+            process.communicate(timeout=PATIENCE_SECONDS)
+            self.assertEqual(INTERRUPTED, process.returncode)
+        self.run_tool("get", "-q", queue, expect=EMPTY)
+
+    def test_the_queue_is_deleted_meanwhile(self) -> None:
+        queue = self.queue()
+        self.run_tool("publish", "-r", queue, "x", expect=OK)
+        process = self.start_tool("consume", "-q", queue)
+        self.assertEqual(b"x\n", pipe(process.stdout).readline())
+        self.run_tool("queue", "delete", queue, expect=OK)
+        _, stderr = process.communicate(timeout=PATIENCE_SECONDS)
+        self.assertEqual(FAILED, process.returncode)
+        self.assertIn(b"cancelled", stderr)
+
+    def test_missing_queue(self) -> None:
+        for command in ("get", "consume"):
+            done = self.run_tool(command, "-q", "haigha-no-such-queue", expect=FAILED)
+            self.assert_one_sentence(done, "haigha-no-such-queue")
+
+    def test_ends_with_its_reader(self) -> None:
+        """What no pipe took comes again, and in order."""
+        queue = self.queue()
+        lines = b"".join(b"%d\n" % i for i in range(1000))
+        self.run_tool("publish", "-r", queue, "--lines", stdin=lines, expect=OK)
+        process = self.start_tool("consume", "-q", queue, "--prefetch", "1")
+        self.assertEqual(b"0\n", pipe(process.stdout).readline())
+        pipe(process.stdout).close()
+        self.assertEqual(-signal.SIGPIPE, process.wait(PATIENCE_SECONDS))
+        left = self.run_tool("consume", "-q", queue, "--idle", "2", expect=OK).stdout.split()
+        self.assertEqual(list(range(int(left[0]), 1000)), [int(line) for line in left])
+
+
+if __name__ == "__main__":
+    main()
