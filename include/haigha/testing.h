@@ -25,8 +25,11 @@ extern "C" {
  * blocking form as far as its own thread waits. Of a blocking form's two deadlines, the loop's and
  * the thread's, the first one counts; the thread's is a little later where they are the same.
  *
- * A peer's heartbeats come in real time: with a real broker, or any peer that sends them, give the
- * connection heartbeat 0 unless it is heartbeats that are tested. */
+ * So a jump makes old whatever a peer has not answered before it: go to the timer that is waited
+ * for and no further, wait for what comes of it, and then go on. The event RECOVERY, for one, has
+ * the wait before an attempt to connect (delay_ms); an attempt that is jumped over has timed out.
+ * And since a peer's own heartbeats come in real time, give the connection heartbeat 0 unless it is
+ * heartbeats that are tested. */
 
 /* Stops the clock of a loop, owned or attached, on which no connection was made yet. There is no
  * way back. Errors: ARGUMENT (a connection was made), FORKED. Since: 0.1. */
