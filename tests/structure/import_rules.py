@@ -32,7 +32,7 @@ RULES = {
     "tools/stub_broker": {"base", "wire", "std", "system"},
     "examples": {"public", "std", "system", "other", "uv"},
     "bindings": {"public", "std", "system", "other"},
-    "tests/integration": {"public", "tests/support", "std", "system", "other", "uv"},
+    "tests/integration": {"public", "tests/support", "tools/stub_broker", "std", "system", "other", "uv"},
     "tests/abi": {"public", "std", "system", "other"},
 }
 # Rooms that are driven from outside, by bytes and by times that are passed in: no threads, no files.

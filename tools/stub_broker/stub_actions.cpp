@@ -11,7 +11,8 @@ void StubConnection::close_connection(std::uint16_t code, std::string_view text,
     if (dead_ || state_ == State::closing || state_ == State::ended) return;
     wire::connection::Close close{};
     close.reply_code = code;
-    close.reply_text = {text.substr(0, wire::max_short_string)};
+    const std::string shortened = stub_reply_text(text);
+    close.reply_text = {shortened};
     close.class_id = blamed.class_id;
     close.method_id = blamed.method_id;
     send(0, close);

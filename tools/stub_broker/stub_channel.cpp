@@ -227,7 +227,8 @@ void StubConnection::close_channel(std::uint16_t number, std::uint16_t code, std
     if (dead_ || found == channels_.end() || found->second.closing) return;
     wire::channel::Close close{};
     close.reply_code = code;
-    close.reply_text = {text.substr(0, wire::max_short_string)};
+    const std::string shortened = stub_reply_text(text);
+    close.reply_text = {shortened};
     close.class_id = blamed.class_id;
     close.method_id = blamed.method_id;
     send(number, close);

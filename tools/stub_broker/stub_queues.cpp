@@ -95,7 +95,10 @@ void StubQueues::declare_exchange(const std::string& name, const StubExchangeKin
 
 void StubQueues::delete_exchange(const std::string& name, bool if_unused) {
     check_default(name);
-    check_name("exchange", name);
+    if (name.starts_with("amq.")) {
+        throw StubRefusal{403, "ACCESS_REFUSED - deletion of system " + named("exchange", name) +
+                                   " not allowed"};
+    }
     const auto found = exchanges_.find(name);
     if (found == exchanges_.end()) return;
     if (if_unused && !found->second.bindings.empty()) throw in_use("exchange", name);
@@ -179,7 +182,8 @@ StubQueue& StubQueues::declare(std::string name, bool passive, StubQueueKind kin
     const bool mine = queue.owner == nullptr || queue.owner == by;
     if (!mine || exclusive != (queue.owner != nullptr)) throw locked(name);
     const std::string of = named("queue", name);
-    check_same(of, "durable", kind.durable, queue.durable);
+    // What goes with its connection is durable for nobody.
+    if (!exclusive) check_same(of, "durable", kind.durable, queue.durable);
     check_same(of, "auto_delete", kind.auto_delete, queue.auto_delete);
     return queue;
 }

@@ -24,6 +24,13 @@ struct StubRefusal {
     bool whole_connection = false;
 };
 
+// A reply text as RabbitMQ shortens it.
+inline std::string stub_reply_text(std::string_view text) {
+    constexpr std::size_t most = 255;
+    if (text.size() <= most) return std::string(text);
+    return std::string(text.substr(0, most - 3)) + "...";
+}
+
 struct StubMessage {
     std::string exchange;
     std::string routing_key;
