@@ -96,8 +96,8 @@ void StubQueues::declare_exchange(const std::string& name, const StubExchangeKin
 void StubQueues::delete_exchange(const std::string& name, bool if_unused) {
     check_default(name);
     if (name.starts_with("amq.")) {
-        throw StubRefusal{403, "ACCESS_REFUSED - deletion of system " + named("exchange", name) +
-                                   " not allowed"};
+        throw StubRefusal{
+            403, "ACCESS_REFUSED - deletion of system " + named("exchange", name) + " not allowed"};
     }
     const auto found = exchanges_.find(name);
     if (found == exchanges_.end()) return;
