@@ -43,7 +43,7 @@ void Connection::begin_opening() {
     by_given_fd_ = given >= 0;
     if (given >= 0) {
         transport::set_options(given, socket_options());
-        stages_.begin(Stage::none, Loop::now());
+        stages_.begin(Stage::none, loop_->transport().now());
         on_connected(given, nullptr);
     } else {
         connect();
@@ -64,7 +64,7 @@ void Connection::connect() {
     // An attempt at recovery is one at one host.
     const std::size_t left = state() == State::recovering ? 1 : endpoints_.size() - endpoint_at_;
     if (left > 1) {
-        const Instant now = Loop::now();
+        const Instant now = loop_time();
         const std::lock_guard lock(mutex_);
         const Duration time = open_deadline_ - now;
         endpoint_deadline_ = now + Duration{time.nanoseconds / static_cast<std::int64_t>(left)};
@@ -76,10 +76,11 @@ void Connection::connect() {
         machine_->set_host(endpoint().display());
     }
     arm_timer();
-    stages_.begin(options_.unix_path.empty() ? Stage::resolve : Stage::connect, Loop::now());
+    stages_.begin(options_.unix_path.empty() ? Stage::resolve : Stage::connect,
+                  loop_->transport().now());
     connector_ = std::make_unique<transport::Connector>(
         loop_->transport(), endpoint(), socket_options(),
-        [this] { stages_.enter(Stage::connect, Loop::now()); },
+        [this] { stages_.enter(Stage::connect, loop_->transport().now()); },
         [this](int fd, const ErrorRef& error) { on_connected(fd, error); });
 }
 
@@ -120,7 +121,7 @@ void Connection::go_on(int fd, const ErrorRef& error) {
         return;
     }
     endpoint_deadline_ = Instant::never();
-    stages_.enter(tls() ? Stage::tls : Stage::handshake, Loop::now());
+    stages_.enter(tls() ? Stage::tls : Stage::handshake, loop_->transport().now());
     sockaddr_storage local{};
     socklen_t size = sizeof local;
     if (::getsockname(fd, reinterpret_cast<sockaddr*>(&local), &size) == 0) {
@@ -155,7 +156,7 @@ void Connection::secure() {
 }
 
 void Connection::begin_protocol() {
-    if (tls()) stages_.enter(Stage::handshake, Loop::now());
+    if (tls()) stages_.enter(Stage::handshake, loop_->transport().now());
     const bool in_the_open =
         !tls() && options_.unix_path.empty() && !transport::is_loopback(stream_->fd());
     if (in_the_open && options_.clear_text_password != 0) {
@@ -172,7 +173,7 @@ void Connection::begin_protocol() {
         peer_facts_ = std::move(facts);
         if (in_the_open && options_.clear_text_password == 0)
             machine_->keep_password_off_the_wire();
-        machine_->start(Loop::now());
+        machine_->start(loop_time());
     }
     watch();
     write();

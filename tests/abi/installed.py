@@ -5,16 +5,19 @@ usage: installed.py MESON BUILD_FOLDER VERSION_PROGRAM.c MESSAGE_PROGRAM.c VERSI
 
 The programs are compiled by a plain `cc $(pkg-config --cflags --libs haigha)`, the first one through
 find_package(haigha) as well where CMake is present. It must print VERSION; the second one sends a
-message through the broker that HAIGHA_TEST_URI names, if it names one.
+message through the broker that HAIGHA_TEST_URI names, if it names one, and otherwise through the stub
+broker that is installed too.
 """
 
 import glob
+import json
 import os
 import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import contextmanager
 
 CMAKE_LISTS = """
 cmake_minimum_required(VERSION 3.18)
@@ -41,6 +44,25 @@ def expect(found, wanted, what):
         sys.exit(1)
 
 
+@contextmanager
+def stub_broker(folder):
+    """The URI of the stub broker that was installed, while it runs."""
+    (program,) = glob.glob(f"{folder}/**/bin/haigha-stub-broker", recursive=True)
+    with subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as stub:
+        yield stub.stdout.readline().strip()
+        stub.stdin.close()
+
+
+def check_vectors(folder):
+    names = set()
+    for path in glob.glob(f"{folder}/*.json"):
+        with open(path, encoding="utf-8") as file:
+            expect(json.load(file)["format"], "haigha-conformance", path)
+        names.add(os.path.basename(path))
+    wanted = {"behaviours.json", "frames.json", "headers.json", "methods.json", "tables.json"}
+    expect(names, wanted, "the files for conformance tests")
+
+
 def main():
     meson, build, program, message_program, version = sys.argv[1:]
     with tempfile.TemporaryDirectory(prefix="haigha-installed-") as folder:
@@ -57,11 +79,13 @@ def main():
         expect(run("pkg-config", "--modversion", "haigha", env=environment), version, "haigha.pc")
         flags = shlex.split(run("pkg-config", "--cflags", "--libs", "haigha", env=environment))
         compiler = os.environ.get("CC", "cc")
-        message = "got: hello" if os.environ.get("HAIGHA_TEST_URI") else "no broker"
-        for source, wanted in ((program, version), (message_program, message)):
-            stranger = f"{folder}/stranger"
-            run(compiler, "-std=c11", "-Wall", "-Wextra", "-Werror", source, *flags, "-o", stranger)
-            expect(run(stranger, env=environment), wanted, f"{source}, built through pkg-config")
+        with stub_broker(folder) as uri:
+            environment.setdefault("HAIGHA_TEST_URI", uri)
+            for source, wanted in ((program, version), (message_program, "got: hello")):
+                stranger = f"{folder}/stranger"
+                run(compiler, "-std=c11", "-Wall", "-Wextra", "-Werror", source, *flags, "-o", stranger)
+                expect(run(stranger, env=environment), wanted, f"{source}, built through pkg-config")
+        check_vectors(run("pkg-config", "--variable=conformancedir", "haigha", env=environment))
 
         if not shutil.which("cmake"):
             print("works through pkg-config; no CMake here to try find_package(haigha)")
