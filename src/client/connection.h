@@ -27,6 +27,7 @@
 #include "client/option_table.h"
 #include "client/read_buffer.h"
 #include "client/recovery.h"
+#include "client/statistics.h"
 #include "client/then.h"
 #include "client/topology_records.h"
 #include "protocol/connection_machine.h"
@@ -111,6 +112,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     void unwatch_states(const void* key);
     // False for a name that is not known.
     bool info(std::string_view name, std::int64_t* value) const;
+    Statistics statistics() const;
     std::vector<std::byte> server_properties() const;
     // What is known of the peer, and how it was made sure of; empty before the handshake.
     std::vector<transport::StreamFact> peer_facts() const;
@@ -407,6 +409,9 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     std::unique_ptr<protocol::ConnectionMachine> machine_;  // never null
     ErrorRef outage_error_;          // why it is being recovered, and why the last attempt failed
     std::uint64_t sent_before_ = 0;  // by the machines before this one
+    protocol::Counters counted_before_;
+    protocol::OutcomeCounts outcomes_;
+    Statistics::Links links_;
     bool asks_ = false;              // by AUTH events for the credentials
     bool flush_scheduled_ = false;
     bool condemned_ = false;  // a call has found no memory half way

@@ -126,6 +126,7 @@ void Connection::dispatch_one(MachineEvent& event) {
                 open_deadline_ = Instant::never();
                 timer_due_ = std::min(machine_->deadline(), renew_at_);
                 if (!closings_.empty()) machine_->close(200, "closed");
+                ++links_.opened;
                 state_.store(closings_.empty() ? State::open : State::closing,
                              std::memory_order_release);
             }
@@ -336,7 +337,7 @@ void Connection::dispatch_outcomes(MachineEvent& event) {
         std::size_t count = 0;
         {
             const std::lock_guard lock(mutex_);
-            count = event.ring->take(settled, &done);
+            count = event.ring->take(settled, &done, outcomes_);
             if (done && channel != nullptr) {
                 machine_->outcomes_taken({channel->number_, channel}, writable);
             }
@@ -467,6 +468,11 @@ void Connection::dispatch_end(MachineEvent& event) {
     {
         const std::lock_guard lock(mutex_);
         opening = std::exchange(opening_, Completion());
+        if (in_attempt_) {
+            ++links_.failed_attempts;
+        } else if (state_before_end_ == State::open && event.error) {
+            ++links_.lost;
+        }
         if (!goes_on) closings.swap(closings_);
         if (!cause) cause = insist([this] { return closed_error("not finished"); });
     }

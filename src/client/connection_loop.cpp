@@ -446,6 +446,7 @@ void Connection::fail(const ErrorRef& error) {
     protocol::ReturnedBodies returned;
     {
         const std::lock_guard lock(mutex_);
+        machine_->note_time(Loop::now());
         machine_->transport_failed(error, machine_events_);
         returned = machine_->take_returned();
         note_ends();

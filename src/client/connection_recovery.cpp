@@ -141,6 +141,7 @@ void Connection::next_incarnation() {
     {
         const std::lock_guard lock(mutex_);
         sent_before_ += machine_->outbox().sent();
+        counted_before_ += machine_->counters(Loop::now());
         machine_.swap(next_machine);
         next_machine.reset();  // the one before: bodies that were lent to it go back
         returned = machine_->take_returned();
@@ -190,6 +191,7 @@ void Connection::start_attempt() {
     in_attempt_ = true;
     {
         const std::lock_guard lock(mutex_);
+        ++links_.attempts;
         open_deadline_ = Loop::now() + milliseconds(options_.connection_timeout);
         timer_due_ = std::min(timer_due_, open_deadline_);
     }
@@ -201,6 +203,7 @@ void Connection::start_attempt() {
 void Connection::transport_up() {
     {
         const std::lock_guard lock(mutex_);
+        ++links_.opened;
         open_deadline_ = Instant::never();
         timer_due_ = std::min(machine_->deadline(), renew_at_);
     }
