@@ -55,9 +55,8 @@ typedef struct haigha_statistics {
     uint64_t returned; /* outcomes; the messages that came back are in messages_returned */
     uint64_t not_sent;
     uint64_t unknown;
-    uint64_t republished; /* sent once more after a recovery: HAIGHA_PUBLISH_RESEND, _KEEP_UNSENT */
-    uint64_t
-        publishes_refused; /* by the outbox's mark, connection.blocked, channel.flow, a limit */
+    uint64_t republished;       /* sent once more after a recovery */
+    uint64_t publishes_refused; /* for want of room, or by connection.blocked or channel.flow */
     uint64_t messages_returned; /* by basic.return */
 
     uint64_t delivered;        /* to consumers */

@@ -88,6 +88,9 @@ Connection::Connection(Ref<EventLoop> loop, Options options, Then events)
 
 Connection::~Connection() {
     if (given_fd_ >= 0) ::close(given_fd_);
+    if (trace_hook_ != nullptr && trace_hook_->release != nullptr) {
+        trace_hook_->release(trace_hook_->user_data);
+    }
     loop_->transport().drop_user();
 }
 
@@ -170,6 +173,14 @@ bool Connection::set_events(Then events) {
     });
     if (!posted) shared->disarm();
     return posted;
+}
+
+bool Connection::set_trace_hook(const TraceHook& hook) {
+    auto kept = std::make_unique<const TraceHook>(hook);
+    const std::lock_guard lock(mutex_);
+    if (state() != State::fresh || trace_hook_ != nullptr) return false;
+    trace_hook_ = std::move(kept);
+    return true;
 }
 
 ErrorRef Connection::accepted(const ErrorRef& failed) {

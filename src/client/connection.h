@@ -30,6 +30,7 @@
 #include "client/statistics.h"
 #include "client/then.h"
 #include "client/topology_records.h"
+#include "client/trace_hook.h"
 #include "protocol/connection_machine.h"
 #include "transport/connector.h"
 #include "transport/loop.h"
@@ -104,6 +105,10 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     ErrorRef update_secret(std::string_view secret, std::string_view reason, Completion completion,
                            std::int64_t timeout_ms);
     void disarm_events() { events_.disarm(); }
+    // Before open(), and once. False when it is too late.
+    bool set_trace_hook(const TraceHook& hook);
+    // What gives the messages of this connection their trace context; null: nothing does.
+    const TraceHook* trace_hook() const { return trace_hook_.get(); }
     // Hears of its states, on the loop's thread and before its user: of the one that it is in, of
     // each that follows, in silence or not, and after the closed one of nothing. Refused when it,
     // or the loop, has ended.
@@ -390,6 +395,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     const std::vector<transport::Endpoint> endpoints_;  // at least one
     std::atomic<std::size_t> endpoint_at_{0};           // the one that is tried, or used
     const std::uint32_t id_;
+    std::unique_ptr<const TraceHook> trace_hook_;  // the same from open() on
     HandleCount handles_;
     std::atomic<State> state_{State::fresh};
     std::atomic<bool> muted_{false};
@@ -412,7 +418,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     protocol::Counters counted_before_;
     protocol::OutcomeCounts outcomes_;
     Statistics::Links links_;
-    bool asks_ = false;              // by AUTH events for the credentials
+    bool asks_ = false;  // by AUTH events for the credentials
     bool flush_scheduled_ = false;
     bool condemned_ = false;  // a call has found no memory half way
     Instant timer_due_ =
