@@ -86,8 +86,8 @@ TEST_F(StatisticsTest, DeliveriesAndWhatBecameOfThem) {
     haigha_channel* const ch = channel.get();
     EXPECT_EQ(HAIGHA_OK, haigha_ack(ch, 4, 1, error_)) << error_;      // 1 to 4
     EXPECT_EQ(HAIGHA_OK, haigha_ack(ch, 6, 0, error_)) << error_;      // 6
-    EXPECT_EQ(HAIGHA_OK, haigha_nack(ch, 8, 1, 0, error_)) << error_;  // 5, 7, 8
-    EXPECT_EQ(HAIGHA_OK, haigha_reject(ch, 9, 1, error_)) << error_;   // comes again
+    EXPECT_EQ(HAIGHA_OK, haigha_nack(ch, 8, HAIGHA_MULTIPLE, error_)) << error_;  // 5, 7, 8
+    EXPECT_EQ(HAIGHA_OK, haigha_reject(ch, 9, HAIGHA_REQUEUE, error_)) << error_;   // comes again
     log.wait_count(HAIGHA_EVENT_DELIVERY, 12);
     s = now();
     EXPECT_EQ(s.acked, 5U);
@@ -250,10 +250,9 @@ TEST_F(StatisticsTest, AnyThreadMayLookWhileMessagesGoThrough) {
     constexpr int publishers = 2;
     constexpr int each = 2000;
     EventLog events;
-    const haigha_then then = events.then();
     std::vector<ChannelHandle> channels;
-    channels.push_back(open_channel(connection_.get(), &then, true));
-    channels.push_back(open_channel(connection_.get(), &then, true));
+    for (int i = 0; i < publishers; ++i)
+        channels.push_back(open_channel(connection_.get(), confirming(events)));
     const ChannelHandle consuming = open_channel(connection_.get());
     const std::string queue = declare_queue(consuming.get());
     EventLog deliveries([](const haigha_event& event) {
