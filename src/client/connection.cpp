@@ -74,7 +74,9 @@ Connection::Connection(Ref<EventLoop> loop, Options options, Then events)
       id_(loop_->next_connection_id()),
       machine_(new_machine(&returned_)),
       events_(std::move(events)),
-      tracer_([this](std::string_view line) { loop_->log(LogLevel::trace, id_, "frame", line); }),
+      tracer_([this](std::string_view line) {
+          loop_->log(LogLevel::trace, id_, "frame", {"frame", LogEvent::Limit::unlimited}, line);
+      }),
       messages_(Ref<MessagePool>::adopt(new MessagePool)),
       input_(loop_->transport().slabs()),
       machine_events_(loop_->machine_events()) {

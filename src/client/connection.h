@@ -331,6 +331,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     void tear_down();
     void drop_transport();
     void log_last_frames();
+    void log_opened() const;
 
     // ---- recovery: connection_recovery.cpp; what it brings back: connection_restoring.cpp, and
     // connection_lost_channels.cpp
@@ -387,6 +388,13 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     void advance_stop();
     void finish_stop(const ErrorRef& cause);
 
+    // With what is known of the error, null for none.
+    void log(LogLevel level, std::string_view subject, LogEvent event, std::string_view message,
+             const ErrorRef& error, LogFields fields = {}) const {
+        if (loop_->logs(level)) {
+            loop_->log(level, id_, subject, event, message, fields.error(error));
+        }
+    }
     bool traces() const { return loop_->logs(LogLevel::trace); }
     protocol::ConnectionParameters machine_parameters() const;
 

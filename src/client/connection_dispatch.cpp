@@ -132,6 +132,7 @@ void Connection::dispatch_one(MachineEvent& event) {
             }
             if (timer_ != nullptr) timer_->set(timer_due_);
             if (strategy_) strategy_->connected(endpoint_at_, transport::Loop::now());
+            log_opened();
             tell_state(State::open, nullptr);
             Completion opening;
             {
@@ -151,9 +152,10 @@ void Connection::dispatch_one(MachineEvent& event) {
                 event.kind == EventKind::blocked ? EventType::blocked : EventType::unblocked,
                 nullptr);
             told.error = event.error.get();
-            loop_->log(LogLevel::warn, id_, "connection",
-                       event.error ? std::string_view(event.error->message)
-                                   : std::string_view("the broker takes publishes again"));
+            log(LogLevel::warn, "connection", {event.error ? "blocked" : "unblocked"},
+                event.error ? std::string_view(event.error->message)
+                            : std::string_view("the broker takes publishes again"),
+                event.error);
             tell(events_, told);
             return;
         }
@@ -393,7 +395,7 @@ void Connection::dispatch_channel_end(MachineEvent& event) {
     // The machine's share ends here.
     const Ref<Channel> channel = Ref<Channel>::adopt(static_cast<Channel*>(event.owner));
     if (event.error) {
-        loop_->log(LogLevel::warn, id_, "channel", event.error->message);
+        log(LogLevel::warn, "channel", {"channel_closed"}, event.error->message, event.error);
     }
     wake_room_waiters();  // those of this channel are refused now
     tell_channel_state(*channel, State::closed, event.error);
@@ -481,7 +483,8 @@ void Connection::dispatch_end(MachineEvent& event) {
         begin_outage(event.error);
         fail_waiters(cause);
         if (was_open) {
-            loop_->log(LogLevel::warn, id_, "connection", event.error->message);
+            log(LogLevel::warn, "connection", {"connection_lost"}, event.error->message,
+                event.error);
             tell_state(State::recovering, event.error);
         }
     } else {
@@ -490,9 +493,10 @@ void Connection::dispatch_end(MachineEvent& event) {
             end_channel(plan, event.error);
         // That it was closed or dropped on this side is no failure.
         const bool failed = event.error && event.error->status != Status::closed;
-        loop_->log(
-            failed ? LogLevel::error : LogLevel::info, id_, "connection",
-            event.error ? std::string_view(event.error->message) : std::string_view("closed"));
+        log(failed ? LogLevel::error : LogLevel::info, "connection",
+            {"connection_closed", LogEvent::Limit::last},
+            event.error ? std::string_view(event.error->message) : std::string_view("closed"),
+            event.error);
         Event reply = event_for(EventType::reply, nullptr);
         opening.complete(reply, cause, nullptr, muted_);
         fail_waiters(cause);

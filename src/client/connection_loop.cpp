@@ -121,9 +121,10 @@ void Connection::log_last_frames() {
         rest += digits[std::to_integer<std::size_t>(octet >> 4)];
         rest += digits[std::to_integer<std::size_t>(octet & std::byte{15})];
     }
+    const LogEvent event{"last_frame", LogEvent::Limit::unlimited};
     for (const std::string& line : lines)
-        loop_->log(LogLevel::error, id_, "last frames", line);
-    if (shown < all.size()) loop_->log(LogLevel::error, id_, "last frames", rest);
+        loop_->log(LogLevel::error, id_, "last frames", event, line);
+    if (shown < all.size()) loop_->log(LogLevel::error, id_, "last frames", event, rest);
 }
 
 void Connection::resume_reading() {

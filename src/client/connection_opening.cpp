@@ -89,7 +89,7 @@ bool Connection::connect_to_next(const ErrorRef& error) {
     const bool several = endpoints_.size() > 1;
     if (several) {
         unreachable_ += (unreachable_.empty() ? "" : "; ") + error->message;
-        loop_->log(LogLevel::warn, id_, "connection", error->message);
+        log(LogLevel::warn, "connection", {"host_unreachable"}, error->message, error);
     }
     if (endpoint_at_ + 1 < endpoints_.size()) {
         ++endpoint_at_;
@@ -154,9 +154,11 @@ void Connection::begin_protocol() {
     const bool in_the_open =
         !tls() && options_.unix_path.empty() && !transport::is_loopback(stream_->fd());
     if (in_the_open && options_.clear_text_password != 0) {
-        loop_->log(LogLevel::warn, id_, "connection",
-                   "a password would go to " + endpoint().display() +
-                       " in clear text: use TLS, or forbid it by the option clear_text_password");
+        const std::string host = endpoint().display();
+        log(LogLevel::warn, "connection", {"clear_text_password"},
+            "a password would go to " + host +
+                " in clear text: use TLS, or forbid it by the option clear_text_password",
+            nullptr, LogFields().text("host", host));
     }
     std::vector<transport::StreamFact> facts = stream_->facts();
     facts.insert(facts.begin(), {{"transport", options_.unix_path.empty() ? "tcp" : "unix"},
@@ -171,6 +173,20 @@ void Connection::begin_protocol() {
     }
     watch();
     write();
+}
+
+void Connection::log_opened() const {
+    const std::string host = endpoint().display();
+    LogFields fields;
+    fields.text("host", host);
+    {
+        const std::lock_guard lock(mutex_);
+        fields.number("heartbeat", machine_->heartbeat_s())
+            .number("frame_max", machine_->frame_max())
+            .number("channel_max", machine_->channel_max());
+    }
+    log(LogLevel::info, "connection", {"connection_opened"}, "connected to " + host, nullptr,
+        fields);
 }
 
 }  // namespace haigha::client

@@ -3,6 +3,7 @@
  * numbers in it: a line may be added here, and none changed. Checked by the compiler. */
 #include <haigha/death.h>
 #include <haigha/haigha.h>
+#include <haigha/log.h>
 #include <haigha/pieces.h>
 #include <haigha/pool.h>
 #include <haigha/queue_arguments.h>
@@ -286,13 +287,16 @@ MEMBER(haigha_then, release, 16);
 MEMBER(haigha_then, inbox, 24);
 MEMBER(haigha_then, tag, 32);
 
-SIZE(haigha_log_record, 56);
+SIZE(haigha_log_record, 88);
 MEMBER(haigha_log_record, size, 0);
 MEMBER(haigha_log_record, level, 8);
 MEMBER(haigha_log_record, connection_id, 12);
 MEMBER(haigha_log_record, time_ns, 16);
 MEMBER(haigha_log_record, subject, 24);
 MEMBER(haigha_log_record, message, 40);
+MEMBER(haigha_log_record, event, 56);
+MEMBER(haigha_log_record, fields, 72);
+MEMBER(haigha_log_record, field_count, 80);
 
 SIZE(haigha_option_info, 88);
 MEMBER(haigha_option_info, size, 0);

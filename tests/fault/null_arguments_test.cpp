@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <haigha/death.h>
 #include <haigha/haigha.h>
+#include <haigha/log.h>
 #include <haigha/pieces.h>
 #include <haigha/pool.h>
 #include <haigha/queue_arguments.h>
@@ -118,6 +119,7 @@ TEST(NullArguments, FallibleFunctionsNameTheArgument) {
     EXPECT_ARGUMENT(haigha_inbox_poll);
     EXPECT_ARGUMENT(haigha_loop_attach_checked);
     EXPECT_ARGUMENT(haigha_loop_close);
+    EXPECT_ARGUMENT(haigha_log_logfmt);
     EXPECT_ARGUMENT(haigha_loop_set_log);
     EXPECT_ARGUMENT(haigha_loop_start);
     EXPECT_ARGUMENT(haigha_message_death_count);
