@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "handles.h"
-#include "protocol/publish_head.h"
 
 namespace haigha::capi {
 
