@@ -11,7 +11,7 @@ namespace haigha::protocol {
 
 // The time goes on in steps, since the machine's clock is read once a turn of its loop: what comes
 // within one step shares an entry. Many steps are joined, so that memory is bounded; a time is then
-// too early by less than a fiftieth of the span that is remembered.
+// too early by less than a fortieth of the span that is remembered.
 class ArrivalTimes {
   public:
     static constexpr std::size_t most_steps = 256;
