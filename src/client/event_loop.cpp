@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -35,6 +36,15 @@ void write_to_stderr(LogHook::AnyFunction, const LogRecord& record, void*) {
 }
 
 void nothing() {}
+
+// What there is no memory to count is written.
+LogLimit::Verdict ask_limit(LogLimit& limit, std::uint32_t connection_id, std::string_view event) {
+    try {
+        return limit.ask(connection_id, event, transport::Loop::now());
+    } catch (const std::bad_alloc&) {
+        return {};
+    }
+}
 
 }  // namespace
 
@@ -77,7 +87,7 @@ void EventLoop::log(LogLevel level, std::uint32_t connection_id, std::string_vie
     if (!logs(level) || log_hook_.fn == nullptr) return;
     LogLimit::Verdict verdict;
     if (event.limit == LogEvent::Limit::limited) {
-        verdict = log_limit_.ask(connection_id, event.name, transport::Loop::now());
+        verdict = ask_limit(log_limit_, connection_id, event.name);
     } else if (event.limit == LogEvent::Limit::last) {
         verdict.left_out = log_limit_.end(connection_id);
     }
