@@ -1,4 +1,7 @@
 // haigha_loop: owned and attached loops, and their log.
+#include <algorithm>
+#include <array>
+
 #include "boundary.h"
 #include "handles.h"
 #include "usable.h"
@@ -26,13 +29,27 @@ void hand_over(const Ref<haigha::transport::Loop>& transport, haigha_loop** loop
     }
 }
 
+haigha_field told(const haigha::wire::Field& from) {
+    haigha_field to{};
+    to.name = haigha::capi::str(from.name);
+    to.type = static_cast<std::uint32_t>(from.tag);
+    to.integer = from.integer;
+    to.bytes = {reinterpret_cast<const char*>(from.bytes.data()), from.bytes.size()};
+    return to;
+}
+
 void invoke_log(LogHook::AnyFunction fn, const LogRecord& record, void* user_data) {
+    std::array<haigha_field, haigha::client::LogFields::most> fields;
+    std::transform(record.fields.begin(), record.fields.end(), fields.begin(), told);
     const haigha_log_record told{sizeof(haigha_log_record),
                                  static_cast<int32_t>(record.level),
                                  record.connection_id,
                                  record.time_ns,
                                  haigha::capi::str(record.subject),
-                                 haigha::capi::str(record.message)};
+                                 haigha::capi::str(record.message),
+                                 haigha::capi::str(record.event),
+                                 fields.data(),
+                                 record.fields.size()};
     reinterpret_cast<haigha_log_fn>(fn)(&told, user_data);
 }
 

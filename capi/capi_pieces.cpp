@@ -13,6 +13,7 @@
 #include "consume_request.h"
 #include "handles.h"
 #include "publish_request.h"
+#include "traced_request.h"
 #include "usable.h"
 
 using haigha::ErrorRef;
@@ -156,9 +157,12 @@ haigha_status haigha_body_writer_new(haigha_channel* channel, const haigha_publi
         }
         arguments.required(writer, "writer");
         if (arguments.bad()) return arguments.refuse(error);
-        *writer = reinterpret_cast<haigha_body_writer*>(
-            new BodyWriter(Ref<haigha::client::Channel>(object), request, body_size,
-                           haigha::capi::then_from(events)));
+        *writer = haigha::capi::with_trace(
+            object->connection(), request, [&](const haigha::protocol::PublishRequest& traced) {
+                return reinterpret_cast<haigha_body_writer*>(
+                    new BodyWriter(Ref<haigha::client::Channel>(object), traced, body_size,
+                                   haigha::capi::then_from(events)));
+            });
         return HAIGHA_OK;
     });
 }

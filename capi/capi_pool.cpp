@@ -10,6 +10,7 @@
 #include "handles.h"
 #include "pool/channel_pool.h"
 #include "publish_request.h"
+#include "traced_request.h"
 #include "usable.h"
 
 using haigha::ErrorRef;
@@ -128,8 +129,11 @@ haigha_status haigha_pool_publish(haigha_pool* pool, const haigha_publish_args* 
         haigha::capi::read_body(arguments, body, request);
         if (arguments.bad()) [[unlikely]]
             return arguments.refuse(error);
-        const Status status =
-            object->publish(Ref<PooledMessage>::adopt(new PooledMessage(request)), number);
+        const Status status = haigha::capi::with_trace(
+            object->connection(), request, [&](const haigha::protocol::PublishRequest& traced) {
+                return object->publish(Ref<PooledMessage>::adopt(new PooledMessage(traced)),
+                                       number);
+            });
         if (status == Status::ok) [[likely]]
             return HAIGHA_OK;
         // WOULD_BLOCK is no failure, and comes often: details only for who asks.
@@ -151,7 +155,10 @@ haigha_status haigha_pool_publish_wait(haigha_pool* pool, const haigha_publish_a
         haigha::capi::read_body(arguments, body, request);
         if (arguments.bad()) return arguments.refuse(error);
         Ref<haigha::client::Reply> answered;
-        ErrorRef failed = object->publish_wait(request, timeout_ms, &answered);
+        ErrorRef failed = haigha::capi::with_trace(
+            object->connection(), request, [&](const haigha::protocol::PublishRequest& traced) {
+                return object->publish_wait(traced, timeout_ms, &answered);
+            });
         if (failed) return haigha::capi::refuse(std::move(failed), error);
         if (reply != nullptr) *reply = haigha::capi::give(std::move(answered));
         return HAIGHA_OK;

@@ -7,6 +7,7 @@
 #include "channel_calls.h"
 #include "handles.h"
 #include "publish_request.h"
+#include "traced_request.h"
 
 using haigha::ErrorRef;
 using haigha::Ref;
@@ -15,7 +16,9 @@ using haigha::capi::Arguments;
 using haigha::capi::guard;
 using haigha::capi::read_body;
 using haigha::capi::read_request;
+using haigha::capi::TracedRequest;
 using haigha::capi::usable;
+using haigha::capi::with_trace;
 using haigha::client::Reply;
 using haigha::protocol::PublishRequest;
 using haigha::wire::Properties;
@@ -75,8 +78,22 @@ haigha_status publish(haigha_channel* channel, const haigha_publish_args* args, 
     if (arguments.bad()) [[unlikely]]
         return arguments.refuse(error);
     std::uint64_t number = 0;
-    const Status status = object->publish(request, &number);
+    const Status status =
+        with_trace(object->connection(), request,
+                   [&](const PublishRequest& traced) { return object->publish(traced, &number); });
     return answer_publish(*object, status, number, sequence, error);
+}
+
+// One that has a context of its own is not as it was prepared.
+Status publish_prepared(haigha::client::Channel& channel,
+                        const haigha::protocol::PreparedHead& head, const PublishRequest& rest,
+                        std::uint64_t* number) {
+    const haigha::client::TraceHook* const hook = channel.connection().trace_hook();
+    if (hook == nullptr) [[likely]]
+        return channel.publish(head, rest, number);
+    Properties properties;
+    const TracedRequest traced(*hook, head.request(&properties, rest));
+    return channel.publish(traced.request(), number);
 }
 
 template <class Complete>
@@ -93,7 +110,7 @@ haigha_status publish(haigha_publisher* publisher, haigha_str body, void* user_d
     if (arguments.bad()) [[unlikely]]
         return arguments.refuse(error);
     std::uint64_t number = 0;
-    const Status status = object->publish(publisher->head, request, &number);
+    const Status status = publish_prepared(*object, publisher->head, request, &number);
     return answer_publish(*object, status, number, sequence, error);
 }
 
@@ -141,7 +158,10 @@ haigha_status haigha_publish_wait(haigha_channel* channel, const haigha_publish_
         read_body(arguments, body, request);
         if (arguments.bad()) return arguments.refuse(error);
         Ref<Reply> answered;
-        ErrorRef failed = object->publish_wait(request, timeout_ms, &answered);
+        ErrorRef failed =
+            with_trace(object->connection(), request, [&](const PublishRequest& traced) {
+                return object->publish_wait(traced, timeout_ms, &answered);
+            });
         if (failed) return haigha::capi::refuse(std::move(failed), error);
         if (reply != nullptr) *reply = haigha::capi::give(std::move(answered));
         return HAIGHA_OK;

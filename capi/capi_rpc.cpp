@@ -10,6 +10,7 @@
 #include "handles.h"
 #include "publish_request.h"
 #include "rpc/rpc_client.h"
+#include "traced_request.h"
 #include "usable.h"
 
 using haigha::ErrorRef;
@@ -53,7 +54,11 @@ haigha_status with_request(haigha_rpc_client* client, const haigha_publish_args*
         check_then(arguments, then, "then");
         if (arguments.bad()) return arguments.refuse(error);
         request.immediate = false;
-        return haigha::capi::answer(call(*object, request), error);
+        return haigha::capi::answer(haigha::capi::with_trace(object->connection(), request,
+                                                             [&](const PublishRequest& traced) {
+                                                                 return call(*object, traced);
+                                                             }),
+                                    error);
     });
 }
 
@@ -141,8 +146,12 @@ haigha_status haigha_rpc_reply(haigha_channel* channel, const haigha_message* re
         }
         haigha::capi::read_body(arguments, body, answer);
         if (arguments.bad()) return arguments.refuse(error);
-        const Status status = haigha::rpc::reply_to(*object, *haigha::capi::core(request),
-                                                    given ? &*given : nullptr, answer.body);
+        if (given) answer.properties = &*given;
+        const Status status = haigha::capi::with_trace(
+            object->connection(), answer, [&](const PublishRequest& traced) {
+                return haigha::rpc::reply_to(*object, *haigha::capi::core(request),
+                                             traced.properties, traced.body);
+            });
         if (status == Status::ok) return HAIGHA_OK;
         if (status == Status::malformed) {
             return haigha::capi::refuse(status,

@@ -5,6 +5,7 @@ usage: run_examples.py says LINE PROGRAM     the program is given the URI and pr
        run_examples.py fetches LINE PROGRAM  the same, with a page of a web server's too
        run_examples.py tutorials FOLDER...   the tutorials' programs, as their texts tell it
        run_examples.py sends_file PROGRAM    files go through the broker and come back
+       run_examples.py serves_metrics PROGRAM  prints the metrics, and serves them
 """
 
 import os
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import urllib.request
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -64,6 +66,34 @@ def sends_file(uri, program):
                 raise Failed(f"exit status {done.returncode}, errors {done.stderr!r}")
             if came.read_bytes() != sent.read_bytes():
                 raise Failed("the file that came back is another")
+
+
+def check_metrics(text):
+    labels = 'connection="orders",messaging_system="rabbitmq",messaging_operation_name="publish"'
+    for line in (
+        f"messaging_client_sent_messages_total{{{labels}}} 100",
+        'haigha_publish_outcomes_total{connection="orders",outcome="confirmed"} 100',
+        "# TYPE messaging_client_operation_duration_seconds histogram",
+    ):
+        if line not in text.splitlines():
+            raise Failed(f"there is no line {line!r} in {text!r}")
+
+
+def serves_metrics(uri, program):
+    """The same on standard output and by HTTP, again and again."""
+    check_metrics(
+        subprocess.run(
+            [program, uri], capture_output=True, text=True, timeout=LONG_S, check=True
+        ).stdout
+    )
+    with subprocess.Popen([program, uri, "0"], stdout=subprocess.PIPE, text=True) as server:
+        try:
+            page = server.stdout.readline().strip()
+            for _ in range(2):
+                with urllib.request.urlopen(page, timeout=LONG_S) as answer:
+                    check_metrics(answer.read().decode())
+        finally:
+            server.kill()
 
 
 class Tutorials:
@@ -183,6 +213,7 @@ def main() -> int:
             "says": says,
             "fetches": fetches,
             "sends_file": sends_file,
+            "serves_metrics": serves_metrics,
             "tutorials": tutorials,
         }[sys.argv[1]](uri, *sys.argv[2:])
     except Failed as failed:

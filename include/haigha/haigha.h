@@ -487,14 +487,21 @@ typedef struct haigha_log_record {
     uint64_t time_ns;       /* since the Unix epoch */
     haigha_str subject;     /* "connection", "channel", "frame", ... */
     haigha_str message;     /* one line, no newline; never a password */
+    haigha_str event;       /* the kind of record, a name that stays: "recovery_attempt", ... */
+    /* What the message tells, by name: STRINGs and INT64s. docs/observability.md has the names. */
+    const haigha_field* fields;
+    size_t field_count;
 } haigha_log_record;
 
 typedef void (*haigha_log_fn)(const haigha_log_record* record, void* user_data);
 
 /* Per loop, not per process: two libraries in one program do not fight over it. Records up to
- * `level` are given to `fn` (NULL: none), from the loop's thread. The hook that was set before is
- * released once it cannot run any more. Until this is called the environment's HAIGHA_LOG (error,
- * warn, info, debug or trace) has the records go to stderr. Since: 0.1. */
+ * `level` are given to `fn` (NULL: none), from the loop's thread. Of one kind of record on one
+ * connection there are at most 20 within ten seconds, frames excepted: the next one has a field
+ * "left_out", how many there would have been, and the connection's last one has it too. The hook
+ * that was set before is released once it cannot run any more. Until this is called the
+ * environment's HAIGHA_LOG (error, warn, info, debug or trace) has the records go to stderr. Since:
+ * 0.1. */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_loop_set_log(haigha_loop* loop, int32_t level,
                                                                 haigha_log_fn fn, void* user_data,
                                                                 haigha_release_fn release,

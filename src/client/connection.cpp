@@ -74,7 +74,9 @@ Connection::Connection(Ref<EventLoop> loop, Options options, Then events)
       id_(loop_->next_connection_id()),
       machine_(new_machine(&returned_)),
       events_(std::move(events)),
-      tracer_([this](std::string_view line) { loop_->log(LogLevel::trace, id_, "frame", line); }),
+      tracer_([this](std::string_view line) {
+          loop_->log(LogLevel::trace, id_, "frame", {"frame", LogEvent::Limit::unlimited}, line);
+      }),
       messages_(Ref<MessagePool>::adopt(new MessagePool)),
       input_(loop_->transport().slabs()),
       machine_events_(loop_->machine_events()) {
@@ -88,6 +90,9 @@ Connection::Connection(Ref<EventLoop> loop, Options options, Then events)
 
 Connection::~Connection() {
     if (given_fd_ >= 0) ::close(given_fd_);
+    if (trace_hook_ != nullptr && trace_hook_->release != nullptr) {
+        trace_hook_->release(trace_hook_->user_data);
+    }
     loop_->transport().drop_user();
 }
 
@@ -180,6 +185,14 @@ bool Connection::set_events(Then events) {
     });
     if (!posted) shared->disarm();
     return posted;
+}
+
+bool Connection::set_trace_hook(const TraceHook& hook) {
+    auto kept = std::make_unique<const TraceHook>(hook);
+    const std::lock_guard lock(mutex_);
+    if (state() != State::fresh || trace_hook_ != nullptr) return false;
+    trace_hook_ = std::move(kept);
+    return true;
 }
 
 ErrorRef Connection::accepted(const ErrorRef& failed) {

@@ -18,6 +18,7 @@
 #include "base/insist.h"
 #include "base/ref.h"
 #include "client/completion.h"
+#include "client/connection_numbers.h"
 #include "client/connection_strategy.h"
 #include "client/event.h"
 #include "client/event_loop.h"
@@ -30,6 +31,7 @@
 #include "client/stage_times.h"
 #include "client/then.h"
 #include "client/topology_records.h"
+#include "client/trace_hook.h"
 #include "protocol/connection_machine.h"
 #include "transport/connector.h"
 #include "transport/loop.h"
@@ -106,6 +108,10 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     ErrorRef update_secret(std::string_view secret, std::string_view reason, Completion completion,
                            std::int64_t timeout_ms);
     void disarm_events() { events_.disarm(); }
+    // Before open(), and once. False when it is too late.
+    bool set_trace_hook(const TraceHook& hook);
+    // What gives the messages of this connection their trace context; null: nothing does.
+    const TraceHook* trace_hook() const { return trace_hook_.get(); }
     // Hears of its states, on the loop's thread and before its user: of the one that it is in, of
     // each that follows, in silence or not, and after the closed one of nothing. Refused when it,
     // or the loop, has ended.
@@ -114,6 +120,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     void unwatch_states(const void* key);
     // False for a name that is not known.
     bool info(std::string_view name, std::int64_t* value) const;
+    Statistics statistics() const;
     std::vector<std::byte> server_properties() const;
     // What is known of the peer, and how it was made sure of; empty before the handshake.
     std::vector<transport::StreamFact> peer_facts() const;
@@ -327,6 +334,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     void tear_down();
     void drop_transport();
     void log_last_frames();
+    void log_opened() const;
 
     // ---- recovery: connection_recovery.cpp; what it brings back: connection_restoring.cpp, and
     // connection_lost_channels.cpp
@@ -383,6 +391,13 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     void advance_stop();
     void finish_stop(const ErrorRef& cause);
 
+    // With what is known of the error, null for none.
+    void log(LogLevel level, std::string_view subject, LogEvent event, std::string_view message,
+             const ErrorRef& error, LogFields fields = {}) const {
+        if (loop_->logs(level)) {
+            loop_->log(level, id_, subject, event, message, fields.error(error));
+        }
+    }
     bool traces() const { return loop_->logs(LogLevel::trace); }
     protocol::ConnectionParameters machine_parameters() const;
 
@@ -391,6 +406,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     const std::vector<transport::Endpoint> endpoints_;  // at least one
     std::atomic<std::size_t> endpoint_at_{0};           // the one that is tried, or used
     const std::uint32_t id_;
+    std::unique_ptr<const TraceHook> trace_hook_;  // the same from open() on
     HandleCount handles_;
     std::atomic<State> state_{State::fresh};
     std::atomic<bool> muted_{false};
@@ -411,7 +427,10 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     std::unique_ptr<protocol::ConnectionMachine> machine_;  // never null
     ErrorRef outage_error_;          // why it is being recovered, and why the last attempt failed
     std::uint64_t sent_before_ = 0;  // by the machines before this one
-    bool asks_ = false;              // by AUTH events for the credentials
+    protocol::Counters counted_before_;
+    protocol::OutcomeCounts outcomes_;
+    Statistics::Links links_;
+    bool asks_ = false;  // by AUTH events for the credentials
     bool flush_scheduled_ = false;
     bool condemned_ = false;  // a call has found no memory half way
     Instant timer_due_ =

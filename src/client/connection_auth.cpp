@@ -105,8 +105,8 @@ ErrorRef Connection::refuse_to_authenticate(std::uint64_t question, std::string 
     const bool posted =
         loop_->transport().post([self = Ref<Connection>(this), renewal, text = std::move(why)] {
             if (renewal) {
-                self->loop_->log(LogLevel::warn, self->id_, "connection",
-                                 "the credentials were not renewed: " + text);
+                self->log(LogLevel::warn, "connection", {"credentials_not_renewed"},
+                          "the credentials were not renewed: " + text, nullptr);
                 return;
             }
             self->fail(

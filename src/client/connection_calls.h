@@ -28,13 +28,15 @@ ErrorRef Connection::start_call(Channel& channel, protocol::Call call, Completio
     operation->note = std::move(note);
     operation->channel = Ref<Channel>(&channel);
     call.token = operation.get();
-    call.deadline = loop_time() + timeout(timeout_ms);
+    const Instant now = loop_time();
+    call.deadline = now + timeout(timeout_ms);
     const Instant deadline = call.deadline;
     const protocol::Token consumer = call.consumer;
     bool tell = false;
     Status status = Status::ok;
     {
         const std::lock_guard lock(mutex_);
+        machine_->note_time(now);
         // What it is now; what it is called later may be something else.
         status = channel.told(change([&] {
             try {
@@ -102,6 +104,8 @@ Status Connection::publish(Channel& channel, std::uint64_t* sequence, const What
     Status status = Status::ok;
     {
         const std::lock_guard lock(mutex_);
+        // The first one since the last flush: those behind it come at the same time.
+        if (!flush_scheduled_) machine_->note_time(loop_time());
         status = change([&] { return publish_on(channel, sequence, what...); });
         if (status == Status::ok) [[likely]]
             tell = note_work();
@@ -149,8 +153,13 @@ template <class... What>
         kept.refused = true;
         return Status::would_block;
     }
-    return kept.take(
+    const Status status = kept.take(
         what..., now, [](const protocol::KeptPublish&) {}, sequence);
+    if (status == Status::ok) {
+        ++counted_before_.publishes;
+        ++counted_before_.numbered;
+    }
+    return status;
 }
 
 }  // namespace haigha::client

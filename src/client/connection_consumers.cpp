@@ -81,7 +81,9 @@ void Connection::resume_held_back(Channel& channel, const std::string& tag) {
 // ---- one that the broker has cancelled, rule 48
 
 void Connection::resubscribe(Channel& channel, const Consumer& consumer, const ErrorRef& cause) {
-    loop_->log(LogLevel::warn, id_, "recovery", cause->message + "; it is subscribed again");
+    log(LogLevel::warn, "recovery", {"consumer_cancelled"},
+        cause->message + "; it is subscribed again", cause,
+        LogFields().text("consumer_tag", consumer.tag).text("queue", consumer.queue));
     auto operation = std::make_unique<Operation>();
     operation->channel = Ref<Channel>(&channel);
     operation->note = [this, &channel, tag = consumer.tag, queue = consumer.queue, cause](

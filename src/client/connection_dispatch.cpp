@@ -117,7 +117,7 @@ void Connection::dispatch_one(MachineEvent& event) {
     auto* const channel = static_cast<Channel*>(event.owner);
     switch (event.kind) {
         case EventKind::connection_open: {
-            stages_.enter(Stage::ready, loop_->transport().now());
+            stages_.enter(Stage::ready, loop_time());
             if (state() == State::recovering) {
                 transport_up();
                 return;
@@ -127,11 +127,13 @@ void Connection::dispatch_one(MachineEvent& event) {
                 open_deadline_ = Instant::never();
                 timer_due_ = std::min(machine_->deadline(), renew_at_);
                 if (!closings_.empty()) machine_->close(200, "closed");
+                ++links_.opened;
                 state_.store(closings_.empty() ? State::open : State::closing,
                              std::memory_order_release);
             }
             if (timer_ != nullptr) timer_->set(timer_due_);
             if (strategy_) strategy_->connected(endpoint_at_, loop_time());
+            log_opened();
             tell_state(State::open, nullptr);
             Completion opening;
             {
@@ -151,9 +153,10 @@ void Connection::dispatch_one(MachineEvent& event) {
                 event.kind == EventKind::blocked ? EventType::blocked : EventType::unblocked,
                 nullptr);
             told.error = event.error.get();
-            loop_->log(LogLevel::warn, id_, "connection",
-                       event.error ? std::string_view(event.error->message)
-                                   : std::string_view("the broker takes publishes again"));
+            log(LogLevel::warn, "connection", {event.error ? "blocked" : "unblocked"},
+                event.error ? std::string_view(event.error->message)
+                            : std::string_view("the broker takes publishes again"),
+                event.error);
             tell(events_, told);
             return;
         }
@@ -339,7 +342,7 @@ void Connection::dispatch_outcomes(MachineEvent& event) {
         std::size_t count = 0;
         {
             const std::lock_guard lock(mutex_);
-            count = event.ring->take(settled, &done);
+            count = event.ring->take(settled, &done, outcomes_);
             if (done && channel != nullptr) {
                 machine_->outcomes_taken({channel->number_, channel}, writable);
             }
@@ -395,7 +398,7 @@ void Connection::dispatch_channel_end(MachineEvent& event) {
     // The machine's share ends here.
     const Ref<Channel> channel = Ref<Channel>::adopt(static_cast<Channel*>(event.owner));
     if (event.error) {
-        loop_->log(LogLevel::warn, id_, "channel", event.error->message);
+        log(LogLevel::warn, "channel", {"channel_closed"}, event.error->message, event.error);
     }
     wake_room_waiters();  // those of this channel are refused now
     tell_channel_state(*channel, State::closed, event.error);
@@ -470,6 +473,11 @@ void Connection::dispatch_end(MachineEvent& event) {
     {
         const std::lock_guard lock(mutex_);
         opening = std::exchange(opening_, Completion());
+        if (in_attempt_) {
+            ++links_.failed_attempts;
+        } else if (state_before_end_ == State::open && event.error) {
+            ++links_.lost;
+        }
         if (!goes_on) closings.swap(closings_);
         if (!cause) cause = insist([this] { return closed_error("not finished"); });
     }
@@ -478,7 +486,8 @@ void Connection::dispatch_end(MachineEvent& event) {
         begin_outage(event.error);
         fail_waiters(cause);
         if (was_open) {
-            loop_->log(LogLevel::warn, id_, "connection", event.error->message);
+            log(LogLevel::warn, "connection", {"connection_lost"}, event.error->message,
+                event.error);
             tell_state(State::recovering, event.error);
         }
     } else {
@@ -487,9 +496,10 @@ void Connection::dispatch_end(MachineEvent& event) {
             end_channel(plan, event.error);
         // That it was closed or dropped on this side is no failure.
         const bool failed = event.error && event.error->status != Status::closed;
-        loop_->log(
-            failed ? LogLevel::error : LogLevel::info, id_, "connection",
-            event.error ? std::string_view(event.error->message) : std::string_view("closed"));
+        log(failed ? LogLevel::error : LogLevel::info, "connection",
+            {"connection_closed", LogEvent::Limit::last},
+            event.error ? std::string_view(event.error->message) : std::string_view("closed"),
+            event.error);
         Event reply = event_for(EventType::reply, nullptr);
         opening.complete(reply, cause, nullptr, muted_);
         fail_waiters(cause);

@@ -92,7 +92,7 @@ void Connection::process() {
             wanted = machine_->wanted();
             if (stages_.stage() == Stage::handshake &&
                 machine_->state() == ConnectionState::await_open) {
-                stages_.enter(Stage::open, loop_->transport().now());
+                stages_.enter(Stage::open, loop_time());
             }
             output = !flush_scheduled_ && machine_->has_output();
             if (output) flush_scheduled_ = true;
@@ -125,9 +125,10 @@ void Connection::log_last_frames() {
         rest += digits[std::to_integer<std::size_t>(octet >> 4)];
         rest += digits[std::to_integer<std::size_t>(octet & std::byte{15})];
     }
+    const LogEvent event{"last_frame", LogEvent::Limit::unlimited};
     for (const std::string& line : lines)
-        loop_->log(LogLevel::error, id_, "last frames", line);
-    if (shown < all.size()) loop_->log(LogLevel::error, id_, "last frames", rest);
+        loop_->log(LogLevel::error, id_, "last frames", event, line);
+    if (shown < all.size()) loop_->log(LogLevel::error, id_, "last frames", event, rest);
 }
 
 void Connection::resume_reading() {
@@ -450,6 +451,7 @@ void Connection::fail(const ErrorRef& error) {
     protocol::ReturnedBodies returned;
     {
         const std::lock_guard lock(mutex_);
+        machine_->note_time(loop_time());
         machine_->transport_failed(error, machine_events_);
         returned = machine_->take_returned();
         note_ends();

@@ -43,7 +43,7 @@ void Connection::begin_opening() {
     by_given_fd_ = given >= 0;
     if (given >= 0) {
         transport::set_options(given, socket_options());
-        stages_.begin(Stage::none, loop_->transport().now());
+        stages_.begin(Stage::none, loop_time());
         on_connected(given, nullptr);
     } else {
         connect();
@@ -76,11 +76,10 @@ void Connection::connect() {
         machine_->set_host(endpoint().display());
     }
     arm_timer();
-    stages_.begin(options_.unix_path.empty() ? Stage::resolve : Stage::connect,
-                  loop_->transport().now());
+    stages_.begin(options_.unix_path.empty() ? Stage::resolve : Stage::connect, loop_time());
     connector_ = std::make_unique<transport::Connector>(
         loop_->transport(), endpoint(), socket_options(),
-        [this] { stages_.enter(Stage::connect, loop_->transport().now()); },
+        [this] { stages_.enter(Stage::connect, loop_time()); },
         [this](int fd, const ErrorRef& error) { on_connected(fd, error); });
 }
 
@@ -93,7 +92,7 @@ bool Connection::connect_to_next(const ErrorRef& error) {
     const bool several = endpoints_.size() > 1;
     if (several) {
         unreachable_ += (unreachable_.empty() ? "" : "; ") + error->message;
-        loop_->log(LogLevel::warn, id_, "connection", error->message);
+        log(LogLevel::warn, "connection", {"host_unreachable"}, error->message, error);
     }
     if (endpoint_at_ + 1 < endpoints_.size()) {
         ++endpoint_at_;
@@ -121,7 +120,7 @@ void Connection::go_on(int fd, const ErrorRef& error) {
         return;
     }
     endpoint_deadline_ = Instant::never();
-    stages_.enter(tls() ? Stage::tls : Stage::handshake, loop_->transport().now());
+    stages_.enter(tls() ? Stage::tls : Stage::handshake, loop_time());
     sockaddr_storage local{};
     socklen_t size = sizeof local;
     if (::getsockname(fd, reinterpret_cast<sockaddr*>(&local), &size) == 0) {
@@ -156,13 +155,15 @@ void Connection::secure() {
 }
 
 void Connection::begin_protocol() {
-    if (tls()) stages_.enter(Stage::handshake, loop_->transport().now());
+    if (tls()) stages_.enter(Stage::handshake, loop_time());
     const bool in_the_open =
         !tls() && options_.unix_path.empty() && !transport::is_loopback(stream_->fd());
     if (in_the_open && options_.clear_text_password != 0) {
-        loop_->log(LogLevel::warn, id_, "connection",
-                   "a password would go to " + endpoint().display() +
-                       " in clear text: use TLS, or forbid it by the option clear_text_password");
+        const std::string host = endpoint().display();
+        log(LogLevel::warn, "connection", {"clear_text_password"},
+            "a password would go to " + host +
+                " in clear text: use TLS, or forbid it by the option clear_text_password",
+            nullptr, LogFields().text("host", host));
     }
     std::vector<transport::StreamFact> facts = stream_->facts();
     facts.insert(facts.begin(), {{"transport", options_.unix_path.empty() ? "tcp" : "unix"},
@@ -177,6 +178,20 @@ void Connection::begin_protocol() {
     }
     watch();
     write();
+}
+
+void Connection::log_opened() const {
+    const std::string host = endpoint().display();
+    LogFields fields;
+    fields.text("host", host);
+    {
+        const std::lock_guard lock(mutex_);
+        fields.number("heartbeat", machine_->heartbeat_s())
+            .number("frame_max", machine_->frame_max())
+            .number("channel_max", machine_->channel_max());
+    }
+    log(LogLevel::info, "connection", {"connection_opened"}, "connected to " + host, nullptr,
+        fields);
 }
 
 }  // namespace haigha::client

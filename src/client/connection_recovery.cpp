@@ -141,6 +141,7 @@ void Connection::next_incarnation() {
     {
         const std::lock_guard lock(mutex_);
         sent_before_ += machine_->outbox().sent();
+        counted_before_ += machine_->counters(loop_time());
         machine_.swap(next_machine);
         next_machine.reset();  // the one before: bodies that were lent to it go back
         returned = machine_->take_returned();
@@ -178,10 +179,16 @@ void Connection::next_incarnation() {
         timer_due_ = attempt_at_;
     }
     arm_timer();
-    loop_->log(LogLevel::warn, id_, "recovery",
-               "attempt " + std::to_string(next.attempt) + ", to " + endpoint().display() +
-                   ", in " + std::to_string((next.at - now).nanoseconds / 1'000'000) +
-                   " ms, after: " + cause->message);
+    const std::int64_t delay_ms = (next.at - now).nanoseconds / 1'000'000;
+    const std::string host = endpoint().display();
+    log(LogLevel::warn, "recovery", {"recovery_attempt"},
+        "attempt " + std::to_string(next.attempt) + ", to " + host + ", in " +
+            std::to_string(delay_ms) + " ms, after: " + cause->message,
+        cause,
+        LogFields()
+            .number("attempt", static_cast<std::int64_t>(next.attempt))
+            .text("next_host", host)
+            .number("delay_ms", delay_ms));
     tell_recovery(RecoveryStep::attempt, cause, next.attempt, next.at - now);
 }
 
@@ -190,6 +197,7 @@ void Connection::start_attempt() {
     in_attempt_ = true;
     {
         const std::lock_guard lock(mutex_);
+        ++links_.attempts;
         open_deadline_ = loop_time() + milliseconds(options_.connection_timeout);
         timer_due_ = std::min(timer_due_, open_deadline_);
     }
@@ -201,10 +209,12 @@ void Connection::start_attempt() {
 void Connection::transport_up() {
     {
         const std::lock_guard lock(mutex_);
+        ++links_.opened;
         open_deadline_ = Instant::never();
         timer_due_ = std::min(machine_->deadline(), renew_at_);
     }
     if (timer_ != nullptr) timer_->set(timer_due_);
+    log_opened();
     tell_recovery(RecoveryStep::transport_up, nullptr, strategy_->attempts());
     recovered_is_due_ = true;
     start_recovery(std::exchange(waiting_, {}), options_.recovery_topology != 0);

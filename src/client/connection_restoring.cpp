@@ -366,7 +366,11 @@ void Connection::check_recovered() {
     spared_.clear();
     topology_unanswered_ = 0;
     recoveries_done_.fetch_add(1, std::memory_order_relaxed);
-    loop_->log(LogLevel::info, id_, "recovery", "everything is back");
+    const std::string host = endpoint().display();
+    log(LogLevel::info, "recovery", {"recovered"}, "everything is back", nullptr,
+        LogFields()
+            .number("attempt", static_cast<std::int64_t>(strategy_->attempts()))
+            .text("host", host));
     tell_recovery(RecoveryStep::recovered, nullptr, strategy_->attempts());
 }
 
@@ -374,8 +378,9 @@ void Connection::check_recovered() {
 
 void Connection::tell_failures(const std::vector<TopologyReplay::Failure>& failures) {
     for (const TopologyReplay::Failure& failure : failures) {
-        loop_->log(LogLevel::warn, id_, "recovery",
-                   "\"" + failure.name + "\" could not be declared: " + failure.error->message);
+        log(LogLevel::warn, "recovery", {"entity_refused"},
+            "\"" + failure.name + "\" could not be declared: " + failure.error->message,
+            failure.error, LogFields().text("name", failure.name));
         Event told = event_for(EventType::recovery, nullptr);
         told.state = static_cast<std::int32_t>(RecoveryStep::entity);
         told.number = static_cast<std::uint64_t>(failure.kind) + 1;

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -36,6 +37,15 @@ void write_to_stderr(LogHook::AnyFunction, const LogRecord& record, void*) {
 }
 
 void nothing() {}
+
+// What there is no memory to count is written.
+LogLimit::Verdict ask_limit(LogLimit& limit, std::uint32_t connection_id, std::string_view event) {
+    try {
+        return limit.ask(connection_id, event, transport::Loop::real_now());
+    } catch (const std::bad_alloc&) {
+        return {};
+    }
+}
 
 }  // namespace
 
@@ -96,13 +106,27 @@ bool EventLoop::set_log(LogLevel level, LogHook hook) {
 }
 
 void EventLoop::log(LogLevel level, std::uint32_t connection_id, std::string_view subject,
-                    std::string_view message) {
+                    LogEvent event, std::string_view message, LogFields fields) {
     if (!logs(level) || log_hook_.fn == nullptr) return;
+    LogLimit::Verdict verdict;
+    if (event.limit == LogEvent::Limit::limited) {
+        verdict = ask_limit(log_limit_, connection_id, event.name);
+    } else if (event.limit == LogEvent::Limit::last) {
+        verdict.left_out = log_limit_.end(connection_id);
+    }
+    if (!verdict.write) return;
+    if (verdict.left_out > 0) {
+        fields.number("left_out", static_cast<std::int64_t>(verdict.left_out));
+    }
     const auto now = std::chrono::system_clock::now().time_since_epoch();
-    const LogRecord record{level, connection_id,
+    const LogRecord record{level,
+                           connection_id,
                            static_cast<std::uint64_t>(
                                std::chrono::duration_cast<std::chrono::nanoseconds>(now).count()),
-                           subject, message};
+                           subject,
+                           message,
+                           event.name,
+                           fields.all()};
     log_hook_.invoke(log_hook_.fn, record, log_hook_.user_data);
 }
 

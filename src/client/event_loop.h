@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -11,6 +12,8 @@
 #include "base/ref.h"
 #include "client/completion.h"
 #include "client/handle_count.h"
+#include "client/log_fields.h"
+#include "client/log_limit.h"
 #include "protocol/machine_event.h"
 #include "transport/loop.h"
 #include "transport/tls_sessions.h"
@@ -26,6 +29,16 @@ struct LogRecord {
     std::uint64_t time_ns;  // since the Unix epoch
     std::string_view subject;
     std::string_view message;
+    std::string_view event;
+    std::span<const wire::Field> fields;
+};
+
+// What kind of record it is, by a name that stays, and whether it is one of those of which only so
+// many are written (LogLimit); the last one of a connection says how many were not.
+struct LogEvent {
+    enum class Limit : std::uint8_t { limited, unlimited, last };
+    std::string_view name;  // static
+    Limit limit = Limit::limited;
 };
 
 // The user's log function in the C API's own type, which only `invoke` knows.
@@ -68,8 +81,8 @@ class EventLoop : public Counted<EventLoop> {
         return static_cast<std::int32_t>(level) <= log_level_.load(std::memory_order_relaxed);
     }
     // Of the loop's thread.
-    void log(LogLevel level, std::uint32_t connection_id, std::string_view subject,
-             std::string_view message);
+    void log(LogLevel level, std::uint32_t connection_id, std::string_view subject, LogEvent event,
+             std::string_view message, LogFields fields = {});
 
     // Of the loop's thread. What a machine reports, until it is told: one for all connections,
     // since one that was busy would keep some fifty kilobytes for the next time. Nothing is
@@ -94,6 +107,7 @@ class EventLoop : public Counted<EventLoop> {
     std::atomic<std::int32_t> log_level_;
     std::atomic<std::uint32_t> connection_ids_{0};
     LogHook log_hook_;
+    LogLimit log_limit_;
     std::vector<Connection*> connections_;
     protocol::EventList machine_events_;
 };

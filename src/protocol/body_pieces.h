@@ -2,12 +2,14 @@
 // may be on its way.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 
 #include "protocol/machine_event.h"
 #include "protocol/outbox.h"
+#include "wire/frame.h"
 
 namespace haigha::protocol {
 
@@ -41,6 +43,10 @@ struct BodyPieces {
     bool refused = false;  // an event is owed when there is room
     BodyWindow window{};
 
+    // Of one frame.
+    static std::size_t most_octets(std::uint32_t frame_max) {
+        return std::min<std::size_t>(frame_max, Outbox::chunk_capacity) - wire::frame_overhead;
+    }
     // As much as there is room for, in frames that share chunks. When there is no memory for all
     // of that, what was written counts; bad_alloc when it is nothing.
     std::size_t write(std::span<const std::byte> octets, std::uint32_t frame_max, Outbox& outbox);

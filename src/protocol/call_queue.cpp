@@ -35,6 +35,8 @@ void append(Outbox& outbox, CallQueue::Body& body, std::size_t size) {
 void CallQueue::write(Call call, std::span<const std::byte> frames, Outbox& outbox) {
     append(outbox, frames);
     call_ = std::move(call);
+    call_.written = counters_.now;
+    ++counters_.frames_written;
     in_flight_ = true;
 }
 

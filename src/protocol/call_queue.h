@@ -11,6 +11,7 @@
 #include "base/queue.h"
 #include "base/ref.h"
 #include "protocol/body_pieces.h"
+#include "protocol/counters.h"
 #include "protocol/delivery_window.h"
 #include "protocol/held_body.h"
 #include "protocol/machine_event.h"
@@ -45,6 +46,7 @@ struct Call {
     wire::MethodId reply{};
     wire::MethodId other_reply{};  // basic.get has two
     Instant deadline = Instant::never();
+    Instant written{};         // when it had its turn
     Token consumer = nullptr;  // consume
     bool no_ack = false;       // consume, get
     bool in_pieces = false;    // consume: bodies are not assembled
@@ -81,7 +83,7 @@ class CallQueue {
     };
 
     // `total` counts the bytes that wait in all of a connection's queues.
-    explicit CallQueue(std::size_t& total) : total_(total) {}
+    CallQueue(std::size_t& total, Counters& counters) : total_(total), counters_(counters) {}
     ~CallQueue() { clear(); }
     CallQueue(const CallQueue&) = delete;
     CallQueue& operator=(const CallQueue&) = delete;
@@ -140,6 +142,7 @@ class CallQueue {
     Call call_;
     Queue<Waiting> waiting_;
     std::size_t& total_;
+    Counters& counters_;
 };
 
 }  // namespace haigha::protocol

@@ -107,6 +107,7 @@ template <class Head>
 [[gnu::cold]] void ChannelMachine::hold_body(const Head& head, const Ref<HeldBody>& held,
                                              std::size_t piece, bool large) {
     const std::size_t size = held->octets().size();
+    context_.counters.frames_written += 2 + (size + piece - 1) / piece;
     std::byte* const at =
         large || !calls_.idle()
             ? calls_.hold(head.size(), {held, piece, id_}, large)
@@ -137,6 +138,7 @@ template <class Head>
     const std::size_t pieces =
         body.size() <= piece ? (body.empty() ? 0 : 1) : (body.size() + piece - 1) / piece;
     const std::size_t total = head.size() + body.size() + pieces * wire::frame_overhead;
+    context_.counters.frames_written += 2 + pieces;
     // One stretch for everything, or for one frame at a time where a chunk would be too large.
     const bool direct = calls_.idle();
     const bool together = !direct || total <= Outbox::chunk_capacity;
@@ -164,12 +166,13 @@ template <class Head>
     const std::size_t piece = context_.frame_max - wire::frame_overhead;
     const bool large = body.size() > large_content;
     // Before it is written: when there is no memory for that, the number is forgotten.
-    *sequence = ring_ ? ring_->add(rest.data, rest.waiter, body.size()) : 0;
+    *sequence = number_publish(rest.data, rest.waiter, body.size());
     if (large || rest.release != nullptr) [[unlikely]] {
         hold_message(head, rest, piece, large);
     } else {
         copy_body(head, body, piece);
     }
+    ++context_.counters.publishes;
     return Status::ok;
 }
 
@@ -266,6 +269,7 @@ std::optional<Violation> ChannelMachine::on_close(std::span<const std::byte> arg
         // Names in the table of methods are static and end in NUL.
         error->method_name = info != nullptr ? info->name.data() : "";
         const ErrorRef cause(error.get());
+        ++context_.counters.channels_lost;
         if (keeps_ && !context_.closing) {
             lose(cause, purged.messages, events);
         } else {
@@ -275,6 +279,7 @@ std::optional<Violation> ChannelMachine::on_close(std::span<const std::byte> arg
     }
     if (!context_.closing && !cut) {
         const wire::channel::CloseOk ok{};
+        ++context_.counters.frames_written;
         wire::write_method_frame(context_.outbox.append(wire::method_frame_size(ok)), id_, ok);
     }
     state_ = asked && !purged.channel_close ? ChannelState::closing : ChannelState::closed;
@@ -285,6 +290,7 @@ std::optional<Violation> ChannelMachine::on_close_ok(EventList& events) {
     if (owner_ != nullptr) {
         Token closer = nullptr;
         if (close_in_flight()) {
+            note_answered(calls_.current());
             closer = std::exchange(calls_.current().token, nullptr);
         }
         const std::uint16_t id = id_;
@@ -372,10 +378,12 @@ void ChannelMachine::write_close(std::uint16_t reply_code, std::string_view text
     wire::channel::Close method{};
     method.reply_code = reply_code;
     method.reply_text = {text.substr(0, wire::max_short_string)};
+    ++context_.counters.frames_written;
     wire::write_method_frame(context_.outbox.append(wire::method_frame_size(method)), id_, method);
 }
 
 void ChannelMachine::fail(std::uint16_t reply_code, const ErrorRef& error, EventList& events) {
+    ++context_.counters.channels_lost;
     if (state_ == ChannelState::opening) {
         end(error, 0, events);
         close_when_opened_ = true;
@@ -476,6 +484,13 @@ void ChannelMachine::expire(Instant now, EventList& events) {
         tell_drained(*drain, events);
     drains_.erase(first_late, drains_.end());
     calls_.advance(context_.outbox);
+}
+
+std::size_t ChannelMachine::unanswered_calls() const {
+    std::size_t count = calls_.in_flight() ? 1 : 0;
+    for (const CallQueue::Waiting& item : calls_.waiting())
+        count += item.is_call ? 1 : 0;
+    return count;
 }
 
 // ---- settling

@@ -16,6 +16,7 @@
 #include "protocol/confirm_ring.h"
 #include "protocol/consumer_table.h"
 #include "protocol/content_assembler.h"
+#include "protocol/counters.h"
 #include "protocol/delivery_watch.h"
 #include "protocol/delivery_window.h"
 #include "protocol/held_body.h"
@@ -47,6 +48,7 @@ struct ChannelContext {
     ReturnedBodies& returned;
     Outbox outbox;
     Ref<SlabPool> slabs;
+    Counters counters;
     std::size_t waiting_bytes = 0;  // in all call queues
     std::uint32_t frame_max = 0;
     std::uint64_t max_message_size = 0;
@@ -65,7 +67,11 @@ class ChannelMachine {
     static constexpr std::size_t large_content = 256 * 1024;
 
     ChannelMachine(std::uint16_t id, Token owner, ChannelContext& context, ChannelBases bases = {})
-        : id_(id), owner_(owner), bases_(bases), context_(context), calls_(context.waiting_bytes) {}
+        : id_(id),
+          owner_(owner),
+          bases_(bases),
+          context_(context),
+          calls_(context.waiting_bytes, context.counters) {}
 
     std::uint16_t id() const { return id_; }
     Token owner() const { return owner_; }
@@ -97,7 +103,11 @@ class ChannelMachine {
                 write_kept(publish, false);
             },
             sequence);
-        if (status == Status::ok) note_kept(*sequence);
+        if (status == Status::ok) {
+            note_kept(*sequence);
+            ++context_.counters.publishes;
+            ++context_.counters.numbered;
+        }
         return status;
     }
     // channel_pieces.cpp. A content whose body comes by write_body(); its writer hears of it by
@@ -114,6 +124,7 @@ class ChannelMachine {
     void continue_publishes(Ref<ConfirmRing> ring, Instant now, EventList& events);
     // Makes room for one frame without an answer, in its turn.
     std::byte* frame(std::size_t size) {
+        ++context_.counters.frames_written;
         if (calls_.idle()) [[likely]]
             return context_.outbox.append(size);
         return calls_.hold(size);
@@ -125,6 +136,12 @@ class ChannelMachine {
     std::vector<std::string> consumers_to_cancel() const;
     std::size_t open_deliveries() const { return deliveries_.count_open(); }
     std::size_t outstanding() const { return ring_ ? ring_->outstanding() : 0; }
+    std::size_t unanswered_calls() const;
+    // When the oldest of them came, or was published; or `otherwise`.
+    Instant oldest_delivery(Instant otherwise) const { return deliveries_.oldest_at(otherwise); }
+    Instant oldest_publish(Instant otherwise) const {
+        return ring_ ? ring_->oldest_at(otherwise) : otherwise;
+    }
     ConsumerState consumer_state(std::string_view tag) {
         const Consumer* consumer = consumers_.find(tag);
         return consumer != nullptr ? consumer->state : ConsumerState::none;
@@ -214,6 +231,13 @@ class ChannelMachine {
         std::optional<std::uint64_t> mark = std::nullopt;  // in the outbox, once none is open
     };
 
+    // 0: there are no confirms.
+    std::uint64_t number_publish(void* data, bool waiter, std::size_t size) {
+        if (!ring_) return 0;
+        const std::uint64_t number = ring_->add(data, waiter, size, context_.counters.now);
+        ++context_.counters.numbered;
+        return number;
+    }
     template <class Head>
     void hold_message(const Head& head, const PublishRequest& rest, std::size_t piece, bool large);
     template <class Head>
@@ -227,6 +251,10 @@ class ChannelMachine {
     template <class Head>
     Status hold_head(const Head& head, std::uint64_t size, Token writer, void* data,
                      std::uint64_t* sequence);
+    Call finish_call();
+    void note_answered(const Call& call) {
+        context_.counters.round_trips.add(context_.counters.now - call.written);
+    }
     void tell_body_done(Token writer, const ErrorRef& error, EventList& events);
     void end_bodies(const ErrorRef& error, EventList& events);
     // A delivery that is handed on in pieces; false: its consumer wants it whole.

@@ -18,8 +18,7 @@ namespace haigha::protocol {
 
 std::size_t BodyPieces::write(std::span<const std::byte> octets, std::uint32_t frame_max,
                               Outbox& outbox) {
-    const std::size_t most =
-        std::min<std::size_t>(frame_max, Outbox::chunk_capacity) - wire::frame_overhead;
+    const std::size_t most = most_octets(frame_max);
     const std::size_t room = std::min(octets.size(), window.room(outbox));
     std::size_t written = 0;
     while (written < room) {
@@ -55,9 +54,11 @@ Status ChannelMachine::hold_head(const Head& head, std::uint64_t size, Token wri
     if (head.header_frame_size() > context_.frame_max) return Status::argument;
     auto pieces = std::make_unique<BodyPieces>(BodyPieces{writer, size, id_});
     whole_bodies_.reserve(whole_bodies_.size() + calls_.waiting().size() + 1);
-    *sequence = ring_ ? ring_->add(data, false, static_cast<std::size_t>(size)) : 0;
+    *sequence = number_publish(data, false, static_cast<std::size_t>(size));
     (void)head.write(calls_.hold(head.size(), std::move(pieces)), id_, size);
     ++context_.bodies;
+    ++context_.counters.publishes;
+    context_.counters.frames_written += 2;
     // Nothing else waits: it has its turn.
     if (calls_.waiting().size() == 1 && calls_.large_is_next()) {
         calls_.write_large_frame(context_.outbox);
@@ -102,6 +103,8 @@ Status ChannelMachine::write_body(Token writer, std::span<const std::byte> octet
             if (context_.outbox.empty()) throw;
         }
     }
+    const std::size_t piece = BodyPieces::most_octets(context_.frame_max);
+    context_.counters.frames_written += (*taken + piece - 1) / piece;
     if (done) {
         whole_bodies_.push_back(writer);
         return Status::ok;
@@ -205,13 +208,16 @@ bool ChannelMachine::begin_delivery(const wire::ContentHeader& header, EventList
     const bool wanted = consumer->token != nullptr && !close_requested_;
     const bool to_settle = wanted && !consumer->no_ack && recovering_ == 0;
     if (!close_requested_) {
-        deliveries_.add(method.delivery_tag, to_settle ? consumer->holder : DeliveryWindow::nobody);
+        deliveries_.add(method.delivery_tag, to_settle ? consumer->holder : DeliveryWindow::nobody,
+                        context_.counters.now);
     }
     const bool whole = assembler_.pass(header, *context_.slabs);
     const wire::Bytes properties = assembler_.properties();
     passes_on_ = wanted;
     if (wanted) {
         consumer->note_position(properties);
+        ++context_.counters.deliveries;
+        context_.counters.redeliveries += method.redelivered ? 1 : 0;
         (void)wire::decode_method(assembler_.method_payload().subspan(wire::method_id_size),
                                   method);
         MachineEvent& event = add_event(events, EventKind::delivery_begin);

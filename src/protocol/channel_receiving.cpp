@@ -34,6 +34,12 @@ void ChannelMachine::watch_deliveries(EventList& events) {
     }
 }
 
+Call ChannelMachine::finish_call() {
+    Call done = calls_.finish(context_.outbox);
+    note_answered(done);
+    return done;
+}
+
 // ---- content
 
 void ChannelMachine::deliver(const wire::basic::Deliver& method,
@@ -45,7 +51,8 @@ void ChannelMachine::deliver(const wire::basic::Deliver& method,
     Consumer* const consumer = consumers_.find(method.consumer_tag.text);
     const bool wanted = consumer != nullptr && consumer->token != nullptr;
     const bool to_settle = wanted && !consumer->no_ack && recovering_ == 0;
-    deliveries_.add(method.delivery_tag, to_settle ? consumer->holder : DeliveryWindow::nobody);
+    deliveries_.add(method.delivery_tag, to_settle ? consumer->holder : DeliveryWindow::nobody,
+                    context_.counters.now);
     if (!wanted) {
         // Nobody's: given back, never dropped in silence (rule 46).
         if (consumer == nullptr || !consumer->no_ack) {
@@ -57,6 +64,8 @@ void ChannelMachine::deliver(const wire::basic::Deliver& method,
         return;
     }
     consumer->note_position(properties);
+    ++context_.counters.deliveries;
+    context_.counters.redeliveries += method.redelivered ? 1 : 0;
     MachineEvent& event = events.next();
     event.kind = EventKind::delivery;
     event.channel = id_;
@@ -144,10 +153,11 @@ std::optional<Violation> ChannelMachine::content_complete(EventList& events) {
     // Our close went past the get: the broker takes the message back with the channel.
     if (close_in_flight()) return std::nullopt;
     last_delivery_ = std::max(last_delivery_, method.delivery_tag);
-    const Call done = calls_.finish(context_.outbox);
+    const Call done = finish_call();
     const bool to_settle = done.token != nullptr && !done.no_ack && recovering_ == 0;
     deliveries_.add(method.delivery_tag,
-                    to_settle ? DeliveryWindow::getter : DeliveryWindow::nobody);
+                    to_settle ? DeliveryWindow::getter : DeliveryWindow::nobody,
+                    context_.counters.now);
     if (done.token == nullptr) {
         if (!done.no_ack) {
             wire::basic::Reject reject{};
@@ -157,6 +167,8 @@ std::optional<Violation> ChannelMachine::content_complete(EventList& events) {
         }
         return std::nullopt;
     }
+    ++context_.counters.gets;
+    context_.counters.redeliveries += method.redelivered ? 1 : 0;
     MachineEvent& event = add_event(events, EventKind::call_done);
     event.subject = done.token;
     event.has_message = true;
@@ -179,6 +191,7 @@ void ChannelMachine::returned(const wire::basic::Return& method, std::span<std::
     edited->reply_code = method.reply_code;
     edited->reply_text = std::string(method.reply_text.text);
     const ErrorRef error(edited.get());
+    ++context_.counters.returns;
     std::uint64_t sequence = 0;
     if (ring_) {
         std::optional<std::uint64_t> found;
@@ -305,7 +318,7 @@ std::optional<Violation> ChannelMachine::on_method_open(MethodId id,
 std::optional<Violation> ChannelMachine::settle(std::uint64_t tag, bool multiple, Outcome outcome,
                                                 EventList& events) {
     // A tag that nothing was published with is the peer's mistake, and harmless (rule 64).
-    if (ring_ && ring_->settle(tag, multiple, outcome)) {
+    if (ring_ && ring_->settle(tag, multiple, outcome, context_.counters.now)) {
         add_event(events, EventKind::outcomes).ring = ring_;
     }
     return std::nullopt;
@@ -377,9 +390,12 @@ std::optional<Violation> ChannelMachine::on_reply(MethodId id, std::span<const s
     if (!decoded) return undecodable(id);
 
     const CallKind kind = calls_.current().kind;
-    if (kind == CallKind::channel_open) state_ = ChannelState::open;
+    if (kind == CallKind::channel_open) {
+        state_ = ChannelState::open;
+        ++context_.counters.channels_opened;
+    }
     if (kind == CallKind::channel_close) return on_close_ok(events);
-    const Call done = calls_.finish(context_.outbox);
+    const Call done = finish_call();
     reply.subject = done.token;
     switch (kind) {
         case CallKind::channel_open:

@@ -117,6 +117,7 @@ void ChannelMachine::continue_publishes(Ref<ConfirmRing> ring, Instant now, Even
         const KeptPublish& publish = kept.at(sequence);
         if (kept.is_too_old(publish, now) || !write_kept(publish, sent)) return false;
         note_kept(sequence);
+        ++context_.counters.republishes;
         return true;
     });
     for (; ranges > 0; --ranges)

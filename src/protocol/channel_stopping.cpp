@@ -1,4 +1,7 @@
-// What the end of a connection has to wait for: consumers, open deliveries, publishes.
+// What is not done yet, which the end of a connection has to wait for: consumers, open deliveries,
+// publishes.
+#include <algorithm>
+
 #include "protocol/channel_machine.h"
 #include "protocol/connection_machine.h"
 
@@ -29,6 +32,36 @@ Unfinished ConnectionMachine::unfinished() const {
         left.deliveries += channel->open_deliveries();
     }
     return left;
+}
+
+Counters ConnectionMachine::counters(Instant now) const {
+    Counters counters = context_.counters;
+    if (blocked_since_ < now) {
+        counters.blocked_ns += static_cast<std::uint64_t>((now - blocked_since_).nanoseconds);
+    }
+    return counters;
+}
+
+std::size_t ConnectionMachine::unanswered_calls() const {
+    std::size_t count = 0;
+    for (const auto& channel : channels_) {
+        if (channel != nullptr) count += channel->unanswered_calls();
+    }
+    return count;
+}
+
+Instant ConnectionMachine::oldest_delivery(Instant now) const {
+    for (const auto& channel : channels_) {
+        if (channel != nullptr) now = std::min(now, channel->oldest_delivery(now));
+    }
+    return now;
+}
+
+Instant ConnectionMachine::oldest_publish(Instant now) const {
+    for (const auto& channel : channels_) {
+        if (channel != nullptr) now = std::min(now, channel->oldest_publish(now));
+    }
+    return now;
 }
 
 std::size_t ConnectionMachine::consumers() const {

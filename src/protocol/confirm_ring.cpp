@@ -14,8 +14,9 @@ ConfirmRing::ConfirmRing(std::uint64_t base)
 
 ConfirmRing::~ConfirmRing() = default;
 
-std::uint64_t ConfirmRing::add(void* data, bool waiter, std::size_t bytes) {
+std::uint64_t ConfirmRing::add(void* data, bool waiter, std::size_t bytes, Instant now) {
     if (next_ - oldest_ == entries_.size()) grow();
+    times_.note(next_, oldest_, now);
     const auto counted = static_cast<std::uint32_t>(
         std::min<std::size_t>(bytes, std::numeric_limits<std::uint32_t>::max()));
     at(next_) = Entry{data, counted, waiter, true, false};
@@ -32,7 +33,7 @@ void ConfirmRing::grow() {
     entries_ = std::move(larger);
 }
 
-bool ConfirmRing::settle(std::uint64_t tag, bool multiple, Outcome outcome) {
+bool ConfirmRing::settle(std::uint64_t tag, bool multiple, Outcome outcome, Instant now) {
     // Of a tag before the first that is a large number.
     const std::uint64_t place = tag - first_tag_;
     std::uint64_t last = first_sequence_ + place;
@@ -41,8 +42,16 @@ bool ConfirmRing::settle(std::uint64_t tag, bool multiple, Outcome outcome) {
         last = tag == 0 ? next_ - 1 : rewritten_[tag - 1];
     }
     const std::uint64_t first = multiple ? oldest_ : last;
-    ranges_.push(Range{first, last, outcome});
+    ranges_.push(Range{first, last, outcome, now});
     return true;
+}
+
+Instant ConfirmRing::oldest_at(Instant otherwise) const {
+    for (std::uint64_t sequence = oldest_; sequence < next_ && !times_.empty(); ++sequence) {
+        std::uint64_t last = 0;
+        if (at(sequence).open) return times_.at(sequence, &last);
+    }
+    return otherwise;
 }
 
 bool ConfirmRing::is_open(std::uint64_t sequence) const {
@@ -143,16 +152,41 @@ void ConfirmRing::end_restart() {
     first_sequence_ = next_;
 }
 
-std::size_t ConfirmRing::take_settled(std::span<Settled> out, bool* done) {
+// Those that came within one turn were published within few, so this costs little for each.
+void ConfirmRing::count(std::span<const Settled> settled, const Range& range,
+                        OutcomeCounts& counts) const {
+    counts.ended[static_cast<std::size_t>(range.outcome)] += settled.size();
+    if (!returns_.empty()) [[unlikely]] {
+        for (const Settled& one : settled) {
+            --counts.ended[static_cast<std::size_t>(range.outcome)];
+            ++counts.ended[static_cast<std::size_t>(one.outcome)];
+        }
+    }
+    const bool decided = range.outcome == Outcome::confirmed || range.outcome == Outcome::nacked;
+    if (!decided || times_.empty()) return;
+    for (auto first = settled.begin(); first != settled.end();) {
+        std::uint64_t last = 0;
+        const Instant added = times_.at(first->sequence, &last);
+        const auto end = settled.back().sequence <= last
+                             ? settled.end()
+                             : std::find_if(first, settled.end(), [last](const Settled& one) {
+                                   return one.sequence > last;
+                               });
+        counts.latency.add(range.at - added, static_cast<std::uint64_t>(end - first));
+        first = end;
+    }
+}
+
+std::size_t ConfirmRing::take_settled(std::span<Settled> out, bool* done, OutcomeCounts& counts) {
     *done = true;
     if (ranges_.empty()) return 0;
     Range& range = ranges_.front();
-    std::size_t count = 0;
+    std::size_t taken = 0;
     std::uint64_t sequence = std::max(range.first, oldest_);
     for (; sequence <= range.last; ++sequence) {
         Entry& entry = at(sequence);
         if (!entry.open) continue;
-        if (count == out.size()) {
+        if (taken == out.size()) {
             range.first = sequence;
             *done = false;
             break;
@@ -161,13 +195,14 @@ std::size_t ConfirmRing::take_settled(std::span<Settled> out, bool* done) {
         --outstanding_;
         outstanding_bytes_ -= entry.bytes;
         const bool returned = entry.returned && range.outcome != Outcome::nacked;
-        out[count++] = Settled{sequence, entry.data, entry.waiter,
+        out[taken++] = Settled{sequence, entry.data, entry.waiter,
                                returned ? Outcome::returned : range.outcome};
     }
+    count(out.first(taken), range, counts);
     while (oldest_ < next_ && !at(oldest_).open)
         ++oldest_;
     if (*done) ranges_.pop();
-    return count;
+    return taken;
 }
 
 }  // namespace haigha::protocol

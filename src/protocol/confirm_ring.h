@@ -1,16 +1,21 @@
 // The unsettled publishes of a confirm channel, indexed by sequence number.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <numeric>
 #include <span>
 #include <unordered_map>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/counted.h"
 #include "base/error.h"
+#include "base/histogram.h"
 #include "base/queue.h"
+#include "protocol/arrival_times.h"
 
 namespace haigha::protocol {
 
@@ -32,6 +37,17 @@ struct Settled {
     Outcome outcome;
 };
 
+// What publishes have become, by the number of the outcome, and how long the broker took for those
+// that it has decided about.
+struct OutcomeCounts {
+    std::array<std::uint64_t, 6> ended{};
+    Histogram latency;
+
+    std::uint64_t total() const {
+        return std::accumulate(ended.begin(), ended.end(), std::uint64_t{0});
+    }
+};
+
 // How much of a confirm channel's publishes may be without an outcome; 0: any.
 struct InFlightLimit {
     std::uint64_t messages = 0;
@@ -49,7 +65,7 @@ class ConfirmRing : public Counted<ConfirmRing> {
     ~ConfirmRing();
 
     // Adds a publish of that many octets; returns its number, from base + 1.
-    std::uint64_t add(void* data, bool waiter, std::size_t bytes = 0);
+    std::uint64_t add(void* data, bool waiter, std::size_t bytes = 0, Instant now = {});
     // Nobody is to be told of that one.
     void forget(std::uint64_t sequence);
     std::uint64_t last() const { return next_ - 1; }
@@ -62,6 +78,8 @@ class ConfirmRing : public Counted<ConfirmRing> {
         };
         return over(limit.messages, outstanding_) || over(limit.bytes, outstanding_bytes_);
     }
+    // When the oldest one without an outcome was added; `otherwise` if there is none.
+    Instant oldest_at(Instant otherwise) const;
     // Makes room for one, so that adding it cannot fail.
     void reserve() {
         if (next_ - oldest_ == entries_.size()) grow();
@@ -71,7 +89,7 @@ class ConfirmRing : public Counted<ConfirmRing> {
 
     // The broker settled its `tag`, or with `multiple` every open one up to it; tag 0 with multiple
     // means all. False when it names nothing that was published.
-    bool settle(std::uint64_t tag, bool multiple, Outcome outcome);
+    bool settle(std::uint64_t tag, bool multiple, Outcome outcome, Instant now = {});
     // The broker returned the message of an open publish: it ends as returned, unless the broker
     // says nack. False when no such publish is open.
     bool mark_returned(std::uint64_t sequence, ErrorRef why);
@@ -118,9 +136,10 @@ class ConfirmRing : public Counted<ConfirmRing> {
     }
 
     // Hands out entries of the oldest range noted by settle(), at most out.size(); a first outcome
-    // stands, so a range may give none. *done says that the range is finished.
-    std::size_t take(std::span<Settled> out, bool* done) {
-        const std::size_t count = take_settled(out, done);
+    // stands, so a range may give none. *done says that the range is finished. They are added to
+    // `counts`.
+    std::size_t take(std::span<Settled> out, bool* done, OutcomeCounts& counts) {
+        const std::size_t count = take_settled(out, done, counts);
         if (kept_) [[unlikely]]
             drop_kept(out.first(count));
         return count;
@@ -138,12 +157,14 @@ class ConfirmRing : public Counted<ConfirmRing> {
         std::uint64_t first;
         std::uint64_t last;
         Outcome outcome;
+        Instant at{};
     };
     Entry& at(std::uint64_t sequence) { return entries_[sequence & (entries_.size() - 1)]; }
     const Entry& at(std::uint64_t sequence) const {
         return entries_[sequence & (entries_.size() - 1)];
     }
-    std::size_t take_settled(std::span<Settled> out, bool* done);
+    std::size_t take_settled(std::span<Settled> out, bool* done, OutcomeCounts& counts);
+    void count(std::span<const Settled> settled, const Range& range, OutcomeCounts& counts) const;
     void drop_kept(std::span<const Settled> settled);
     void grow();
     // The publish that the broker counts as its `tag`; 0 for 0.
@@ -155,6 +176,7 @@ class ConfirmRing : public Counted<ConfirmRing> {
     void end_restart();
 
     std::vector<Entry> entries_;  // a power of two, or empty
+    ArrivalTimes times_;
     Queue<Range> ranges_;
     std::unordered_map<std::uint64_t, ErrorRef> returns_;
     // Of tags from the first on the publishes follow one another; before it are those of what was

@@ -54,6 +54,7 @@ void ConnectionMachine::start(Instant now) {
     std::memcpy(context_.outbox.append(wire::protocol_header.size()), wire::protocol_header.data(),
                 wire::protocol_header.size());
     state_ = ConnectionState::await_start;
+    note_time(now);
     heartbeat_.start(0, now);
 }
 
@@ -65,6 +66,7 @@ std::size_t ConnectionMachine::feed(std::span<const std::byte> in, Instant now, 
     if (state_ == ConnectionState::closed) return in.size();
     wanted_ = 0;
     if (in.empty()) return 0;
+    note_time(now);
     heartbeat_.note_received(now);
     if (!greeted_ && !check_greeting(in, events)) {
         return state_ == ConnectionState::closed ? in.size() : 0;
@@ -91,6 +93,7 @@ std::size_t ConnectionMachine::feed(std::span<const std::byte> in, Instant now, 
             wanted_ += parsed.size;
             break;
         }
+        ++context_.counters.frames_read;
         on_frame(parsed.frame, now, events);
         if (state_ == ConnectionState::closed) return in.size();
         at += parsed.size;
@@ -117,6 +120,7 @@ std::size_t ConnectionMachine::feed_delivery(std::span<const std::byte> in, Even
     if (!channel.takes_whole_delivery() || !wire::decode_method(content.arguments, method)) {
         return 0;
     }
+    context_.counters.frames_read += content.body.empty() ? 2 : 3;
     channel.deliver(method, content.header.properties, content.body, nullptr, events);
     return content.size;
 }
@@ -181,6 +185,7 @@ void ConnectionMachine::on_frame(const wire::Frame& frame, Instant now, EventLis
             violated(frame_error, "a heartbeat on channel " + std::to_string(frame.channel),
                      events);
         }
+        ++context_.counters.heartbeats_read;
         return;
     }
     if (frame.channel != 0) {
@@ -223,6 +228,10 @@ void ConnectionMachine::on_connection_method(MethodId id, std::span<const std::b
             return;
         }
         blocked_ = true;
+        if (blocked_since_ == Instant::never()) {
+            blocked_since_ = now;
+            ++context_.counters.blocked_times;
+        }
         const Ref<Error> reason =
             connection_error(Status::would_block,
                              "the broker takes no publishes: " + std::string(method.reason.text));
@@ -232,6 +241,7 @@ void ConnectionMachine::on_connection_method(MethodId id, std::span<const std::b
         event.error = ErrorRef(reason.get());
     } else if (id == wire::connection::Unblocked::id) {
         blocked_ = false;
+        end_blocked();
         events.emplace_back().kind = EventKind::unblocked;
         gate_opened(events);
     } else if (id == wire::connection::UpdateSecretOk::id && !secrets_.empty()) {
@@ -371,6 +381,7 @@ ErrorRef ConnectionMachine::placed(const ErrorRef& error) const {
 void ConnectionMachine::end(const ErrorRef& error, bool output, EventList& events) {
     if (state_ == ConnectionState::closed) return;
     state_ = ConnectionState::closed;
+    end_blocked();
     ErrorRef cause = error;
     if (!cause) {
         cause = insist([this] {
@@ -394,6 +405,7 @@ void ConnectionMachine::end(const ErrorRef& error, bool output, EventList& event
     const bool keep = parameters_.keeps_channels && error && !close_requested_;
     for (std::size_t number = 1; number < channels_.size(); ++number) {
         if (channels_[number] == nullptr || channels_[number]->owner() == nullptr) continue;
+        context_.counters.channels_lost += error ? 1 : 0;
         if (keep) {
             channels_[number]->lose(cause, unsent[number], events);
         } else {
@@ -436,6 +448,7 @@ Instant ConnectionMachine::deadline() const {
 
 void ConnectionMachine::expire(Instant now, EventList& events) {
     if (state_ == ConnectionState::closed) return;
+    note_time(now);
     if (!reading_) heartbeat_.note_received(now);
     if (heartbeat_.peer_is_dead(now)) {
         const Ref<Error> error =
@@ -451,6 +464,8 @@ void ConnectionMachine::expire(Instant now, EventList& events) {
             std::byte* at = context_.outbox.append(wire::frame_overhead);
             at = wire::write_frame_header(at, wire::FrameType::heartbeat, 0, 0);
             *at = wire::frame_end;
+            ++context_.counters.frames_written;
+            ++context_.counters.heartbeats_written;
         }
         heartbeat_.note_sent(now);
     }
@@ -507,6 +522,7 @@ void ConnectionMachine::pump(std::size_t limit) {
 
 void ConnectionMachine::sent(std::size_t size, Instant now, EventList& events) {
     context_.outbox.consume(size);
+    note_time(now);
     heartbeat_.note_sent(now);
     check_room(events);
     check_drains(events);
@@ -674,6 +690,7 @@ Status ConnectionMachine::publish_on(ChannelId channel, Publish publish) {
     if (blocked_ || outbox_full_ || !machine->flow_active || machine->in_flight_is_full())
         [[unlikely]] {
         if (publishes_stopped_) return Status::closed;
+        ++context_.counters.refused_publishes;
         refuse(*machine);
         return Status::would_block;
     }
@@ -726,6 +743,14 @@ void ConnectionMachine::outcomes_taken(ChannelId channel, EventList& events) {
 void ConnectionMachine::refuse(ChannelMachine& channel) {
     channel.refused = true;
     any_refused_ = true;
+}
+
+// What the peer's last connection.blocked has begun.
+void ConnectionMachine::end_blocked() {
+    if (blocked_since_ == Instant::never()) return;
+    const Duration length = context_.counters.now - blocked_since_;
+    context_.counters.blocked_ns += static_cast<std::uint64_t>(length.nanoseconds);
+    blocked_since_ = Instant::never();
 }
 
 bool ConnectionMachine::mark_qos(ChannelId channel) {

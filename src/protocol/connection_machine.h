@@ -107,6 +107,12 @@ class ConnectionMachine {
     void set_reading(bool reading, Instant now) {
         reading_ = reading;
         heartbeat_.note_received(now);
+        note_time(now);
+    }
+
+    // What begins from now on begins at `now`: by whoever has just read the clock.
+    void note_time(Instant now) {
+        if (now > context_.counters.now) context_.counters.now = now;
     }
 
     // ---- output
@@ -160,6 +166,13 @@ class ConnectionMachine {
     // No publish is taken any more, Status::closed; everything else is.
     void stop_publishing() { publishes_stopped_ = outbox_full_ = true; }
     Unfinished unfinished() const;
+    // Since it was made; times that have not ended yet included.
+    Counters counters(Instant now) const;
+    std::size_t unanswered_calls() const;
+    // When the oldest delivery that is not settled came, and when the oldest publish without an
+    // outcome was taken; `now` if there is none.
+    Instant oldest_delivery(Instant now) const;
+    Instant oldest_publish(Instant now) const;
     // Those that somebody has; with their channels, those that nobody is cancelling.
     std::size_t consumers() const;
     std::vector<std::pair<ChannelId, std::string>> consumers_to_cancel() const;
@@ -212,12 +225,18 @@ class ConnectionMachine {
         }
         bool multiple = false;
         if constexpr (requires { method.multiple; }) multiple = method.multiple;
+        std::size_t before = 0;
+        if (multiple) before = machine->open_deliveries();
         const auto settlement = machine->settle_deliveries(method.delivery_tag, multiple);
         using Kind = DeliveryWindow::Settlement::Kind;
         if (settlement.kind != Kind::as_given) [[unlikely]] {
             return settlement.kind == Kind::none_open ? Status::ok : Status::argument;
         }
         method.delivery_tag = settlement.tag;
+        // Where it is not known how many, it counts as one.
+        std::uint64_t count = 1;
+        if (multiple && before > 0) count = before - machine->open_deliveries();
+        counter_of(method) += count;
         if constexpr (std::is_same_v<Method, wire::basic::Ack>) {
             machine->write_ack(method);
         } else {
@@ -326,11 +345,17 @@ class ConnectionMachine {
     void enlist(ChannelMachine& channel);
     void gate_opened(EventList& events);
     void write_close_when_drained();
+    void end_blocked();
     Ref<Error> connection_error(Status status, std::string message) const;
     Stage stage() const;
 
+    std::uint64_t& counter_of(const wire::basic::Ack&) { return context_.counters.acks; }
+    std::uint64_t& counter_of(const wire::basic::Nack&) { return context_.counters.nacks; }
+    std::uint64_t& counter_of(const wire::basic::Reject&) { return context_.counters.rejects; }
+
     template <class Method>
     void write(const Method& method) {
+        ++context_.counters.frames_written;
         wire::write_method_frame(context_.outbox.append(wire::method_frame_size(method)), 0,
                                  method);
     }
@@ -341,6 +366,7 @@ class ConnectionMachine {
     bool greeted_ = false;  // the first bytes looked like AMQP
     bool reading_ = true;
     bool blocked_ = false;
+    Instant blocked_since_ = Instant::never();  // while it is
     bool outbox_full_ = false;
     bool publishes_stopped_ = false;
     bool any_refused_ = false;

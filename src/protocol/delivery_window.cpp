@@ -8,6 +8,8 @@ namespace haigha::protocol {
 void DeliveryWindow::stop_tracking() {
     tracks_ = false;
     holders_ = {};
+    times_.clear();
+    open_ = 0;
     oldest_ = next_ = 1;
 }
 
@@ -39,11 +41,10 @@ std::size_t DeliveryWindow::count(Holder holder) const {
     return open;
 }
 
-std::size_t DeliveryWindow::count_open() const {
-    std::size_t open = 0;
-    for (std::uint64_t tag = oldest_; tag < next_; ++tag)
-        open += at(tag) != nobody ? 1 : 0;
-    return open;
+Instant DeliveryWindow::oldest_at(Instant otherwise) const {
+    const std::uint64_t tag = first_open(oldest_);
+    std::uint64_t last = 0;
+    return tag != 0 && !times_.empty() ? times_.at(tag, &last) : otherwise;
 }
 
 }  // namespace haigha::protocol

@@ -5,6 +5,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/clock.h"
+#include "protocol/arrival_times.h"
+
 namespace haigha::protocol {
 
 // Brokers number a channel's deliveries 1, 2, 3... As long as that is so each settlement is checked
@@ -30,7 +33,7 @@ class DeliveryWindow {
     };
 
     // A delivery has come. A broker that does not count gets no help: tracks() is false from then.
-    void add(std::uint64_t tag, Holder holder) {
+    void add(std::uint64_t tag, Holder holder, Instant now = {}) {
         if (tag != next_) [[unlikely]] {
             stop_tracking();
             return;
@@ -45,6 +48,9 @@ class DeliveryWindow {
         if (tag - oldest_ == holders_.size()) [[unlikely]]
             grow(tag);
         at(tag) = holder;
+        if (holder == nobody) return;
+        ++open_;
+        times_.note(tag, oldest_, now);
     }
     bool tracks() const { return tracks_; }
     // In a transaction a rollback opens again what was settled.
@@ -89,7 +95,9 @@ class DeliveryWindow {
     // The first open one from `tag` on, or 0.
     std::uint64_t first_open(std::uint64_t tag) const;
     Holder holder(std::uint64_t tag) const { return is_open(tag) ? at(tag) : nobody; }
-    std::size_t count_open() const;
+    std::size_t count_open() const { return open_; }
+    // When the oldest open one came; `otherwise` if there is none.
+    Instant oldest_at(Instant otherwise) const;
 
   private:
     // Beyond this, memory that is not used any more is given back.
@@ -100,6 +108,7 @@ class DeliveryWindow {
     Holder take(std::uint64_t tag) {
         const Holder holder = at(tag);
         at(tag) = nobody;
+        --open_;
         return holder;
     }
     std::uint64_t last_open(std::uint64_t from) const;
@@ -114,6 +123,8 @@ class DeliveryWindow {
     std::vector<Holder> holders_;  // a power of two, or empty
     std::uint64_t oldest_ = 1;     // everything before it is settled
     std::uint64_t next_ = 1;
+    std::size_t open_ = 0;
+    ArrivalTimes times_;
     bool tracks_ = true;
 };
 

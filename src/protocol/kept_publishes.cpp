@@ -66,7 +66,7 @@ Status KeptPublishes::add(const Head& head, std::uint64_t return_key, bool to_ma
         publishes_.pop_back();
         throw;
     }
-    *sequence = ring_.add(rest.data, rest.waiter, rest.body.size());
+    *sequence = ring_.add(rest.data, rest.waiter, rest.body.size(), now);
     return Status::ok;
 }
 

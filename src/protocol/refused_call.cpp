@@ -22,7 +22,9 @@ void ChannelMachine::forget(Token token) {
 }
 
 void ChannelMachine::forget_publish(std::uint64_t sequence) {
-    if (ring_) ring_->forget(sequence);
+    if (!ring_) return;
+    ring_->forget(sequence);
+    --context_.counters.numbered;
 }
 
 void ConnectionMachine::forget(Token token) {

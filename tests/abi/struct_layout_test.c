@@ -3,13 +3,16 @@
  * numbers in it: a line may be added here, and none changed. Checked by the compiler. */
 #include <haigha/death.h>
 #include <haigha/haigha.h>
+#include <haigha/log.h>
 #include <haigha/pieces.h>
 #include <haigha/pool.h>
 #include <haigha/queue_arguments.h>
 #include <haigha/retry.h>
 #include <haigha/rpc.h>
+#include <haigha/statistics.h>
 #include <haigha/streams.h>
 #include <haigha/topology.h>
+#include <haigha/trace_context.h>
 #include <haigha/workers.h>
 #include <stddef.h>
 
@@ -169,6 +172,73 @@ VALUE(HAIGHA_TOPOLOGY_DIFFERS, 4);
 VALUE(HAIGHA_TOPOLOGY_FAILED, 5);
 VALUE(HAIGHA_TOPOLOGY_ANYWAY, 1);
 VALUE(HAIGHA_DELIVERY_UNLIMITED, -1);
+VALUE(HAIGHA_HISTOGRAM_BUCKETS, 28);
+SIZE(haigha_histogram, 240);
+MEMBER(haigha_histogram, count, 0);
+MEMBER(haigha_histogram, sum_ns, 8);
+MEMBER(haigha_histogram, buckets, 16);
+
+SIZE(haigha_statistics, 824);
+MEMBER(haigha_statistics, size, 0);
+MEMBER(haigha_statistics, state, 8);
+MEMBER(haigha_statistics, blocked, 12);
+MEMBER(haigha_statistics, channels, 16);
+MEMBER(haigha_statistics, consumers, 24);
+MEMBER(haigha_statistics, outbox_bytes, 32);
+MEMBER(haigha_statistics, calls_waiting, 40);
+MEMBER(haigha_statistics, unconfirmed, 48);
+MEMBER(haigha_statistics, unsettled, 56);
+MEMBER(haigha_statistics, oldest_unconfirmed_ms, 64);
+MEMBER(haigha_statistics, oldest_unsettled_ms, 72);
+MEMBER(haigha_statistics, bytes_sent, 80);
+MEMBER(haigha_statistics, bytes_received, 88);
+MEMBER(haigha_statistics, frames_sent, 96);
+MEMBER(haigha_statistics, frames_received, 104);
+MEMBER(haigha_statistics, writes, 112);
+MEMBER(haigha_statistics, reads, 120);
+MEMBER(haigha_statistics, heartbeats_sent, 128);
+MEMBER(haigha_statistics, heartbeats_received, 136);
+MEMBER(haigha_statistics, published, 144);
+MEMBER(haigha_statistics, confirmed, 152);
+MEMBER(haigha_statistics, nacked, 160);
+MEMBER(haigha_statistics, returned, 168);
+MEMBER(haigha_statistics, not_sent, 176);
+MEMBER(haigha_statistics, unknown, 184);
+MEMBER(haigha_statistics, republished, 192);
+MEMBER(haigha_statistics, publishes_refused, 200);
+MEMBER(haigha_statistics, messages_returned, 208);
+MEMBER(haigha_statistics, delivered, 216);
+MEMBER(haigha_statistics, got, 224);
+MEMBER(haigha_statistics, redelivered, 232);
+MEMBER(haigha_statistics, acked, 240);
+MEMBER(haigha_statistics, nacks_sent, 248);
+MEMBER(haigha_statistics, rejected, 256);
+MEMBER(haigha_statistics, settled_too_late, 264);
+MEMBER(haigha_statistics, blocked_times, 272);
+MEMBER(haigha_statistics, blocked_ms, 280);
+MEMBER(haigha_statistics, channels_opened, 288);
+MEMBER(haigha_statistics, channels_lost, 296);
+MEMBER(haigha_statistics, connections_opened, 304);
+MEMBER(haigha_statistics, connections_lost, 312);
+MEMBER(haigha_statistics, recovery_attempts, 320);
+MEMBER(haigha_statistics, recovery_failures, 328);
+MEMBER(haigha_statistics, recoveries, 336);
+MEMBER(haigha_statistics, confirm_latency, 344);
+MEMBER(haigha_statistics, round_trip, 584);
+
+VALUE(HAIGHA_TRACE_SAMPLED, 1);
+VALUE(HAIGHA_TRACEPARENT_SIZE, 55);
+SIZE(haigha_trace_context, 48);
+MEMBER(haigha_trace_context, trace_id, 0);
+MEMBER(haigha_trace_context, parent_id, 16);
+MEMBER(haigha_trace_context, flags, 24);
+MEMBER(haigha_trace_context, reserved, 25);
+MEMBER(haigha_trace_context, tracestate, 32);
+
+SIZE(haigha_label, 32);
+MEMBER(haigha_label, name, 0);
+MEMBER(haigha_label, value, 16);
+
 SIZE(haigha_workers_args, 40);
 MEMBER(haigha_workers_args, size, 0);
 MEMBER(haigha_workers_args, threads, 8);
@@ -227,13 +297,16 @@ MEMBER(haigha_then, release, 16);
 MEMBER(haigha_then, inbox, 24);
 MEMBER(haigha_then, tag, 32);
 
-SIZE(haigha_log_record, 56);
+SIZE(haigha_log_record, 88);
 MEMBER(haigha_log_record, size, 0);
 MEMBER(haigha_log_record, level, 8);
 MEMBER(haigha_log_record, connection_id, 12);
 MEMBER(haigha_log_record, time_ns, 16);
 MEMBER(haigha_log_record, subject, 24);
 MEMBER(haigha_log_record, message, 40);
+MEMBER(haigha_log_record, event, 56);
+MEMBER(haigha_log_record, fields, 72);
+MEMBER(haigha_log_record, field_count, 80);
 
 SIZE(haigha_option_info, 88);
 MEMBER(haigha_option_info, size, 0);

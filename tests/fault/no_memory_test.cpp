@@ -5,6 +5,7 @@
 #include <haigha/pieces.h>
 #include <haigha/pool.h>
 #include <haigha/retry.h>
+#include <haigha/trace_context.h>
 #include <haigha/workers.h>
 #include <uv.h>
 
@@ -66,6 +67,7 @@ class Cycle {
     // The first allocation is that behind strike(), which `middle` calls: the connection is lost
     // then, and that it says so is no failure.
     bool strikes_late = false;
+    bool traces = false;
     std::uint8_t publish_policy = HAIGHA_PUBLISH_FAIL;
     std::uint8_t pool_mode = HAIGHA_POOL_CONFIRM;
     void strike() { AllocationFaults::arm(nth_); }
@@ -129,6 +131,10 @@ class Cycle {
         const Spared spared;
         auto* const bound = static_cast<Bound*>(user_data);
         bound->cycle->hear(*event, *bound->note);
+    }
+    static std::int32_t give_context(haigha_str, haigha_str, haigha_trace_context* context, void*) {
+        context->trace_id[0] = context->parent_id[0] = 1;
+        return 1;
     }
     // On a thread of the workers'.
     static std::int32_t on_work(const haigha_event* event, void* user_data) {
@@ -202,6 +208,11 @@ class Cycle {
         }
         haigha_options_free(options);
         if (connection_ == nullptr) return;
+        if (traces && !did(haigha_connection_set_trace_fn(connection_, &give_context, nullptr,
+                                                          nullptr, nullptr),
+                           "trace function")) {
+            return;
+        }
         const haigha_then opening = note("open", true);
         if (!took(haigha_connection_open(connection_, &opening, nullptr))) return;
         drive([&] { return opened != 0; }, "the connection to be open");
@@ -600,6 +611,10 @@ void publish_and_consume(Cycle& cycle) {
 
 TEST_F(NoMemory, AtEachAllocationOfAConnection) {
     each(publish_and_consume);
+}
+
+TEST_F(NoMemory, AtEachAllocationOfTracedPublishes) {
+    each(publish_and_consume, [](Cycle& cycle) { cycle.traces = true; });
 }
 
 void write_and_take_pieces(Cycle& cycle) {

@@ -2,14 +2,17 @@
 #include <gtest/gtest.h>
 #include <haigha/death.h>
 #include <haigha/haigha.h>
+#include <haigha/log.h>
 #include <haigha/pieces.h>
 #include <haigha/pool.h>
 #include <haigha/queue_arguments.h>
 #include <haigha/retry.h>
 #include <haigha/rpc.h>
+#include <haigha/statistics.h>
 #include <haigha/streams.h>
 #include <haigha/testing.h>
 #include <haigha/topology.h>
+#include <haigha/trace_context.h>
 #include <haigha/workers.h>
 
 #include <cstring>
@@ -79,7 +82,9 @@ TEST(NullArguments, FallibleFunctionsNameTheArgument) {
     EXPECT_ARGUMENT(haigha_connection_open_fd_wait);
     EXPECT_ARGUMENT(haigha_connection_open_wait);
     EXPECT_ARGUMENT(haigha_connection_server_properties);
+    EXPECT_ARGUMENT(haigha_connection_set_trace_fn);
     EXPECT_ARGUMENT(haigha_connection_peer_info);
+    EXPECT_ARGUMENT(haigha_connection_statistics);
     EXPECT_ARGUMENT(haigha_connection_set_events);
     EXPECT_ARGUMENT(haigha_connection_set_auth);
     EXPECT_ARGUMENT(haigha_connection_answer_credentials);
@@ -118,6 +123,7 @@ TEST(NullArguments, FallibleFunctionsNameTheArgument) {
     EXPECT_ARGUMENT(haigha_loop_advance_wait);
     EXPECT_ARGUMENT(haigha_loop_attach_checked);
     EXPECT_ARGUMENT(haigha_loop_close);
+    EXPECT_ARGUMENT(haigha_log_logfmt);
     EXPECT_ARGUMENT(haigha_loop_set_log);
     EXPECT_ARGUMENT(haigha_loop_start);
     EXPECT_ARGUMENT(haigha_loop_stop_clock);
@@ -196,6 +202,10 @@ TEST(NullArguments, FallibleFunctionsNameTheArgument) {
     EXPECT_ARGUMENT(haigha_rpc_client_info);
     EXPECT_ARGUMENT(haigha_rpc_client_new);
     EXPECT_ARGUMENT(haigha_rpc_reply);
+    EXPECT_ARGUMENT(haigha_message_trace_context);
+    EXPECT_ARGUMENT(haigha_metrics_add);
+    EXPECT_ARGUMENT(haigha_metrics_new);
+    EXPECT_ARGUMENT(haigha_metrics_prometheus);
     EXPECT_ARGUMENT(haigha_workers_close);
     EXPECT_ARGUMENT(haigha_workers_close_wait);
     EXPECT_ARGUMENT(haigha_workers_consume);
@@ -210,10 +220,13 @@ TEST(NullArguments, FallibleFunctionsNameTheArgument) {
     EXPECT_ARGUMENT(haigha_table_add_int);
     EXPECT_ARGUMENT(haigha_table_add_string);
     EXPECT_ARGUMENT(haigha_table_add_table);
+    EXPECT_ARGUMENT(haigha_table_add_trace_context);
     EXPECT_ARGUMENT(haigha_table_cursor);
     EXPECT_ARGUMENT(haigha_table_new);
     EXPECT_ARGUMENT(haigha_table_new_array);
     EXPECT_ARGUMENT(haigha_topology_add_exchange);
+    EXPECT_ARGUMENT(haigha_trace_context_format);
+    EXPECT_ARGUMENT(haigha_trace_context_parse);
     EXPECT_ARGUMENT(haigha_topology_add_exchange_binding);
     EXPECT_ARGUMENT(haigha_topology_add_queue);
     EXPECT_ARGUMENT(haigha_topology_add_queue_binding);
@@ -306,6 +319,7 @@ TEST(NullArguments, ReferencesOfNothing) {
     haigha_error_free(nullptr);
     haigha_options_free(nullptr);
     haigha_table_free(nullptr);
+    haigha_metrics_free(nullptr);
 }
 
 TEST(NullArguments, EveryStatusHasAName) {

@@ -158,8 +158,9 @@ class MachineLedger {
 
     void take_outcomes(protocol::ConfirmRing& ring) {
         std::array<protocol::Settled, 3> settled;
+        protocol::OutcomeCounts counts;
         for (bool done = false; !done;) {
-            const std::size_t count = ring.take(settled, &done);
+            const std::size_t count = ring.take(settled, &done, counts);
             for (std::size_t i = 0; i < count; ++i) {
                 end(settled[i].data, Kind::publish);
                 outcomes_.push_back(settled[i]);

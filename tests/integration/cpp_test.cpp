@@ -9,6 +9,7 @@
 #include <haigha/haigha.hpp>
 #include <haigha/pool.hpp>
 #include <haigha/rpc.hpp>
+#include <haigha/statistics.hpp>
 #include <haigha/task.hpp>
 #include <memory>
 #include <optional>
@@ -97,6 +98,20 @@ TEST_F(Cpp, WhatIsPublishedComesBackAsItWas) {
                                                  HAIGHA_FIELD_BOOL}));
     EXPECT_TRUE(channel_.ack(*got));
     EXPECT_FALSE(channel_.get({.queue = queue_}).wait().value());
+}
+
+TEST_F(Cpp, StatisticsAsAValueAndAsText) {
+    EXPECT_TRUE(publish("x").confirmed());
+    const Statistics now = statistics(connection_).value();
+    EXPECT_EQ(now.published, 1U);
+    EXPECT_EQ(now.confirmed, 1U);
+    Metrics metrics = Metrics::make().value();
+    metrics.add(now, {{"connection", "orders"}}).value();
+    EXPECT_FALSE(metrics.add(now, {{"connection", "orders"}}));
+    EXPECT_NE(metrics.prometheus().value().find(
+                  "haigha_publish_outcomes_total{connection=\"orders\",outcome=\"confirmed\"} 1\n"),
+              std::string_view::npos);
+    EXPECT_FALSE(statistics(Connection()));
 }
 
 TEST_F(Cpp, ExchangesAndQueues) {

@@ -505,8 +505,9 @@ class MachinePeer {
                                              "returned", "not_sent",  "unknown"};
         std::string text = "outcomes";
         std::array<protocol::Settled, 3> settled;
+        protocol::OutcomeCounts counts;
         for (bool done = false; !done;) {
-            const std::size_t count = ring.take(settled, &done);
+            const std::size_t count = ring.take(settled, &done, counts);
             for (const protocol::Settled& one : std::span(settled).first(count)) {
                 text += " " + std::to_string(one.sequence) + "=" +
                         names[static_cast<std::size_t>(one.outcome)];

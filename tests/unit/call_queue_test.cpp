@@ -61,7 +61,8 @@ class CallQueueTest : public testing::Test {
     ReturnedBodies returned_;
     Outbox outbox_;
     std::size_t total_ = 0;
-    CallQueue calls_{total_};
+    Counters counters_;
+    CallQueue calls_{total_, counters_};
     Octets wire_;
 };
 

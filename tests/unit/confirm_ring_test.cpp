@@ -20,11 +20,13 @@ struct Ended {
 };
 
 // Everything that is noted, taken in pieces of `piece`.
-std::vector<Ended> take_range(ConfirmRing& ring, std::size_t piece = 4) {
+std::vector<Ended> take_range(ConfirmRing& ring, std::size_t piece = 4,
+                              OutcomeCounts* counted = nullptr) {
+    OutcomeCounts counts;
     std::vector<Ended> ended;
     std::vector<Settled> settled(piece);
     for (bool done = false; !done;) {
-        const std::size_t count = ring.take(settled, &done);
+        const std::size_t count = ring.take(settled, &done, counted != nullptr ? *counted : counts);
         for (const Settled& one : std::span(settled).first(count)) {
             EXPECT_EQ(one.data, reinterpret_cast<void*>(one.sequence * 8));
             EXPECT_EQ(one.waiter, one.sequence % 3 == 0);
@@ -187,8 +189,56 @@ TEST(ConfirmRing, GoesOnWithNothingWhenNothingIsNoted) {
     const auto ring = make_ring(3);
     Settled one{};
     bool done = false;
-    EXPECT_EQ(ring->take({&one, 1}, &done), 0U);
+    OutcomeCounts counts;
+    EXPECT_EQ(ring->take({&one, 1}, &done, counts), 0U);
+    EXPECT_EQ(counts.total(), 0U);
     EXPECT_TRUE(done);
+}
+
+// ---- what is counted
+
+constexpr Instant at_ms(std::int64_t n) {
+    return Instant{} + milliseconds(n);
+}
+
+TEST(ConfirmRing, CountsEachOutcomeAndHowLongTheBrokerTookForIt) {
+    const Ref<ConfirmRing> ring = Ref<ConfirmRing>::adopt(new ConfirmRing);
+    const auto add = [&](int count, Instant now) {
+        for (int i = 0; i < count; ++i) {
+            const std::uint64_t next = ring->last() + 1;
+            (void)ring->add(reinterpret_cast<void*>(next * 8), next % 3 == 0, 0, now);
+        }
+    };
+    add(3, at_ms(0));   // 1 to 3
+    add(4, at_ms(10));  // 4 to 7
+    add(2, at_ms(30));  // 8, 9
+    EXPECT_EQ(ring->oldest_at(at_ms(99)), at_ms(0));
+    OutcomeCounts counts;
+    ASSERT_TRUE(ring->settle(6, false, Outcome::nacked, at_ms(11)));
+    (void)take_range(*ring, 4, &counts);
+    ASSERT_TRUE(ring->mark_returned(5, make_error(Status::ok, "no route")));
+    ASSERT_TRUE(ring->settle(8, true, Outcome::confirmed, at_ms(32)));
+    (void)take_range(*ring, 2, &counts);
+    (void)ring->take_return(5);
+    EXPECT_EQ(ring->oldest_at(at_ms(99)), at_ms(30));
+    add(1, at_ms(40));  // 10, of which not a byte has left
+    EXPECT_EQ(ring->end(1), 2U);
+    (void)take_range(*ring, 4, &counts);
+    (void)take_range(*ring, 4, &counts);
+    EXPECT_EQ(ring->oldest_at(at_ms(99)), at_ms(99));
+
+    const auto ended = [&](Outcome outcome) {
+        return counts.ended[static_cast<std::size_t>(outcome)];
+    };
+    EXPECT_EQ(ended(Outcome::confirmed), 6U);
+    EXPECT_EQ(ended(Outcome::nacked), 1U);
+    EXPECT_EQ(ended(Outcome::returned), 1U);
+    EXPECT_EQ(ended(Outcome::unknown), 1U);
+    EXPECT_EQ(ended(Outcome::not_sent), 1U);
+    EXPECT_EQ(counts.total(), 10U);
+    // 1 to 3 took 32 ms, 4, 5 and 7 took 22, 8 took 2, 6 took 1. Of the others nothing is known.
+    EXPECT_EQ(counts.latency.count(), 8U);
+    EXPECT_EQ(counts.latency.sum_ns, std::uint64_t{3 * 32 + 3 * 22 + 2 + 1} * 1'000'000);
 }
 
 }  // namespace

@@ -140,5 +140,33 @@ TEST(DeliveryWindow, AgreesWithAModel) {
     }
 }
 
+TEST(DeliveryWindow, KnowsHowManyAreOpenAndSinceWhen) {
+    const Instant first_came = Instant{} + seconds(1);
+    const Instant others_came = Instant{} + seconds(2);
+    const Instant never = Instant::never();
+    DeliveryWindow window;
+    EXPECT_EQ(window.oldest_at(never), never);
+    window.add(1, DeliveryWindow::nobody, Instant{});
+    EXPECT_EQ(window.oldest_at(never), never);
+    window.add(2, first, first_came);
+    window.add(3, first, first_came);
+    window.add(4, DeliveryWindow::nobody, others_came);
+    window.add(5, second, others_came);
+    EXPECT_EQ(window.count_open(), 3U);
+    EXPECT_EQ(window.oldest_at(never), first_came);
+    (void)settle(window, 2);
+    EXPECT_EQ(window.oldest_at(never), first_came);
+    (void)settle(window, 3);
+    EXPECT_EQ(window.count_open(), 1U);
+    EXPECT_EQ(window.oldest_at(never), others_came);
+    (void)settle(window, 0, true);
+    EXPECT_EQ(window.count_open(), 0U);
+    EXPECT_EQ(window.oldest_at(never), never);
+    window.add(6, first, others_came);
+    window.stop_tracking();
+    EXPECT_EQ(window.count_open(), 0U);
+    EXPECT_EQ(window.oldest_at(never), never);
+}
+
 }  // namespace
 }  // namespace haigha::protocol

@@ -150,10 +150,11 @@ class KeptChannel {
     // Nobody brings it back.
     Lines give_up() {
         std::vector<Settled> settled(1000);
+        OutcomeCounts counts;
         Lines lines;
         for (std::size_t ranges = ring_->end(UINT64_MAX); ranges > 0; --ranges) {
             bool done = false;
-            const std::size_t count = ring_->take(settled, &done);
+            const std::size_t count = ring_->take(settled, &done, counts);
             for (std::size_t i = 0; i < count; ++i) {
                 lines.push_back(
                     std::to_string(settled[i].sequence) +
@@ -407,13 +408,14 @@ TEST(KeptPublishes, GiveALentBodyBackOnce) {
     EXPECT_EQ(ring->restart([](std::uint64_t, bool) { return true; }), 0U);
     ASSERT_TRUE(ring->settle(1, false, Outcome::confirmed));
     std::vector<Settled> settled(4);
+    OutcomeCounts counts;
     bool done = false;
-    EXPECT_EQ(ring->take(settled, &done), 1U);
+    EXPECT_EQ(ring->take(settled, &done, counts), 1U);
     EXPECT_EQ(released, 0);  // not where a lock may be held
     { const ReturnedBodies gone = std::move(returned); }
     EXPECT_EQ(released, 1);
     EXPECT_EQ(ring->end(UINT64_MAX), 1U);
-    EXPECT_EQ(ring->take(settled, &done), 1U);
+    EXPECT_EQ(ring->take(settled, &done, counts), 1U);
     { const ReturnedBodies gone = std::move(returned); }
     EXPECT_EQ(released, 2);
     // One that is refused is not.

@@ -28,8 +28,9 @@ class ReturnMatcherTest : public testing::Test {
     }
     void take() {
         std::array<Settled, 64> settled;
+        OutcomeCounts counts;
         for (bool done = false; !done;)
-            (void)ring_->take(settled, &done);
+            (void)ring_->take(settled, &done, counts);
     }
 
     Ref<ConfirmRing> ring_ = Ref<ConfirmRing>::adopt(new ConfirmRing);
