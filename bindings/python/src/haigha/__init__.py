@@ -7,7 +7,6 @@ same names, and what is here in common.
 from haigha import _native, errors, events, properties
 from haigha._native import Message
 from haigha.channel import PublishPolicy, QueueDeclared, RecoveryPolicy
-
 from haigha.errors import HaighaError
 from haigha.events import Event, State
 from haigha.pool import PoolMode, PoolRetry

@@ -107,7 +107,7 @@ class Publishes:
                 if not completion.done():
                     try:
                         taken = take(*args, self.pending, completion)
-                    except Exception as error:  # noqa: BLE001
+                    except Exception as error:
                         completion.set_exception(error)
                     else:
                         if taken is False:

@@ -132,7 +132,7 @@ class Core:
         for handler in tuple(self._handlers):
             try:
                 handler(told)
-            except Exception as error:  # noqa: BLE001
+            except Exception as error:
                 self._report(error)
 
     def _on_event(self, kind: int, event: _native.Event) -> None:
@@ -169,7 +169,7 @@ class Core:
         for sink in waiting.values():
             try:
                 sink(0, self.ended)
-            except Exception as error:  # noqa: BLE001
+            except Exception as error:
                 self._report(error)
         self._handlers.clear()
         self.writable.clear()

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 import code
+import contextlib
 import sys
 
 import haigha
 from haigha import blocking, errors, events
 
-try:
-    import readline  # noqa: F401  line editing, where Python has it
-except ImportError:
-    pass
+# Line editing, where Python has it.
+with contextlib.suppress(ImportError):
+    import readline  # noqa: F401
 
 HELP = """\
   connection   a haigha.blocking.Connection to {where}

@@ -32,8 +32,8 @@ Arguments = Mapping[str, FieldValue] | None
 class Timestamp(int):
     """Seconds since the Unix epoch, as AMQP has times; a header that is one is sent as a time."""
 
-    def datetime(self) -> datetime.datetime:
-        """The same in UTC. OverflowError or ValueError where it is beyond what Python knows."""
+    def utc(self) -> datetime.datetime:
+        """The same as a datetime in UTC. OverflowError or ValueError where it is beyond what Python knows."""
         return datetime.datetime.fromtimestamp(self, datetime.UTC)
 
     @classmethod
