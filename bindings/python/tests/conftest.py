@@ -11,7 +11,8 @@ import contextlib
 import inspect
 import os
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -79,6 +80,36 @@ class Api:
         return name
 
 
+class Both:
+    """Both clients at once, where what happens to them takes the broker long."""
+
+    def __init__(self, uri: str) -> None:
+        self._apis = [Api(haigha.asyncio, uri), Api(haigha.blocking, uri)]
+        self._barrier = threading.Barrier(2)
+
+    async def run(self, body: Callable[[Api], Coroutine[Any, Any, None]]) -> None:
+        """A thread, with a loop, for each."""
+
+        def of(api: Api) -> None:
+            try:
+                asyncio.run(body(api))
+            except BaseException:
+                self._barrier.abort()
+                raise
+
+        await asyncio.gather(*[asyncio.to_thread(of, api) for api in self._apis])
+
+    async def together(self, action: Callable[[], object]) -> None:
+        """Once both have come here, `action` runs, once; then both go on."""
+
+        def meet() -> None:
+            if self._barrier.wait(120) == 0:
+                action()
+            self._barrier.wait(120)
+
+        await asyncio.to_thread(meet)
+
+
 class Node:
     """A broker of the tests' own, to be maltreated."""
 
@@ -127,6 +158,11 @@ def uri() -> Iterator[str]:
 def node() -> Iterator[Node]:
     with started("python-own") as node:
         yield node
+
+
+@pytest.fixture
+def both(uri: str) -> Both:
+    return Both(uri)
 
 
 @pytest.fixture(params=["asyncio", "blocking"])

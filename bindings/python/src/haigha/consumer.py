@@ -44,7 +44,8 @@ class ConsumerCore:
         elif kind == _native.EVENT_CONSUMER_CANCELLED:
             assert isinstance(payload, _native.Event)
             error = payload.error
-            if isinstance(error, errors.ClosedError) and not self.channel.is_closed:
+            # The library tells both by the same code: of a channel that goes on it was the broker.
+            if error is not None and self.channel.native.state() == _native.STATE_OPEN:
                 error = errors.cancelled_error(error)
             self.end(error)
 

@@ -220,7 +220,7 @@ def make_error(
 
 def _like(kind: type[HaighaError], sentence: str, cause: BaseException | None) -> HaighaError:
     """An error that tells what its cause does, of another kind."""
-    error = kind(f"{sentence}: {cause}" if cause else sentence)
+    error = kind(sentence)
     if isinstance(cause, HaighaError):
         error.__dict__.update(cause.__dict__)
     error.__cause__ = cause
@@ -230,9 +230,9 @@ def _like(kind: type[HaighaError], sentence: str, cause: BaseException | None) -
 def outcome_error(outcome: int, cause: BaseException | None) -> HaighaError:
     """Why a publish was not confirmed."""
     kind, sentence = _BY_OUTCOME.get(outcome, (PublishError, "the message was not confirmed"))
-    return _like(kind, sentence, cause)
+    return _like(kind, f"{sentence}: {cause}" if cause else sentence, cause)
 
 
 def cancelled_error(cause: BaseException) -> BaseException:
-    """Why a consumer ended, where its channel did not."""
-    return _like(ConsumerCancelledError, "the broker cancelled the consumer", cause)
+    """Why a consumer ended whose channel did not."""
+    return _like(ConsumerCancelledError, str(cause), cause)

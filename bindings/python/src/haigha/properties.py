@@ -23,8 +23,8 @@ FieldValue = Union[
     Sequence["FieldValue"],
     Mapping[str, "FieldValue"],
 ]
-"""What a header can be. An int is written as the smaller of 32 and 64 bits that it fits into, a float
-as a double; Field has one written as another type of AMQP's."""
+"""What a header can be. An int is written in 32 bits, or in 64 if it needs them, a float as a double;
+Field has a value written as another type of AMQP's."""
 
 Arguments = Mapping[str, FieldValue] | None
 
@@ -33,7 +33,7 @@ class Timestamp(int):
     """Seconds since the Unix epoch, as AMQP has times; a header that is one is sent as a time."""
 
     def utc(self) -> datetime.datetime:
-        """The same as a datetime in UTC. OverflowError or ValueError where it is beyond what Python knows."""
+        """The same as a datetime. OverflowError or ValueError where it is beyond what Python knows."""
         return datetime.datetime.fromtimestamp(self, datetime.UTC)
 
     @classmethod
