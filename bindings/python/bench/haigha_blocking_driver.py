@@ -1,4 +1,4 @@
-"""The benchmark's work with haigha.blocking; usage and output as the drivers of tests/bench/peers have."""
+"""The benchmark's work with haigha.blocking, as the drivers of tests/bench/peers have it."""
 
 from __future__ import annotations
 

@@ -10,7 +10,9 @@ import asyncio
 import contextlib
 import inspect
 import os
+import socket
 import subprocess
+import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
@@ -154,9 +156,58 @@ def uri() -> Iterator[str]:
         yield node.uri
 
 
+class Tls:
+    """An authority, and a certificate for localhost, in files that the node can read."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.chmod(0o755)
+        self.authority = folder / "ca.pem"
+        self.certificate = folder / "server.pem"
+        self.key = folder / "server.key"
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = int(free.getsockname()[1])
+        new = ("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2")
+        authority_key = folder / "ca.key"
+        self._openssl(
+            *new, "-subj", "/CN=of the test", "-keyout", authority_key, "-out", self.authority
+        )
+        signed = ("-CA", self.authority, "-CAkey", authority_key)
+        self._openssl(
+            *new, *signed, "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+            "-addext", "basicConstraints=critical,CA:FALSE",
+            "-keyout", self.key, "-out", self.certificate,
+        )  # fmt: skip
+        self.key.chmod(0o644)
+
+    def _openssl(self, *arguments: str | Path) -> None:
+        subprocess.run(["openssl", *arguments], check=True, capture_output=True)
+
+    @property
+    def options(self) -> list[str]:
+        lines = (
+            f"listeners.ssl.1 = 127.0.0.1:{self.port}",
+            f"ssl_options.cacertfile = {self.authority}",
+            f"ssl_options.certfile = {self.certificate}",
+            f"ssl_options.keyfile = {self.key}",
+        )
+        return [word for line in lines for word in ("--conf", line)]
+
+    @property
+    def uri(self) -> str:
+        return f"amqps://guest:guest@localhost:{self.port}/?address_family=4"
+
+
 @pytest.fixture(scope="session")
-def node() -> Iterator[Node]:
-    with started("python-own") as node:
+def tls() -> Iterator[Tls]:
+    with tempfile.TemporaryDirectory(prefix="haigha-python-") as folder:
+        yield Tls(Path(folder))
+
+
+@pytest.fixture(scope="session")
+def node(tls: Tls) -> Iterator[Node]:
+    """One for all that is done to brokers, which take long to start."""
+    with started("python-own", *tls.options) as node:
         yield node
 
 

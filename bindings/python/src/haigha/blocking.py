@@ -114,6 +114,7 @@ class Connection(Context):
         finalizer = getattr(self, "_finalizer", None)
         if finalizer is not None and finalizer.alive and self._core.ended is None:
             warnings.warn(f"{self!r} was not closed", ResourceWarning, source=self, stacklevel=2)
+            finalizer()
 
     # ---- its life ----
 

@@ -70,8 +70,10 @@ def message(reply: _native.Reply | None) -> _native.Message | None:
 class Publishes:
     """Publishes of a channel or a pool: those without an outcome, and those that wait for room."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, why: Callable[[], BaseException | None]) -> None:
+        """`why` tells how the channel ended, of outcomes that do not."""
         self._core = core
+        self._why = why
         self.pending: dict[int, Completion[None]] = {}
         self._waiting: deque[tuple[Completion[None], Take, tuple[object, ...]]] = deque()
         self._lock = threading.RLock()
@@ -128,7 +130,10 @@ class Publishes:
             assert isinstance(outcome, _native.Outcome)
             completion = pending.pop(outcome.number, None)
             if completion is not None and not completion.done():
-                completion.set_exception(errors.outcome_error(outcome.outcome, outcome.error))
+                cause = outcome.error
+                if cause is None and outcome.outcome != _native.OUTCOME_NACKED:
+                    cause = self._why()
+                completion.set_exception(errors.outcome_error(outcome.outcome, cause))
 
     def fail(self, why: BaseException) -> None:
         """What waited was not sent, and what was pending is not known."""
@@ -151,7 +156,7 @@ class ChannelCore:
     def __init__(self, core: Core) -> None:
         self.core = core
         self.native: _native.Channel
-        self.publishes = Publishes(core)
+        self.publishes = Publishes(core, lambda: self.native.last_error())
         self.consumers: dict[int, ConsumerCore] = {}
         self.is_closed = False
         self._sink = core.sink(self._on_event)

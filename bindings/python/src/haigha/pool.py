@@ -45,7 +45,7 @@ class PoolCore:
         core.check()
         self.core = core
         self.is_closed = False
-        self.publishes = Publishes(core)
+        self.publishes = Publishes(core, core.native.last_error)
         self._sink = core.sink(self._on_event)
         try:
             self.native = _native.Pool(
