@@ -46,8 +46,7 @@ typedef struct native_state {
 } native_state;
 
 typedef struct native_connection {
-    PyObject_HEAD
-    native_state* state; /* of the module, which `type` keeps */
+    PyObject_HEAD native_state* state; /* of the module, which `type` keeps */
     haigha_loop* loop;
     haigha_inbox* inbox;
     haigha_connection* connection;
@@ -57,8 +56,7 @@ typedef struct native_connection {
 } native_connection;
 
 typedef struct native_channel {
-    PyObject_HEAD
-    native_connection* connection;
+    PyObject_HEAD native_connection* connection;
     haigha_channel* channel;
 } native_channel;
 
@@ -66,8 +64,8 @@ native_state* native_state_of(PyObject* self);
 
 /* ---- errors and text ---- */
 
-/* A new exception object that tells what `error` (borrowed; may be NULL) says; NULL with an exception
- * set when it cannot be made. */
+/* A new exception object that tells what `error` (borrowed; may be NULL) says; NULL with an
+ * exception set when it cannot be made. */
 PyObject* native_exception(native_state* state, haigha_status status, const haigha_error* error);
 /* Sets the exception, frees the error, and returns NULL. */
 PyObject* native_raise(native_state* state, haigha_status status, haigha_error* error);
@@ -85,8 +83,8 @@ PyObject* native_table_to_dict(native_state* state, haigha_cursor* cursor);
 int native_dict_to_table(native_state* state, PyObject* mapping, haigha_table** table);
 /* A Properties of a message. */
 PyObject* native_properties_of(native_state* state, const haigha_message* message);
-/* Fills *properties from a Properties; *table is to be freed afterwards, and *values to be released:
- * it keeps what the strings point to. */
+/* Fills *properties from a Properties; *table is to be freed afterwards, and *values to be
+ * released: it keeps what the strings point to. */
 int native_get_properties(native_state* state, PyObject* source, haigha_properties* properties,
                           haigha_table** table, PyObject** values);
 
@@ -116,7 +114,8 @@ haigha_str native_body(const Py_buffer* body);
 /* Whether the body is to be lent; and the node that its buffer moves into, NULL without memory. */
 int native_lends(const Py_buffer* body);
 void* native_lend(native_state* state, const Py_buffer* body);
-void native_take_back(void* lent); /* of a publish that was refused: the buffer stays the caller's */
+void native_take_back(
+    void* lent); /* of a publish that was refused: the buffer stays the caller's */
 void native_release_lent(void* lent);
 /* What became of the call: True, or False for WOULD_BLOCK, having put `future` into `pending` under
  * its number where it has one. */

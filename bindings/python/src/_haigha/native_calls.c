@@ -1,28 +1,28 @@
-/* The calls of AMQP's methods on a channel: each starts one, whose answer comes as a REPLY event with
- * the tag that was given last. */
+/* The calls of AMQP's methods on a channel: each starts one, whose answer comes as a REPLY event
+ * with the tag that was given last. */
 #include "native.h"
 
 /* What every call ends with. */
-#define ANSWER(function, ...)                                                         \
-    do {                                                                              \
-        const haigha_then then = native_then(self->connection, tag);                  \
-        haigha_error* error = NULL;                                                   \
+#define ANSWER(function, ...)                                                             \
+    do {                                                                                  \
+        const haigha_then then = native_then(self->connection, tag);                      \
+        haigha_error* error = NULL;                                                       \
         const haigha_status status = function(self->channel, __VA_ARGS__, &then, &error); \
-        return native_finish(self->connection->state, status, error);                 \
+        return native_finish(self->connection->state, status, error);                     \
     } while (0)
 
 /* The same of a call that has a table. */
-#define ANSWER_WITH_TABLE(function, args)                                             \
-    do {                                                                              \
-        const haigha_then then = native_then(self->connection, tag);                  \
-        haigha_error* error = NULL;                                                   \
-        haigha_table* made = NULL;                                                    \
-        haigha_status status;                                                         \
+#define ANSWER_WITH_TABLE(function, args)                                              \
+    do {                                                                               \
+        const haigha_then then = native_then(self->connection, tag);                   \
+        haigha_error* error = NULL;                                                    \
+        haigha_table* made = NULL;                                                     \
+        haigha_status status;                                                          \
         if (!native_dict_to_table(self->connection->state, table, &made)) return NULL; \
-        (args).arguments = made;                                                      \
-        status = function(self->channel, &(args), &then, &error);                     \
-        haigha_table_free(made);                                                      \
-        return native_finish(self->connection->state, status, error);                 \
+        (args).arguments = made;                                                       \
+        status = function(self->channel, &(args), &then, &error);                      \
+        haigha_table_free(made);                                                       \
+        return native_finish(self->connection->state, status, error);                  \
     } while (0)
 
 /* PyArg_ParseTuple's s# into a haigha_str. */

@@ -1,4 +1,5 @@
-/* A channel: opening it, publishing on it, and its ends. Its calls of AMQP are in native_calls.c. */
+/* A channel: opening it, publishing on it, and its ends. Its calls of AMQP are in native_calls.c.
+ */
 #include "native.h"
 
 /* Remembers, or forgets, where the object of a haigha_channel is. */
@@ -49,7 +50,8 @@ static PyObject* channel_new(PyTypeObject* type, PyObject* args, PyObject* Py_UN
     given.max_in_flight_bytes = in_flight_bytes;
     given.publish_max_age_ms = max_age_ms;
     then = native_then(self->connection, tag);
-    status = haigha_channel_open(self->connection->connection, &given, &then, &self->channel, &error);
+    status =
+        haigha_channel_open(self->connection->connection, &given, &then, &self->channel, &error);
     if (status != HAIGHA_OK) native_raise(state, status, error);
     if (status == HAIGHA_OK && note(self)) return (PyObject*)self;
     Py_DECREF((PyObject*)self);

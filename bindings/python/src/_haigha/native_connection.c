@@ -90,8 +90,8 @@ static PyObject* connection_new(PyTypeObject* type, PyObject* args, PyObject* Py
     status = haigha_options_new(&options, &error);
     if (status != HAIGHA_OK) native_raise(state, status, error);
     if (self->events == NULL) PyErr_NoMemory();
-    right = !PyErr_Occurred() && set_options(state, options, uri, others) &&
-            make(self, options, tag);
+    right =
+        !PyErr_Occurred() && set_options(state, options, uri, others) && make(self, options, tag);
     haigha_options_free(options);
     if (right) return (PyObject*)self;
     Py_DECREF((PyObject*)self);
@@ -118,8 +118,8 @@ static int64_t now_ms(void) {
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Waits without the GIL for the inbox to have something. A signal ends the waiting, so that Python's
- * handlers run, and Ctrl-C is heard. False with an exception set. */
+/* Waits without the GIL for the inbox to have something. A signal ends the waiting, so that
+ * Python's handlers run, and Ctrl-C is heard. False with an exception set. */
 static int wait_readable(native_connection* self, long long timeout_ms) {
     const int64_t deadline = timeout_ms < 0 ? 0 : now_ms() + timeout_ms;
     int64_t left = timeout_ms;
@@ -127,11 +127,9 @@ static int wait_readable(native_connection* self, long long timeout_ms) {
         struct pollfd waited = {haigha_inbox_fd(self->inbox), POLLIN, 0};
         int result, number;
         const int slice = left < 0 ? -1 : left > 1000000000 ? 1000000000 : (int)left;
-        Py_BEGIN_ALLOW_THREADS
-        result = poll(&waited, 1, slice);
+        Py_BEGIN_ALLOW_THREADS result = poll(&waited, 1, slice);
         number = errno;
-        Py_END_ALLOW_THREADS
-        if (result >= 0) return 1;
+        Py_END_ALLOW_THREADS if (result >= 0) return 1;
         if (number != EINTR) {
             errno = number;
             PyErr_SetFromErrno(PyExc_OSError);
@@ -161,12 +159,10 @@ static PyObject* connection_poll(PyObject* object, PyObject* argument) {
     self->polling = 1;
     native_done_release_buffers(self->state->done);
     if (timeout_ms == 0 || wait_readable(self, timeout_ms)) {
-        Py_BEGIN_ALLOW_THREADS
-        status = haigha_inbox_poll(self->inbox, self->events, sizeof *self->events, NATIVE_BATCH, 0,
-                                   &count, &error);
-        Py_END_ALLOW_THREADS
-        list = status == HAIGHA_OK ? native_events_to_list(self, count)
-                                   : native_raise(self->state, status, error);
+        Py_BEGIN_ALLOW_THREADS status = haigha_inbox_poll(
+            self->inbox, self->events, sizeof *self->events, NATIVE_BATCH, 0, &count, &error);
+        Py_END_ALLOW_THREADS list = status == HAIGHA_OK ? native_events_to_list(self, count)
+                                                        : native_raise(self->state, status, error);
     }
     self->polling = 0;
     return list;

@@ -1,4 +1,5 @@
-/* A batch of events as Python has it: deliveries and outcomes that follow each other are one entry. */
+/* A batch of events as Python has it: deliveries and outcomes that follow each other are one entry.
+ */
 #include "native.h"
 
 native_channel* native_channel_of(native_connection* self, haigha_channel* channel) {
@@ -18,7 +19,8 @@ static PyObject* fill(PyTypeObject* type, PyObject** values, Py_ssize_t count) {
     PyObject* made = PyStructSequence_New(type);
     Py_ssize_t index;
     int right = made != NULL;
-    for (index = 0; index < count; ++index) right = right && values[index] != NULL;
+    for (index = 0; index < count; ++index)
+        right = right && values[index] != NULL;
     for (index = 0; index < count; ++index) {
         if (right)
             PyStructSequence_SetItem(made, index, values[index]);
@@ -30,7 +32,9 @@ static PyObject* fill(PyTypeObject* type, PyObject** values, Py_ssize_t count) {
     return NULL;
 }
 
-static PyObject* none(void) { Py_RETURN_NONE; }
+static PyObject* none(void) {
+    Py_RETURN_NONE;
+}
 
 static PyObject* error_or_none(native_state* state, const haigha_error* error) {
     return error == NULL ? none() : native_exception(state, haigha_error_status(error), error);
@@ -52,8 +56,8 @@ static PyObject* reply_of(native_connection* self, const haigha_event* event) {
     values[1] = PyLong_FromUnsignedLong(haigha_reply_message_count(reply));
     values[2] = PyLong_FromUnsignedLong(haigha_reply_consumer_count(reply));
     values[3] = native_text(haigha_reply_consumer_tag(reply));
-    values[4] = message_or_none(self, haigha_reply_message(reply), event->channel,
-                                self->state->empty);
+    values[4] =
+        message_or_none(self, haigha_reply_message(reply), event->channel, self->state->empty);
     values[5] = PyLong_FromUnsignedLongLong(haigha_reply_unwritten_bytes(reply));
     values[6] = PyLong_FromUnsignedLongLong(haigha_reply_unconfirmed(reply));
     values[7] = PyLong_FromUnsignedLongLong(haigha_reply_unsettled(reply));
@@ -96,9 +100,10 @@ static int follows(const haigha_event* event, const haigha_event* before) {
            (event->type == HAIGHA_EVENT_DELIVERY || event->type == HAIGHA_EVENT_OUTCOME);
 }
 
-/* The deliveries, or outcomes, from `first` on that belong together; sets *taken to their number. */
-static PyObject* run_of(native_connection* self, const haigha_event* first,
-                        const haigha_event* end, size_t* taken) {
+/* The deliveries, or outcomes, from `first` on that belong together; sets *taken to their number.
+ */
+static PyObject* run_of(native_connection* self, const haigha_event* first, const haigha_event* end,
+                        size_t* taken) {
     const haigha_event* event;
     native_channel* owner = native_channel_of(self, first->channel);
     PyObject* consumer_tag = NULL;

@@ -2,8 +2,7 @@
 #include "native.h"
 
 typedef struct native_message {
-    PyObject_HEAD
-    haigha_message* message;
+    PyObject_HEAD haigha_message* message;
     native_channel* channel; /* NULL: of a channel that nobody holds any more */
     PyObject* consumer_tag;
     PyObject* properties; /* once they were asked for */
@@ -44,7 +43,9 @@ static Py_ssize_t message_length(PyObject* object) {
 }
 
 /* A message is true also when its body is empty. */
-static int message_true(PyObject* Py_UNUSED(object)) { return 1; }
+static int message_true(PyObject* Py_UNUSED(object)) {
+    return 1;
+}
 
 /* ---- settling ---- */
 
@@ -148,10 +149,9 @@ static PyObject* message_repr(PyObject* object) {
     PyObject* key = message_routing_key(object, NULL);
     PyObject* text = NULL;
     if (exchange != NULL && key != NULL)
-        text = PyUnicode_FromFormat(
-            "<haigha.Message %llu, exchange %R, routing key %R, %zd bytes>",
-            (unsigned long long)haigha_message_delivery_tag(self->message), exchange, key,
-            message_length(object));
+        text = PyUnicode_FromFormat("<haigha.Message %llu, exchange %R, routing key %R, %zd bytes>",
+                                    (unsigned long long)haigha_message_delivery_tag(self->message),
+                                    exchange, key, message_length(object));
     Py_XDECREF(exchange);
     Py_XDECREF(key);
     return text;

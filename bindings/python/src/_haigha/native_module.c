@@ -3,20 +3,22 @@
 
 #include "native.h"
 
-native_state* native_state_of(PyObject* self) { return PyType_GetModuleState(Py_TYPE(self)); }
+native_state* native_state_of(PyObject* self) {
+    return PyType_GetModuleState(Py_TYPE(self));
+}
 
 /* ---- the records that events are ---- */
 
 static PyStructSequence_Field event_fields[] = {
-    {"type", NULL},     {"number", NULL},         {"channel_id", NULL}, {"state", NULL},
-    {"previous_state", NULL}, {"delay_ms", NULL}, {"error", NULL},      {"reply", NULL},
-    {"message", NULL},  {"exchange", NULL},       {"routing_key", NULL}, {"consumer_tag", NULL},
-    {"name", NULL},     {NULL, NULL},
+    {"type", NULL},           {"number", NULL},   {"channel_id", NULL},  {"state", NULL},
+    {"previous_state", NULL}, {"delay_ms", NULL}, {"error", NULL},       {"reply", NULL},
+    {"message", NULL},        {"exchange", NULL}, {"routing_key", NULL}, {"consumer_tag", NULL},
+    {"name", NULL},           {NULL, NULL},
 };
 static PyStructSequence_Field reply_fields[] = {
-    {"queue", NULL},        {"message_count", NULL},   {"consumer_count", NULL},
-    {"consumer_tag", NULL}, {"message", NULL},         {"unwritten_bytes", NULL},
-    {"unconfirmed", NULL},  {"unsettled", NULL},       {"mechanism", NULL},
+    {"queue", NULL},        {"message_count", NULL}, {"consumer_count", NULL},
+    {"consumer_tag", NULL}, {"message", NULL},       {"unwritten_bytes", NULL},
+    {"unconfirmed", NULL},  {"unsettled", NULL},     {"mechanism", NULL},
     {NULL, NULL},
 };
 static PyStructSequence_Field outcome_fields[] = {
@@ -98,9 +100,9 @@ static PyTypeObject* add_record(PyObject* module, PyStructSequence_Desc* descrip
 
 static PyObject* names_of_properties(void) {
     static const char* const names[] = {
-        "content_type", "content_encoding", "headers",    "delivery_mode", "priority",
-        "correlation_id", "reply_to",       "expiration", "message_id",    "timestamp",
-        "type",         "user_id",          "app_id",     "cluster_id",
+        "content_type",   "content_encoding", "headers",    "delivery_mode", "priority",
+        "correlation_id", "reply_to",         "expiration", "message_id",    "timestamp",
+        "type",           "user_id",          "app_id",     "cluster_id",
     };
     PyObject* tuple = PyTuple_New(14);
     int index;
@@ -121,30 +123,73 @@ static int add_numbers(PyObject* module) {
         long value;
     } numbers[] = {
 #define NUMBER(name) {#name, HAIGHA_##name}
-        NUMBER(EVENT_REPLY), NUMBER(EVENT_DELIVERY), NUMBER(EVENT_OUTCOME), NUMBER(EVENT_RETURN),
-        NUMBER(EVENT_CONNECTION_STATE), NUMBER(EVENT_CHANNEL_STATE),
-        NUMBER(EVENT_CONSUMER_CANCELLED), NUMBER(EVENT_WRITABLE), NUMBER(EVENT_BLOCKED),
-        NUMBER(EVENT_UNBLOCKED), NUMBER(EVENT_FLOW), NUMBER(EVENT_RECOVERY),
-        NUMBER(EVENT_QUEUE_RENAMED), NUMBER(EVENT_DELIVERY_HELD), NUMBER(EVENT_POOL_STATE),
-        NUMBER(RECOVERY_ATTEMPT), NUMBER(RECOVERY_TRANSPORT_UP), NUMBER(RECOVERY_RECOVERED),
-        NUMBER(RECOVERY_FAILED), NUMBER(RECOVERY_ENTITY), NUMBER(RECOVERY_RESUBSCRIBED),
-        NUMBER(OUTCOME_CONFIRMED), NUMBER(OUTCOME_NACKED), NUMBER(OUTCOME_RETURNED),
-        NUMBER(OUTCOME_NOT_SENT), NUMBER(OUTCOME_UNKNOWN), NUMBER(OUTCOME_REFUSED),
-        NUMBER(STATE_NEW), NUMBER(STATE_OPENING), NUMBER(STATE_OPEN), NUMBER(STATE_CLOSING),
-        NUMBER(STATE_CLOSED), NUMBER(STATE_RECOVERING), NUMBER(MULTIPLE), NUMBER(REQUEUE),
-        NUMBER(ERR_ARGUMENT), NUMBER(ERR_WOULD_BLOCK), NUMBER(ERR_WRONG_THREAD), NUMBER(ERR_CLOSED),
-        NUMBER(ERR_STALE), NUMBER(ERR_NO_MEMORY), NUMBER(ERR_STRUCT_VERSION),
-        NUMBER(ERR_CHANNEL_LIMIT), NUMBER(ERR_FORKED), NUMBER(ERR_UNSUPPORTED),
-        NUMBER(ERR_MALFORMED), NUMBER(ERR_RECOVERING), NUMBER(ERR_TIMEOUT), NUMBER(ERR_IO),
-        NUMBER(ERR_TLS), NUMBER(ERR_PROTOCOL), NUMBER(ERR_AUTH),
-        NUMBER(ERR_CHANNEL_CLOSED_BY_BROKER), NUMBER(ERR_CONNECTION_CLOSED_BY_BROKER),
-        NUMBER(ERR_RESOLVE), NUMBER(ERR_HEARTBEAT), NUMBER(ERR_RETURNED), NUMBER(ERR_INTERNAL),
+        NUMBER(EVENT_REPLY),
+        NUMBER(EVENT_DELIVERY),
+        NUMBER(EVENT_OUTCOME),
+        NUMBER(EVENT_RETURN),
+        NUMBER(EVENT_CONNECTION_STATE),
+        NUMBER(EVENT_CHANNEL_STATE),
+        NUMBER(EVENT_CONSUMER_CANCELLED),
+        NUMBER(EVENT_WRITABLE),
+        NUMBER(EVENT_BLOCKED),
+        NUMBER(EVENT_UNBLOCKED),
+        NUMBER(EVENT_FLOW),
+        NUMBER(EVENT_RECOVERY),
+        NUMBER(EVENT_QUEUE_RENAMED),
+        NUMBER(EVENT_DELIVERY_HELD),
+        NUMBER(EVENT_POOL_STATE),
+        NUMBER(RECOVERY_ATTEMPT),
+        NUMBER(RECOVERY_TRANSPORT_UP),
+        NUMBER(RECOVERY_RECOVERED),
+        NUMBER(RECOVERY_FAILED),
+        NUMBER(RECOVERY_ENTITY),
+        NUMBER(RECOVERY_RESUBSCRIBED),
+        NUMBER(OUTCOME_CONFIRMED),
+        NUMBER(OUTCOME_NACKED),
+        NUMBER(OUTCOME_RETURNED),
+        NUMBER(OUTCOME_NOT_SENT),
+        NUMBER(OUTCOME_UNKNOWN),
+        NUMBER(OUTCOME_REFUSED),
+        NUMBER(STATE_NEW),
+        NUMBER(STATE_OPENING),
+        NUMBER(STATE_OPEN),
+        NUMBER(STATE_CLOSING),
+        NUMBER(STATE_CLOSED),
+        NUMBER(STATE_RECOVERING),
+        NUMBER(MULTIPLE),
+        NUMBER(REQUEUE),
+        NUMBER(ERR_ARGUMENT),
+        NUMBER(ERR_WOULD_BLOCK),
+        NUMBER(ERR_WRONG_THREAD),
+        NUMBER(ERR_CLOSED),
+        NUMBER(ERR_STALE),
+        NUMBER(ERR_NO_MEMORY),
+        NUMBER(ERR_STRUCT_VERSION),
+        NUMBER(ERR_CHANNEL_LIMIT),
+        NUMBER(ERR_FORKED),
+        NUMBER(ERR_UNSUPPORTED),
+        NUMBER(ERR_MALFORMED),
+        NUMBER(ERR_RECOVERING),
+        NUMBER(ERR_TIMEOUT),
+        NUMBER(ERR_IO),
+        NUMBER(ERR_TLS),
+        NUMBER(ERR_PROTOCOL),
+        NUMBER(ERR_AUTH),
+        NUMBER(ERR_CHANNEL_CLOSED_BY_BROKER),
+        NUMBER(ERR_CONNECTION_CLOSED_BY_BROKER),
+        NUMBER(ERR_RESOLVE),
+        NUMBER(ERR_HEARTBEAT),
+        NUMBER(ERR_RETURNED),
+        NUMBER(ERR_INTERNAL),
 #undef NUMBER
-        {"VERSION", HAIGHA_VERSION}, {"BATCH", NATIVE_BATCH}, {"LENT_BYTES", NATIVE_LENT_BYTES},
+        {"VERSION", HAIGHA_VERSION},
+        {"BATCH", NATIVE_BATCH},
+        {"LENT_BYTES", NATIVE_LENT_BYTES},
     };
     size_t index;
     for (index = 0; index < sizeof numbers / sizeof *numbers; ++index) {
-        if (PyModule_AddIntConstant(module, numbers[index].name, numbers[index].value) != 0) return 0;
+        if (PyModule_AddIntConstant(module, numbers[index].name, numbers[index].value) != 0)
+            return 0;
     }
     return 1;
 }
@@ -177,12 +222,21 @@ static int execute(PyObject* module) {
 }
 
 /* For each PyObject* of the state. */
-#define EACH(state, what)                                                           \
-    what(state->connection_type); what(state->channel_type); what(state->publisher_type); \
-    what(state->pool_type); what(state->message_type); what(state->event_type);     \
-    what(state->reply_type); what(state->outcome_type); what(state->make_error);    \
-    what(state->to_field); what(state->from_field); what(state->make_properties);   \
-    what(state->property_names); what(state->empty)
+#define EACH(state, what)         \
+    what(state->connection_type); \
+    what(state->channel_type);    \
+    what(state->publisher_type);  \
+    what(state->pool_type);       \
+    what(state->message_type);    \
+    what(state->event_type);      \
+    what(state->reply_type);      \
+    what(state->outcome_type);    \
+    what(state->make_error);      \
+    what(state->to_field);        \
+    what(state->from_field);      \
+    what(state->make_properties); \
+    what(state->property_names);  \
+    what(state->empty)
 
 static int traverse(PyObject* module, visitproc visit, void* arg) {
     native_state* state = PyModule_GetState(module);
@@ -217,4 +271,6 @@ static struct PyModuleDef definition = {
     free_module,
 };
 
-PyMODINIT_FUNC PyInit__native(void) { return PyModuleDef_Init(&definition); }
+PyMODINIT_FUNC PyInit__native(void) {
+    return PyModuleDef_Init(&definition);
+}

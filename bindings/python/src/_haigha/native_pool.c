@@ -2,8 +2,7 @@
 #include "native.h"
 
 typedef struct native_pool {
-    PyObject_HEAD
-    native_connection* connection;
+    PyObject_HEAD native_connection* connection;
     haigha_pool* pool;
 } native_pool;
 
@@ -60,8 +59,8 @@ static PyObject* pool_publish(PyObject* object, PyObject* const* args, Py_ssize_
         return NULL;
     }
     if (!native_publish_begin(self->connection->state, args, &publish)) return NULL;
-    status = haigha_pool_publish(self->pool, &publish.args, native_body(&publish.body), &number,
-                                 &error);
+    status =
+        haigha_pool_publish(self->pool, &publish.args, native_body(&publish.body), &number, &error);
     native_publish_end(&publish);
     return native_published(self->connection->state, status, error, number, args[5], args[6]);
 }

@@ -1,25 +1,44 @@
 /* The fourteen properties of a message, as haigha.Properties has them. */
 #include "native.h"
 
-enum { HEADERS_AT = 2, DELIVERY_MODE_AT = 3, PRIORITY_AT = 4, TIMESTAMP_AT = 9, PROPERTY_COUNT = 14 };
+enum {
+    HEADERS_AT = 2,
+    DELIVERY_MODE_AT = 3,
+    PRIORITY_AT = 4,
+    TIMESTAMP_AT = 9,
+    PROPERTY_COUNT = 14
+};
 
 /* Of property `index` in the order of the wire: its bit. */
-static uint32_t bit_of(int index) { return (uint32_t)1 << (15 - index); }
+static uint32_t bit_of(int index) {
+    return (uint32_t)1 << (15 - index);
+}
 
 /* The member of a property that is text. */
 static haigha_str* text_of(haigha_properties* properties, int index) {
     switch (index) {
-    case 0: return &properties->content_type;
-    case 1: return &properties->content_encoding;
-    case 5: return &properties->correlation_id;
-    case 6: return &properties->reply_to;
-    case 7: return &properties->expiration;
-    case 8: return &properties->message_id;
-    case 10: return &properties->type;
-    case 11: return &properties->user_id;
-    case 12: return &properties->app_id;
-    case 13: return &properties->cluster_id;
-    default: return NULL;
+        case 0:
+            return &properties->content_type;
+        case 1:
+            return &properties->content_encoding;
+        case 5:
+            return &properties->correlation_id;
+        case 6:
+            return &properties->reply_to;
+        case 7:
+            return &properties->expiration;
+        case 8:
+            return &properties->message_id;
+        case 10:
+            return &properties->type;
+        case 11:
+            return &properties->user_id;
+        case 12:
+            return &properties->app_id;
+        case 13:
+            return &properties->cluster_id;
+        default:
+            return NULL;
     }
 }
 
@@ -35,13 +54,17 @@ static PyObject* property_value(native_state* state, const haigha_message* messa
                                 haigha_properties* properties, int index) {
     if ((properties->present & bit_of(index)) == 0) Py_RETURN_NONE;
     switch (index) {
-    case HEADERS_AT: return headers_of(state, message);
-    case DELIVERY_MODE_AT: return PyLong_FromLong(properties->delivery_mode);
-    case PRIORITY_AT: return PyLong_FromLong(properties->priority);
-    case TIMESTAMP_AT:
-        return PyObject_CallFunction(state->from_field, "CKI", 'T',
-                                     (unsigned long long)properties->timestamp, 0u);
-    default: return native_text(*text_of(properties, index));
+        case HEADERS_AT:
+            return headers_of(state, message);
+        case DELIVERY_MODE_AT:
+            return PyLong_FromLong(properties->delivery_mode);
+        case PRIORITY_AT:
+            return PyLong_FromLong(properties->priority);
+        case TIMESTAMP_AT:
+            return PyObject_CallFunction(state->from_field, "CKI", 'T',
+                                         (unsigned long long)properties->timestamp, 0u);
+        default:
+            return native_text(*text_of(properties, index));
     }
 }
 
@@ -80,16 +103,19 @@ static int get_small(PyObject* value, const char* name, uint8_t* member) {
 static int get_property(native_state* state, PyObject* value, int index,
                         haigha_properties* properties, haigha_table** table) {
     switch (index) {
-    case HEADERS_AT:
-        if (!native_dict_to_table(state, value, table)) return 0;
-        properties->headers = *table;
-        return 1;
-    case DELIVERY_MODE_AT: return get_small(value, "delivery_mode", &properties->delivery_mode);
-    case PRIORITY_AT: return get_small(value, "priority", &properties->priority);
-    case TIMESTAMP_AT:
-        properties->timestamp = PyLong_AsUnsignedLongLong(value);
-        return !PyErr_Occurred();
-    default: return native_get_text(value, text_of(properties, index));
+        case HEADERS_AT:
+            if (!native_dict_to_table(state, value, table)) return 0;
+            properties->headers = *table;
+            return 1;
+        case DELIVERY_MODE_AT:
+            return get_small(value, "delivery_mode", &properties->delivery_mode);
+        case PRIORITY_AT:
+            return get_small(value, "priority", &properties->priority);
+        case TIMESTAMP_AT:
+            properties->timestamp = PyLong_AsUnsignedLongLong(value);
+            return !PyErr_Occurred();
+        default:
+            return native_get_text(value, text_of(properties, index));
     }
 }
 
@@ -102,8 +128,7 @@ int native_get_properties(native_state* state, PyObject* source, haigha_properti
     *values = PyTuple_New(PROPERTY_COUNT);
     if (*values == NULL) return 0;
     for (index = 0; right && index < PROPERTY_COUNT; ++index) {
-        PyObject* value =
-            PyObject_GetAttr(source, PyTuple_GetItem(state->property_names, index));
+        PyObject* value = PyObject_GetAttr(source, PyTuple_GetItem(state->property_names, index));
         if (value == NULL) {
             right = 0;
             break;

@@ -22,7 +22,9 @@ native_done* native_done_new(void) {
     return done;
 }
 
-void native_done_ref(native_done* done) { atomic_fetch_add(&done->references, 1); }
+void native_done_ref(native_done* done) {
+    atomic_fetch_add(&done->references, 1);
+}
 
 void native_done_unref(native_done* done) {
     if (done != NULL && atomic_fetch_sub(&done->references, 1) == 1) free(done);
@@ -135,8 +137,7 @@ PyObject* native_published(native_state* state, haigha_status status, haigha_err
 /* ---- prepared publishes ---- */
 
 typedef struct native_publisher {
-    PyObject_HEAD
-    native_channel* channel;
+    PyObject_HEAD native_channel* channel;
     haigha_publisher* publisher;
 } native_publisher;
 
@@ -163,7 +164,8 @@ static PyObject* publisher_publish(PyObject* object, PyObject* const* args, Py_s
         else
             native_take_back(lent);
     } else {
-        status = haigha_publisher_publish(self->publisher, native_body(&body), NULL, &number, &error);
+        status =
+            haigha_publisher_publish(self->publisher, native_body(&body), NULL, &number, &error);
     }
     if (body.obj != NULL) PyBuffer_Release(&body);
     return native_published(state, status, error, number, args[1], args[2]);

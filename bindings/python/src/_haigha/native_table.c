@@ -18,26 +18,31 @@ static PyObject* value_of(native_state* state, const haigha_cursor* cursor,
                           const haigha_field* field) {
     haigha_cursor nested;
     switch (field->type) {
-    case HAIGHA_FIELD_BOOL: return PyBool_FromLong(field->integer != 0);
-    case HAIGHA_FIELD_FLOAT:
-    case HAIGHA_FIELD_DOUBLE: return PyFloat_FromDouble(field->real);
-    case HAIGHA_FIELD_STRING: return string_of(field->bytes);
-    case HAIGHA_FIELD_BYTES:
-        return PyBytes_FromStringAndSize(field->bytes.data, (Py_ssize_t)field->bytes.size);
-    case HAIGHA_FIELD_DECIMAL:
-        return PyObject_CallFunction(state->from_field, "CLI", 'D', (long long)field->integer,
-                                     (unsigned int)field->scale);
-    case HAIGHA_FIELD_TIMESTAMP:
-        return PyObject_CallFunction(state->from_field, "CKI", 'T',
-                                     (unsigned long long)field->integer, 0u);
-    case HAIGHA_FIELD_ARRAY:
-    case HAIGHA_FIELD_TABLE:
-        if (haigha_cursor_enter(cursor, field, &nested) != HAIGHA_OK)
-            return native_raise(state, HAIGHA_ERR_MALFORMED, NULL);
-        return field->type == HAIGHA_FIELD_ARRAY ? list_of(state, &nested)
-                                                 : native_table_to_dict(state, &nested);
-    case HAIGHA_FIELD_VOID: Py_RETURN_NONE;
-    default: return PyLong_FromLongLong((long long)field->integer);
+        case HAIGHA_FIELD_BOOL:
+            return PyBool_FromLong(field->integer != 0);
+        case HAIGHA_FIELD_FLOAT:
+        case HAIGHA_FIELD_DOUBLE:
+            return PyFloat_FromDouble(field->real);
+        case HAIGHA_FIELD_STRING:
+            return string_of(field->bytes);
+        case HAIGHA_FIELD_BYTES:
+            return PyBytes_FromStringAndSize(field->bytes.data, (Py_ssize_t)field->bytes.size);
+        case HAIGHA_FIELD_DECIMAL:
+            return PyObject_CallFunction(state->from_field, "CLI", 'D', (long long)field->integer,
+                                         (unsigned int)field->scale);
+        case HAIGHA_FIELD_TIMESTAMP:
+            return PyObject_CallFunction(state->from_field, "CKI", 'T',
+                                         (unsigned long long)field->integer, 0u);
+        case HAIGHA_FIELD_ARRAY:
+        case HAIGHA_FIELD_TABLE:
+            if (haigha_cursor_enter(cursor, field, &nested) != HAIGHA_OK)
+                return native_raise(state, HAIGHA_ERR_MALFORMED, NULL);
+            return field->type == HAIGHA_FIELD_ARRAY ? list_of(state, &nested)
+                                                     : native_table_to_dict(state, &nested);
+        case HAIGHA_FIELD_VOID:
+            Py_RETURN_NONE;
+        default:
+            return PyLong_FromLongLong((long long)field->integer);
     }
 }
 
