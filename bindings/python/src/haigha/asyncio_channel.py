@@ -277,6 +277,8 @@ class Consumer(Context, AsyncIterator[_native.Message]):
         return self
 
     async def __anext__(self) -> _native.Message:
+        if self._buffer and not self._core.pauses:
+            return self._buffer.popleft()
         message = self._core.take()
         while message is None:
             if self._core.ended:

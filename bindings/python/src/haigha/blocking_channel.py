@@ -46,21 +46,22 @@ class Waiter(Generic[T]):
         return self._result
 
 
-class Pending:
+class Pending(Waiter[None]):
     """A publish without an outcome yet, by `start_publish`."""
 
-    __slots__ = ("_connection", "_waiter")
+    __slots__ = ("_connection",)
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._waiter: Waiter[None] = Waiter()
-
-    def done(self) -> bool:
-        return self._waiter.done()
+        self._done = False
+        self._exception = None
 
     def wait(self, timeout: float | None = None) -> None:
         """Until it is confirmed; raises when it is not."""
-        self._connection._wait(self._waiter, timeout)
+        if not self._done:
+            self._connection._wait(self, timeout)
+        elif self._exception is not None:
+            raise self._exception
 
 
 class Context:
@@ -116,7 +117,7 @@ class _Publishing:
         """The same without waiting, which is much faster for many: wait for each one later."""
         pending = Pending(self.connection)
         args = (exchange, routing_key, body, properties, mandatory)
-        self._publishes.publish(pending._waiter, self._take, args)
+        self._publishes.publish(pending, self._take, args)
         return pending
 
 
@@ -307,7 +308,7 @@ class Publisher:
     def start_publish(self, body: Body) -> Pending:
         """As Channel.start_publish."""
         pending = Pending(self.channel.connection)
-        self.channel._publishes.publish(pending._waiter, self._take, (body,))
+        self.channel._publishes.publish(pending, self._take, (body,))
         return pending
 
 
@@ -332,6 +333,8 @@ class Consumer(Context, Iterator[_native.Message]):
         return self
 
     def __next__(self) -> _native.Message:
+        if self._buffer and not self._core.pauses:
+            return self._buffer.popleft()
         message = self._next(None)
         if message is None:
             raise StopIteration
