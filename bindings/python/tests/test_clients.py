@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import os
 import signal
 import subprocess
 import sys
 import threading
+import weakref
 from pathlib import Path
 
 import pytest
@@ -209,6 +211,26 @@ async def test_a_connection_that_is_dropped_ends(api: Api) -> None:
         del channel
     await asyncio.sleep(0)
     assert kept.ended is not None
+
+
+async def test_no_cycle_keeps_a_connection(api: Api) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        connection = await api.connect()
+        channel = await api.do(connection.channel())
+        queue = await api.queue(channel, b"one", b"two")
+        consumer = await api.do(channel.consume(queue))
+        pool = connection.pool()
+        await api.do(pool.publish(b"three", queue))
+        message = await api.do(consumer.get(10))
+        kept = [weakref.ref(held._core) for held in (connection, channel, consumer, pool)]
+        await api.do(connection.close())
+        del connection, channel, consumer, pool, message
+        await asyncio.sleep(0)
+        assert [ref() for ref in kept] == [None] * 4
+    finally:
+        gc.enable()
 
 
 async def test_consumer_that_is_closed_gives_back(api: Api) -> None:

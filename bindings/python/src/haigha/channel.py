@@ -70,10 +70,8 @@ def message(reply: _native.Reply | None) -> _native.Message | None:
 class Publishes:
     """Publishes of a channel or a pool: those without an outcome, and those that wait for room."""
 
-    def __init__(self, core: Core, why: Callable[[], BaseException | None]) -> None:
-        """`why` tells how the channel ended, of outcomes that do not."""
+    def __init__(self, core: Core) -> None:
         self._core = core
-        self._why = why
         self.pending: dict[int, Completion[None]] = {}
         self._waiting: deque[tuple[Completion[None], Take, tuple[object, ...]]] = deque()
         self._lock = threading.RLock()
@@ -119,7 +117,10 @@ class Publishes:
                 self._waiting.popleft()
             self._core.writable.pop(id(self), None)
 
-    def settle(self, outcomes: list[int | _native.Outcome]) -> None:
+    def settle(
+        self, outcomes: list[int | _native.Outcome], why: Callable[[], BaseException | None]
+    ) -> None:
+        """`why` tells how the channel ended, of outcomes that do not."""
         pending = self.pending
         for outcome in outcomes:
             if type(outcome) is int:
@@ -132,7 +133,7 @@ class Publishes:
             if completion is not None and not completion.done():
                 cause = outcome.error
                 if cause is None and outcome.outcome != _native.OUTCOME_NACKED:
-                    cause = self._why()
+                    cause = why()
                 completion.set_exception(errors.outcome_error(outcome.outcome, cause))
 
     def fail(self, why: BaseException) -> None:
@@ -156,7 +157,7 @@ class ChannelCore:
     def __init__(self, core: Core) -> None:
         self.core = core
         self.native: _native.Channel
-        self.publishes = Publishes(core, lambda: self.native.last_error())
+        self.publishes = Publishes(core)
         self.consumers: dict[int, ConsumerCore] = {}
         self.is_closed = False
         self._sink = core.sink(self._on_event)
@@ -231,7 +232,7 @@ class ChannelCore:
     def _on_event(self, kind: int, payload: object) -> None:
         if kind == _native.EVENT_OUTCOME:
             assert isinstance(payload, list)
-            self.publishes.settle(payload)
+            self.publishes.settle(payload, self.native.last_error)
         elif isinstance(payload, BaseException):
             self._end(payload)
         elif isinstance(payload, _native.Event):
