@@ -38,6 +38,13 @@ class Consume(CliTest):
         self.assertEqual(b"a\nb\n", done.stdout)
         self.run_tool("consume", "-q", queue, "--idle", "0.2", expect=EMPTY)
 
+    def test_ack_by_default_and_where_it_is_said(self) -> None:
+        for arguments in ([], ["--ack"]):
+            queue = self.queue()
+            self.run_tool("publish", "-r", queue, "--lines", stdin=b"a\nb\n", expect=OK)
+            self.run_tool("consume", "-q", queue, "-n", "2", *arguments, expect=OK)
+            self.run_tool("get", "-q", queue, expect=EMPTY)
+
     def test_interrupted(self) -> None:
         queue = self.queue()
         self.run_tool("publish", "-r", queue, "x", expect=OK)

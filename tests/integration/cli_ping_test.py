@@ -85,6 +85,7 @@ class Ping(CliTest):
                  "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate],
                 check=True, capture_output=True, timeout=PATIENCE_SECONDS,
             )  # fmt: skip
+            server.settimeout(PATIENCE_SECONDS)
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate, key)
             options = urllib.parse.urlencode({"cacertfile": certificate})

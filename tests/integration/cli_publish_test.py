@@ -147,6 +147,18 @@ class Interrupted(CliTest):
         published = int(counted[1])
         self.assertIn(5000 - published - left.count(b"\n"), (0, 1))
 
+    def test_consume_ends_with_its_reader(self) -> None:
+        """What no pipe took comes again, and in order."""
+        queue = self.queue()
+        lines = b"".join(b"%d\n" % i for i in range(1000))
+        self.run_tool("publish", "-r", queue, "--lines", stdin=lines, expect=OK)
+        process = self.start_tool("consume", "-q", queue, "--prefetch", "1")
+        self.assertEqual(b"0\n", pipe(process.stdout).readline())
+        pipe(process.stdout).close()
+        self.assertEqual(-signal.SIGPIPE, process.wait(PATIENCE_SECONDS))
+        left_over = self.run_tool("consume", "-q", queue, "--idle", "2", expect=OK).stdout.split()
+        self.assertEqual(list(range(int(left_over[0]), 1000)), [int(line) for line in left_over])
+
 
 class ReadErrors(CliTest):
     def test_a_folder_has_no_lines(self) -> None:

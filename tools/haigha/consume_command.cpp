@@ -187,6 +187,11 @@ void add_consume_command(CLI::App& app, Run& run) {
         ->option_text(" ")
         ->excludes(count);
     command
+        ->add_flag_callback(
+            "--ack", [options] { options->no_ack = false; },
+            "Acknowledge each once it was printed (the default)")
+        ->option_text(" ");
+    command
         ->add_option("--prefetch", options->prefetch,
                      "Messages that may wait here unprinted (100; 0: no limit)")
         ->option_text("N");

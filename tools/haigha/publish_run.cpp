@@ -115,6 +115,7 @@ void PublishRun::settle() {
         // Interrupted, too, the outcomes are worth a moment: each is told.
         while (settled_ < sent_ && !ended_) {
             collect(200);
+            if (progress_.is_due()) show_progress();
             if (Clock::now() - heard_ > std::chrono::milliseconds(session_.timeout_ms())) break;
         }
     }

@@ -91,12 +91,13 @@ std::string axes_of(const Chart& chart, double top) {
 std::string legend_of(const Chart& chart, double y) {
     std::string svg;
     double x = width_px - right_px;
-    for (auto line = chart.lines.rbegin(); line != chart.lines.rend(); ++line) {
+    for (std::size_t i = chart.lines.size(); i > 0; --i) {
+        const ChartLine& line = chart.lines[i - 1];
         // About as wide as the text is: nobody measures fonts here.
-        x -= 7.0 * static_cast<double>(width(line->name)) + 8;
-        svg += text_at(x, y, "legend", line->name);
+        x -= 7.0 * static_cast<double>(width(line.name)) + 8;
+        svg += text_at(x, y, "legend", line.name);
         x -= 32;
-        const std::string kind = "line c" + std::to_string(line->colour);
+        const std::string kind = "line c" + std::to_string(line.colour);
         svg += stroke(kind.c_str(), "M" + px(x) + " " + px(y - 4) + "h26");
         x -= 12;
     }
