@@ -15,8 +15,8 @@ typedef struct stub_process {
 
 /* Starts the program `path`, and reads its URI. Ends the test's program when that fails. */
 void stub_start(stub_process* stub, const char* path);
-/* Says a line of the script, and waits until the broker has taken it; or asks a question. The answer
- * without its `ok` is good until the next call. */
+/* Says a line of the script, and waits until the broker has taken it; or asks a question. The
+ * answer without its `ok` is good until the next call. */
 const char* stub_say(stub_process* stub, const char* line);
 /* Waits until a rule of the script was followed. */
 void stub_await_fired(stub_process* stub);
