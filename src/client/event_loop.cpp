@@ -84,13 +84,14 @@ bool EventLoop::stop_clock() {
 bool EventLoop::advance(Duration by, Completion completion) {
     auto shared = std::make_shared<Completion>(std::move(completion));
     const bool posted = loop_->post([self = Ref<EventLoop>(this), by, shared] {
-        self->loop_->advance(by, [shared](bool arrived) {
+        const auto told = [shared](bool arrived) {
             Event event;
             const ErrorRef error = arrived ? ErrorRef() : insist([] {
                 return make_error(Status::closed, "the loop was closed before its clock was there");
             });
             shared->complete(event, error, nullptr, false);
-        });
+        };
+        self->loop_->advance(by, insist([&] { return transport::Loop::Advanced(told); }));
     });
     if (!posted) shared->disarm();
     return posted;

@@ -6,7 +6,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -162,7 +161,7 @@ class Loop : public Counted<Loop> {
     std::atomic<std::int64_t> virtual_now_{-1};
     // Of the loop's thread: the timers that wait for it, those of one instant as they were set.
     std::multimap<Instant, Timer*> virtual_timers_;
-    std::deque<Advance> advances_;
+    std::vector<Advance> advances_;
 };
 
 // A one-shot timer. Of the loop's thread only.

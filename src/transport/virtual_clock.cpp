@@ -21,7 +21,8 @@ Duration Loop::advanced() const {
 }
 
 void Loop::advance(Duration by, Advanced done) {
-    insist([&] { advances_.push_back({by, Instant{}, std::move(done)}); });
+    insist([&] { advances_.reserve(advances_.size() + 1); });
+    advances_.push_back({by, Instant{}, std::move(done)});
     if (advances_.size() == 1) begin_advance();
 }
 
@@ -45,7 +46,7 @@ void Loop::step_clock() {
     const bool arrived = !due && now() == target;
     if (arrived) {
         const Advanced done = std::move(advances_.front().done);
-        advances_.pop_front();
+        advances_.erase(advances_.begin());
         done(true);
         if (!advances_.empty()) begin_advance();
         return;
@@ -68,7 +69,7 @@ void Loop::turn_and_step(int turns) {
 }
 
 void Loop::end_advances() {
-    const std::deque<Advance> ended = std::exchange(advances_, {});
+    const std::vector<Advance> ended = std::exchange(advances_, {});
     for (const Advance& one : ended)
         one.done(false);
 }

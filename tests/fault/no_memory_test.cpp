@@ -5,6 +5,7 @@
 #include <haigha/pieces.h>
 #include <haigha/pool.h>
 #include <haigha/retry.h>
+#include <haigha/testing.h>
 #include <haigha/trace_context.h>
 #include <haigha/workers.h>
 #include <uv.h>
@@ -68,6 +69,7 @@ class Cycle {
     // then, and that it says so is no failure.
     bool strikes_late = false;
     bool traces = false;
+    bool stops_clock = false;
     std::uint8_t publish_policy = HAIGHA_PUBLISH_FAIL;
     std::uint8_t pool_mode = HAIGHA_POOL_CONFIRM;
     void strike() { AllocationFaults::arm(nth_); }
@@ -196,6 +198,7 @@ class Cycle {
 
     void live() {
         if (!did(haigha_loop_attach(&uv_, &loop_, nullptr), "attach")) return;
+        if (stops_clock && !did(haigha_loop_stop_clock(loop_, nullptr), "stop_clock")) return;
         haigha_options* options = nullptr;
         if (did(haigha_options_new(&options, nullptr), "options")) {
             const bool set = did(haigha_options_set_uri(options, str(uri_), nullptr), "uri");
@@ -471,6 +474,10 @@ class Cycle {
     int published() const { return published_; }
     int outcomes() const { return outcomes_; }
     void ack() { did(haigha_ack(channel_, 0, HAIGHA_MULTIPLE, nullptr), "ack"); }
+    bool advance(std::int64_t milliseconds) {
+        const haigha_then then = note("advance", true);
+        return took(haigha_loop_advance(loop_, milliseconds, &then, nullptr));
+    }
     bool flush() {
         const haigha_then then = note("flush", true);
         return took(haigha_connection_flush(connection_, &then, nullptr));
@@ -705,6 +712,21 @@ void handle_by_workers(Cycle& cycle) {
 
 TEST_F(NoMemory, AtEachAllocationOfWorkers) {
     each(handle_by_workers);
+}
+
+// Long enough for a heartbeat, and too short for the peer's silence to count.
+void advance_the_clock(Cycle& cycle) {
+    if (!cycle.open_channel() || !cycle.declare() || !cycle.consume()) return;
+    cycle.publish(16);
+    if (cycle.published() == 0) return;
+    cycle.drive([&] { return cycle.delivered == 1 && cycle.confirmed == 1; }, "the message");
+    if (cycle.advance(31'000)) cycle.drive([&] { return cycle.replied("advance"); }, "the clock");
+    cycle.ack();
+    if (cycle.flush()) cycle.drive([&] { return cycle.replied("flush"); }, "the flush");
+}
+
+TEST_F(NoMemory, AtEachAllocationOfAStoppedClock) {
+    each(advance_the_clock, [](Cycle& cycle) { cycle.stops_clock = true; });
 }
 
 // It comes back at another attempt, or ends with that; and whatever was published has its outcome.

@@ -74,18 +74,6 @@ class Consume(CliTest):
             done = self.run_tool(command, "-q", "haigha-no-such-queue", expect=FAILED)
             self.assert_one_sentence(done, "haigha-no-such-queue")
 
-    def test_ends_with_its_reader(self) -> None:
-        """What no pipe took comes again, and in order."""
-        queue = self.queue()
-        lines = b"".join(b"%d\n" % i for i in range(1000))
-        self.run_tool("publish", "-r", queue, "--lines", stdin=lines, expect=OK)
-        process = self.start_tool("consume", "-q", queue, "--prefetch", "1")
-        self.assertEqual(b"0\n", pipe(process.stdout).readline())
-        pipe(process.stdout).close()
-        self.assertEqual(-signal.SIGPIPE, process.wait(PATIENCE_SECONDS))
-        left = self.run_tool("consume", "-q", queue, "--idle", "2", expect=OK).stdout.split()
-        self.assertEqual(list(range(int(left[0]), 1000)), [int(line) for line in left])
-
 
 if __name__ == "__main__":
     main()
