@@ -30,8 +30,8 @@ struct haigha_metrics {
 namespace {
 
 // What a caller of the first release has.
-constexpr std::size_t first_size = offsetof(haigha_statistics, round_trip) +
-                                   sizeof(haigha_histogram);
+constexpr std::size_t first_size =
+    offsetof(haigha_statistics, round_trip) + sizeof(haigha_histogram);
 
 std::uint64_t whole_ms(Duration length) {
     return static_cast<std::uint64_t>(std::max<std::int64_t>(length.nanoseconds, 0)) / 1'000'000;

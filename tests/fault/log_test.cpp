@@ -136,7 +136,7 @@ TEST_F(LogTest, NeverHasThePassword) {
     log(HAIGHA_LOG_TRACE);
     OptionsHandle chosen = options();
     ASSERT_EQ(HAIGHA_OK, haigha_options_set_string(chosen.get(), str("password"),
-                                                str("correct horse battery"), error_));
+                                                   str("correct horse battery"), error_));
     const ConnectionHandle connection = new_connection(loop_.get(), chosen.get());
     (void)haigha_connection_open_wait(connection.get(), -1, error_);
     (void)haigha_connection_close_wait(connection.get(), -1, error_);

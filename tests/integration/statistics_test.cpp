@@ -84,10 +84,10 @@ TEST_F(StatisticsTest, DeliveriesAndWhatBecameOfThem) {
     EXPECT_EQ(s.unsettled, 12U);
     EXPECT_EQ(s.consumers, 1U);
     haigha_channel* const ch = channel.get();
-    EXPECT_EQ(HAIGHA_OK, haigha_ack(ch, 4, 1, error_)) << error_;      // 1 to 4
-    EXPECT_EQ(HAIGHA_OK, haigha_ack(ch, 6, 0, error_)) << error_;      // 6
-    EXPECT_EQ(HAIGHA_OK, haigha_nack(ch, 8, HAIGHA_MULTIPLE, error_)) << error_;  // 5, 7, 8
-    EXPECT_EQ(HAIGHA_OK, haigha_reject(ch, 9, HAIGHA_REQUEUE, error_)) << error_;   // comes again
+    EXPECT_EQ(HAIGHA_OK, haigha_ack(ch, 4, 1, error_)) << error_;                  // 1 to 4
+    EXPECT_EQ(HAIGHA_OK, haigha_ack(ch, 6, 0, error_)) << error_;                  // 6
+    EXPECT_EQ(HAIGHA_OK, haigha_nack(ch, 8, HAIGHA_MULTIPLE, error_)) << error_;   // 5, 7, 8
+    EXPECT_EQ(HAIGHA_OK, haigha_reject(ch, 9, HAIGHA_REQUEUE, error_)) << error_;  // comes again
     log.wait_count(HAIGHA_EVENT_DELIVERY, 12);
     s = now();
     EXPECT_EQ(s.acked, 5U);

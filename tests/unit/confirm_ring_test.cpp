@@ -26,8 +26,7 @@ std::vector<Ended> take_range(ConfirmRing& ring, std::size_t piece = 4,
     std::vector<Ended> ended;
     std::vector<Settled> settled(piece);
     for (bool done = false; !done;) {
-        const std::size_t count =
-            ring.take(settled, &done, counted != nullptr ? *counted : counts);
+        const std::size_t count = ring.take(settled, &done, counted != nullptr ? *counted : counts);
         for (const Settled& one : std::span(settled).first(count)) {
             EXPECT_EQ(one.data, reinterpret_cast<void*>(one.sequence * 8));
             EXPECT_EQ(one.waiter, one.sequence % 3 == 0);
