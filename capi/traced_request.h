@@ -23,15 +23,22 @@ class TracedRequest {
     wire::FieldTable headers_;
 };
 
+template <class Publish>
+[[gnu::cold, gnu::noinline]] auto publish_traced(const client::TraceHook& hook,
+                                                 const protocol::PublishRequest& request,
+                                                 Publish publish) {
+    const TracedRequest traced(hook, request);
+    return publish(traced.request());
+}
+
 // publish(request): as it is, or with its context. Costs a message nothing without a hook.
 template <class Publish>
 auto with_trace(const client::Connection& connection, const protocol::PublishRequest& request,
                 Publish publish) {
     const client::TraceHook* const hook = connection.trace_hook();
-    if (hook == nullptr) [[likely]]
-        return publish(request);
-    const TracedRequest traced(*hook, request);
-    return publish(traced.request());
+    if (hook != nullptr) [[unlikely]]
+        return publish_traced(*hook, request, std::move(publish));
+    return publish(request);
 }
 
 }  // namespace haigha::capi

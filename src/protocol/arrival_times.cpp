@@ -7,7 +7,7 @@
 namespace haigha::protocol {
 
 void ArrivalTimes::begin_step(std::uint64_t number, std::uint64_t oldest, Instant now) {
-    hint_ = 0;
+    forget_found();
     // The last step that begins at or before the oldest is the first one of interest.
     auto kept = std::upper_bound(
         steps_.begin(), steps_.end(), std::min(oldest, number),
@@ -36,19 +36,16 @@ void ArrivalTimes::join_steps(Instant now) {
     steps_.resize(kept);
 }
 
-Instant ArrivalTimes::at(std::uint64_t number, std::uint64_t* last) const {
-    const auto ends = [this](std::size_t step) {
-        return step + 1 < steps_.size() ? steps_[step + 1].first - 1
-                                        : std::numeric_limits<std::uint64_t>::max();
-    };
-    if (hint_ >= steps_.size() || number < steps_[hint_].first || number > ends(hint_)) {
-        const auto next = std::upper_bound(
-            steps_.begin(), steps_.end(), number,
-            [](std::uint64_t wanted, const Step& step) { return wanted < step.first; });
-        hint_ = next == steps_.begin() ? 0 : static_cast<std::size_t>(next - steps_.begin()) - 1;
-    }
-    *last = ends(hint_);
-    return steps_[hint_].at;
+void ArrivalTimes::find(std::uint64_t number) const {
+    auto next = std::upper_bound(
+        steps_.begin(), steps_.end(), number,
+        [](std::uint64_t wanted, const Step& step) { return wanted < step.first; });
+    if (next == steps_.begin()) ++next;
+    const Step& step = *(next - 1);
+    found_first_ = step.first;
+    found_last_ =
+        next == steps_.end() ? std::numeric_limits<std::uint64_t>::max() : next->first - 1;
+    found_at_ = step.at;
 }
 
 }  // namespace haigha::protocol

@@ -25,10 +25,16 @@ class ArrivalTimes {
     }
     bool empty() const { return steps_.empty(); }
     // Of one that was noted. Numbers up to *last came at the same time.
-    Instant at(std::uint64_t number, std::uint64_t* last) const;
+    Instant at(std::uint64_t number, std::uint64_t* last) const {
+        if (number < found_first_ || number > found_last_) [[unlikely]]
+            find(number);
+        *last = found_last_;
+        return found_at_;
+    }
     void clear() {
         steps_ = {};
         last_ = Instant::never();
+        forget_found();
     }
 
   private:
@@ -37,11 +43,19 @@ class ArrivalTimes {
         Instant at;
     };
     void join_steps(Instant now);
+    void find(std::uint64_t number) const;
+    void forget_found() const {
+        found_first_ = 1;
+        found_last_ = 0;
+    }
     void begin_step(std::uint64_t number, std::uint64_t oldest, Instant now);
 
     Instant last_ = Instant::never();
     std::vector<Step> steps_;
-    mutable std::size_t hint_ = 0;  // where the last number was found
+    // The step of the number that was asked for last.
+    mutable std::uint64_t found_first_ = 1;
+    mutable std::uint64_t found_last_ = 0;
+    mutable Instant found_at_{};
 };
 
 }  // namespace haigha::protocol

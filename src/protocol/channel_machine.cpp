@@ -107,7 +107,8 @@ template <class Head>
 [[gnu::cold]] void ChannelMachine::hold_body(const Head& head, const Ref<HeldBody>& held,
                                              std::size_t piece, bool large) {
     const std::size_t size = held->octets().size();
-    context_.counters.frames_written += 2 + (size + piece - 1) / piece;
+    context_.counters.frames_written += (size + piece - 1) / piece - 1;
+    ++context_.counters.contents;
     std::byte* const at =
         large || !calls_.idle()
             ? calls_.hold(head.size(), {held, piece, id_}, large)
@@ -135,10 +136,13 @@ template <class Head>
 [[gnu::always_inline]] inline void ChannelMachine::copy_body(const Head& head,
                                                              std::span<const std::byte> body,
                                                              std::size_t piece) {
-    const std::size_t pieces =
-        body.size() <= piece ? (body.empty() ? 0 : 1) : (body.size() + piece - 1) / piece;
+    std::size_t pieces = 1;
+    if (body.size() - 1 >= piece) [[unlikely]] {  // or it is empty
+        pieces = (body.size() + piece - 1) / piece;
+        context_.counters.frames_written += pieces - 1;
+    }
     const std::size_t total = head.size() + body.size() + pieces * wire::frame_overhead;
-    context_.counters.frames_written += 2 + pieces;
+    ++context_.counters.contents;
     // One stretch for everything, or for one frame at a time where a chunk would be too large.
     const bool direct = calls_.idle();
     const bool together = !direct || total <= Outbox::chunk_capacity;
@@ -172,7 +176,6 @@ template <class Head>
     } else {
         copy_body(head, body, piece);
     }
-    ++context_.counters.publishes;
     return Status::ok;
 }
 

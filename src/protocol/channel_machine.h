@@ -105,7 +105,6 @@ class ChannelMachine {
             sequence);
         if (status == Status::ok) {
             note_kept(*sequence);
-            ++context_.counters.publishes;
             ++context_.counters.numbered;
         }
         return status;

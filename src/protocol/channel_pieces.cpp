@@ -57,8 +57,8 @@ Status ChannelMachine::hold_head(const Head& head, std::uint64_t size, Token wri
     *sequence = number_publish(data, false, static_cast<std::size_t>(size));
     (void)head.write(calls_.hold(head.size(), std::move(pieces)), id_, size);
     ++context_.bodies;
-    ++context_.counters.publishes;
-    context_.counters.frames_written += 2;
+    ++context_.counters.contents;
+    --context_.counters.frames_written;  // two, and those of the body as they come
     // Nothing else waits: it has its turn.
     if (calls_.waiting().size() == 1 && calls_.large_is_next()) {
         calls_.write_large_frame(context_.outbox);

@@ -65,7 +65,8 @@ void ChannelMachine::deliver(const wire::basic::Deliver& method,
     }
     consumer->note_position(properties);
     ++context_.counters.deliveries;
-    context_.counters.redeliveries += method.redelivered ? 1 : 0;
+    if (method.redelivered) [[unlikely]]
+        ++context_.counters.redeliveries;
     MachineEvent& event = events.next();
     event.kind = EventKind::delivery;
     event.channel = id_;

@@ -35,7 +35,7 @@ Unfinished ConnectionMachine::unfinished() const {
 }
 
 Counters ConnectionMachine::counters(Instant now) const {
-    Counters counters = context_.counters;
+    Counters counters = context_.counters.total();
     if (blocked_since_ < now) {
         counters.blocked_ns += static_cast<std::uint64_t>((now - blocked_since_).nanoseconds);
     }

@@ -162,16 +162,17 @@ void ConfirmRing::count(std::span<const Settled> settled, const Range& range,
             ++counts.ended[static_cast<std::size_t>(one.outcome)];
         }
     }
+    if (settled.empty()) return;
     const bool decided = range.outcome == Outcome::confirmed || range.outcome == Outcome::nacked;
     if (!decided || times_.empty()) return;
     for (auto first = settled.begin(); first != settled.end();) {
         std::uint64_t last = 0;
         const Instant added = times_.at(first->sequence, &last);
-        const auto end = settled.back().sequence <= last
-                             ? settled.end()
-                             : std::find_if(first, settled.end(), [last](const Settled& one) {
-                                   return one.sequence > last;
-                               });
+        auto end = settled.end();
+        if (settled.back().sequence > last) [[unlikely]] {
+            end = std::find_if(first, settled.end(),
+                               [last](const Settled& one) { return one.sequence > last; });
+        }
         counts.latency.add(range.at - added, static_cast<std::uint64_t>(end - first));
         first = end;
     }

@@ -225,18 +225,17 @@ class ConnectionMachine {
         }
         bool multiple = false;
         if constexpr (requires { method.multiple; }) multiple = method.multiple;
-        std::size_t before = 0;
-        if (multiple) before = machine->open_deliveries();
+        const std::size_t before = machine->open_deliveries();
         const auto settlement = machine->settle_deliveries(method.delivery_tag, multiple);
         using Kind = DeliveryWindow::Settlement::Kind;
         if (settlement.kind != Kind::as_given) [[unlikely]] {
             return settlement.kind == Kind::none_open ? Status::ok : Status::argument;
         }
         method.delivery_tag = settlement.tag;
-        // Where it is not known how many, it counts as one.
-        std::uint64_t count = 1;
-        if (multiple && before > 0) count = before - machine->open_deliveries();
-        counter_of(method) += count;
+        counter_of(method) += before - machine->open_deliveries();
+        // Where it is not known which are open, it counts as one.
+        if (before == 0) [[unlikely]]
+            ++counter_of(method);
         if constexpr (std::is_same_v<Method, wire::basic::Ack>) {
             machine->write_ack(method);
         } else {
