@@ -10,6 +10,7 @@ from haigha import _native
 from haigha.channel import Body, ChannelCore, Publishes, QueueDeclared, Take, count, declared
 from haigha.connection import nothing
 from haigha.consumer import ConsumerCore
+from haigha.events import State
 from haigha.pool import PoolCore
 from haigha.properties import Arguments, Properties
 
@@ -143,6 +144,10 @@ class Channel(Context, _Publishing):
     @property
     def id(self) -> int:
         return self._core.native.id()
+
+    @property
+    def state(self) -> State:
+        return State(self._core.native.state())
 
     @property
     def is_closed(self) -> bool:

@@ -161,20 +161,24 @@ class ChannelCore:
         publish_max_age: float,
     ) -> Operation[None]:
         def start(tag: int) -> None:
-            self.native = _native.Channel(
-                self.core.native,
-                self._sink,
-                confirm,
-                recovery_policy,
-                publish_policy,
-                correlate_returns,
-                max_in_flight,
-                max_in_flight_bytes,
-                int(publish_max_age * 1000),
-                tag,
-            )
+            try:
+                self.native = _native.Channel(
+                    self.core.native,
+                    self._sink,
+                    confirm,
+                    recovery_policy,
+                    publish_policy,
+                    correlate_returns,
+                    max_in_flight,
+                    max_in_flight_bytes,
+                    int(publish_max_age * 1000),
+                    tag,
+                )
+            except BaseException:
+                self.core.forget(self._sink)
+                raise
 
-        return Operation(start, nothing)
+        return Operation(start, nothing, failed=lambda: self.core.forget(self._sink))
 
     def call(
         self, name: str, *args: object, convert: Callable[[_native.Reply | None], T]
