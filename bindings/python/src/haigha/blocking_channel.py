@@ -10,6 +10,7 @@ from haigha import _native
 from haigha.channel import Body, ChannelCore, Publishes, QueueDeclared, Take, count, declared
 from haigha.connection import nothing
 from haigha.consumer import ConsumerCore
+from haigha.events import State
 from haigha.pool import PoolCore
 from haigha.properties import Arguments, Properties
 
@@ -116,8 +117,13 @@ class _Publishing:
     ) -> Pending:
         """The same without waiting, which is much faster for many: wait for each one later."""
         pending = Pending(self.connection)
-        args = (exchange, routing_key, body, properties, mandatory)
-        self._publishes.publish(pending, self._take, args)
+        publishes = self._publishes
+        # Written out, since this is what most of a publish's time goes into.
+        if publishes.waiting or not self._take(
+            exchange, routing_key, body, properties, mandatory, publishes.pending, pending
+        ):
+            args = (exchange, routing_key, body, properties, mandatory)
+            publishes.wait(pending, self._take, args)
         return pending
 
 
@@ -138,6 +144,10 @@ class Channel(Context, _Publishing):
     @property
     def id(self) -> int:
         return self._core.native.id()
+
+    @property
+    def state(self) -> State:
+        return State(self._core.native.state())
 
     @property
     def is_closed(self) -> bool:
@@ -308,7 +318,9 @@ class Publisher:
     def start_publish(self, body: Body) -> Pending:
         """As Channel.start_publish."""
         pending = Pending(self.channel.connection)
-        self.channel._publishes.publish(pending, self._take, (body,))
+        publishes = self.channel._publishes
+        if publishes.waiting or not self._take(body, publishes.pending, pending):
+            publishes.wait(pending, self._take, (body,))
         return pending
 
 
