@@ -1298,9 +1298,9 @@ typedef struct haigha_consume_args {
             0, 0, 0, {0, 0, 0, 0}, NULL                                                     \
     }
 
-/* Starts a consumer; it ends with CONSUMER_CANCELLED: after cancel, when the broker cancels it, or
- * with its channel (error says why). When this call completes with an error no delivery and no
- * CONSUMER_CANCELLED comes. Errors: ARGUMENT also when the consumer tag is in use.
+/* Starts a consumer; it ends with CONSUMER_CANCELLED: after cancel, when the broker cancels it (the
+ * error's method is basic.cancel), or with its channel. When this call completes with an error no
+ * delivery and no CONSUMER_CANCELLED comes. Errors: ARGUMENT also when the consumer tag is in use.
  * Source: AMQP 0-9-1, basic.consume (60, 20). */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_consume(haigha_channel* channel,
                                                            const haigha_consume_args* args,

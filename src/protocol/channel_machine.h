@@ -303,6 +303,7 @@ class ChannelMachine {
     }
     void cancel_unwanted(const std::string& tag);
     ErrorRef channel_error(Status status, std::string message) const;
+    ErrorRef cancelled_by_broker(std::string_view consumer_tag) const;
     MachineEvent& add_event(EventList& events, EventKind kind);
 
     std::uint16_t id_;

@@ -20,6 +20,17 @@ std::span<const std::byte> arguments_of(std::span<const std::byte> payload) {
 
 }  // namespace
 
+ErrorRef ChannelMachine::cancelled_by_broker(std::string_view consumer_tag) const {
+    const Ref<Error> error = edit_error(*channel_error(
+        Status::closed, "the broker cancelled consumer \"" + std::string(consumer_tag) +
+                            "\": its queue was deleted or is not available"));
+    // By which it is told from one that ends with its channel.
+    error->class_id = wire::basic::Cancel::id.class_id;
+    error->method_id = wire::basic::Cancel::id.method_id;
+    error->method_name = wire::find_method(wire::basic::Cancel::id)->name.data();
+    return ErrorRef(error.get());
+}
+
 // ---- deliveries that are held
 
 void ChannelMachine::watch_deliveries(EventList& events) {
@@ -285,10 +296,7 @@ std::optional<Violation> ChannelMachine::on_method_open(MethodId id,
                 add_event(events, stays ? EventKind::consumer_lost : EventKind::consumer_cancelled);
             event.subject = consumer->token;
             event.name = method.consumer_tag.text;
-            event.error =
-                channel_error(Status::closed, "the broker cancelled consumer \"" +
-                                                  std::string(method.consumer_tag.text) +
-                                                  "\": its queue was deleted or is not available");
+            event.error = cancelled_by_broker(method.consumer_tag.text);
             if (stays) {
                 // As one of an earlier incarnation until it is back: it has to come back with the
                 // channel if the broker refuses it by closing that.

@@ -109,6 +109,7 @@ TEST_F(Consuming, TheBrokerCancelsWhenTheQueueGoes) {
     ASSERT_EQ(HAIGHA_OK, consume(ch_, queue_, log.then(), false, "c")) << error_;
     delete_queue(ch_, queue_);
     const Recorded cancelled = log.wait_for(HAIGHA_EVENT_CONSUMER_CANCELLED);
+    EXPECT_EQ(cancelled.method, "basic.cancel");  // not by its channel's end
     EXPECT_EQ(cancelled.consumer_tag, "c");
     EXPECT_TRUE(log.wait_released(1));
     EXPECT_EQ(haigha_channel_state(ch_), HAIGHA_STATE_OPEN);
