@@ -1,0 +1,6 @@
+//! This crate's tests, as one program. `bindings/rust/run_tests` runs them.
+
+mod child;
+mod conformance;
+mod json;
+mod site;
