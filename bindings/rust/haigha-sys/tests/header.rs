@@ -127,7 +127,7 @@ fn constants_have_their_values() {
     assert_eq!(complaints(&program), "");
     let header = header();
     let theirs: BTreeSet<String> = header
-        .split(|c: char| c == '{' || c == ',' || c == '}')
+        .split(['{', ',', '}'])
         .filter_map(|item| item.split_once(" = "))
         .map(|(name, _)| name.trim().to_owned())
         .filter(|name| name.starts_with("HAIGHA_") && !name.contains(' '))

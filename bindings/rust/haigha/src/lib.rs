@@ -50,6 +50,11 @@ pub use pool::{ChannelPool, PoolMode, PoolOptions, PoolRetry};
 pub use properties::Properties;
 pub use value::{Table, Value};
 
+// The README's other programs.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
 /// The version of the library that is in use, such as `0.1.0`.
 pub fn library_version() -> &'static str {
     // SAFETY: static text.

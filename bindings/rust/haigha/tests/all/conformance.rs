@@ -5,6 +5,7 @@ use crate::json::Json;
 use crate::site::Site;
 use haigha::*;
 use std::collections::{BTreeSet, VecDeque};
+use std::future::Future;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
 pub fn document(name: &str) -> Json {
@@ -170,14 +171,13 @@ async fn prefetch(at: &Behaviour) {
 
 /// Whether nothing has come.
 fn is_pending(consumer: &mut Consumer) -> bool {
-    use std::future::Future;
-    let mut pending = false;
+    struct Nobody;
+    impl std::task::Wake for Nobody {
+        fn wake(self: std::sync::Arc<Self>) {}
+    }
+    let waker = std::sync::Arc::new(Nobody).into();
     let mut next = Box::pin(consumer.next());
-    block_on(std::future::poll_fn(|context| {
-        pending = next.as_mut().poll(context).is_pending();
-        std::task::Poll::Ready(())
-    }));
-    pending
+    next.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_pending()
 }
 
 async fn requeued(at: &Behaviour) {
@@ -263,8 +263,7 @@ async fn late_answer(at: &Behaviour) {
 }
 
 async fn reconnect(at: &Behaviour) {
-    let options = at.options().with("recovery", 1).unwrap().with("recovery_initial_delay_ms", 1);
-    let options = options.unwrap_or_else(|_| at.options().with("recovery", 1).unwrap());
+    let options = at.options().with("recovery", 1).unwrap().with("recovery_delay_ms", 1).unwrap();
     let connection = Connection::open(&options).await.unwrap();
     let mut events = connection.events();
     let channel = connection.channel().await.unwrap();
@@ -344,11 +343,11 @@ async fn exit_with_live_connection(at: &Behaviour) {
     let mut child = std::process::Command::new(std::env::current_exe().unwrap());
     child.args(["--exact", "child::leaves_with_a_live_connection"]);
     child.env(crate::child::URI, &at.uri).stdout(std::process::Stdio::null());
-    let status = tokio_free_wait(&mut child);
+    let status = status_of(&mut child);
     assert_eq!(status, Some(7));
 }
 
-fn tokio_free_wait(child: &mut std::process::Command) -> Option<i32> {
+fn status_of(child: &mut std::process::Command) -> Option<i32> {
     child.status().unwrap().code()
 }
 

@@ -3,4 +3,5 @@
 mod child;
 mod conformance;
 mod json;
+mod readme;
 mod site;

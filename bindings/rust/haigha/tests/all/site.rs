@@ -32,7 +32,9 @@ impl Stub {
             .expect("haigha-stub-broker starts");
         let output = BufReader::new(child.stdout.take().unwrap());
         let (sender, lines) = channel();
-        std::thread::spawn(move || output.lines().flatten().try_for_each(|line| sender.send(line)));
+        std::thread::spawn(move || {
+            output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
         let uri = lines.recv_timeout(LONGEST).expect("the stub broker says its URI");
         let input = Mutex::new(child.stdin.take().unwrap());
         let stub = Stub { child, input, lines: Mutex::new(lines), uri };
