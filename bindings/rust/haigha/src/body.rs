@@ -1,6 +1,6 @@
 //! Bodies of messages that are published, and how a publish ends.
 
-use crate::channel::Endpoint;
+use crate::endpoint::Endpoint;
 use crate::error::Result;
 use crate::outcomes::{Begun, Content, Head, Sender};
 use std::future::Future;

@@ -1,7 +1,8 @@
 //! Consumers.
 
-use crate::channel::{Channel, Endpoint};
+use crate::channel::Channel;
 use crate::delivery::{Delivery, Message};
+use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result};
 use crate::native::{text, Handle};
 use crate::operation::{Operation, Reply};
@@ -10,7 +11,7 @@ use crate::value::Table;
 use futures_core::Stream;
 use haigha_sys as sys;
 use std::pin::Pin;
-use std::ptr::null;
+use std::ptr::{null, null_mut};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -213,29 +214,33 @@ impl Stream for Consumer {
 
 impl Drop for Consumer {
     fn drop(&mut self) {
-        self.endpoint.core.reactor().remove(&self.inbox, self.key);
+        let reactor = self.endpoint.core.reactor();
         if self.ended {
+            reactor.remove(&self.inbox, self.key);
             return;
         }
         let channel = self.endpoint.channel();
-        let no_error = std::ptr::null_mut();
         // SAFETY: the channel lives. An error says that it has ended, and with it the consumer.
-        unsafe { sys::haigha_cancel(channel, text(&self.tag), null(), no_error) };
+        unsafe { sys::haigha_cancel(channel, text(&self.tag), null(), null_mut()) };
         if self.no_ack {
+            reactor.remove(&self.inbox, self.key);
             return;
         }
-        loop {
-            for event in &self.batch[self.at..self.count] {
-                if event.type_ == sys::HAIGHA_EVENT_DELIVERY {
-                    // SAFETY: as above.
-                    unsafe { sys::haigha_nack(channel, event.number, sys::HAIGHA_REQUEUE, no_error) };
-                }
+        for event in &self.batch[self.at..self.count] {
+            if event.type_ == sys::HAIGHA_EVENT_DELIVERY {
+                // SAFETY: as above.
+                unsafe { sys::haigha_nack(channel, event.number, sys::HAIGHA_REQUEUE, null_mut()) };
             }
-            self.at = 0;
-            self.count = poll(&self.inbox, &mut self.batch);
-            if self.count == 0 {
-                return;
-            }
+        }
+        // SAFETY: both live, so there can be another reference.
+        let kept = unsafe {
+            (
+                Handle::adopt(sys::haigha_channel_ref(channel)),
+                Handle::adopt(sys::haigha_inbox_ref(self.inbox.get())),
+            )
+        };
+        if let (Some(channel), Some(inbox)) = kept {
+            reactor.abandon(self.key, self.endpoint.core.number(), channel, inbox);
         }
     }
 }

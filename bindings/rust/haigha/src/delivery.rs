@@ -1,6 +1,6 @@
 //! Messages that were received.
 
-use crate::channel::Endpoint;
+use crate::endpoint::Endpoint;
 use crate::error::Result;
 use crate::native::{bytes, check, Handle};
 use crate::properties::Properties;

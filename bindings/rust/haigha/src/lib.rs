@@ -21,6 +21,7 @@ mod channel;
 mod connection;
 mod consumer;
 mod delivery;
+mod endpoint;
 mod error;
 mod events;
 mod native;
@@ -31,14 +32,12 @@ mod pool;
 mod properties;
 mod reactor;
 mod readiness;
+mod topology;
 mod value;
 
 pub use block::block_on;
 pub use body::{Body, Confirmation};
-pub use channel::{
-    Channel, ChannelOptions, ExchangeOptions, PublishOptions, PublishPolicy, Publisher, Queue, QueueOptions,
-    RecoveryPolicy,
-};
+pub use channel::{Channel, ChannelOptions, PublishOptions, PublishPolicy, Publisher, RecoveryPolicy};
 pub use connection::{connect, Connection, EventLoop, Stopped};
 pub use consumer::{ConsumeOptions, Consumer};
 pub use delivery::{Delivery, Message};
@@ -48,6 +47,7 @@ pub use operation::Operation;
 pub use options::{describe_options, OptionInfo, OptionValue, Options};
 pub use pool::{ChannelPool, PoolMode, PoolOptions, PoolRetry};
 pub use properties::Properties;
+pub use topology::{ExchangeOptions, Queue, QueueOptions};
 pub use value::{Table, Value};
 
 // The README's other programs.

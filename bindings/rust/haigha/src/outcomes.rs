@@ -343,8 +343,6 @@ fn attempt(
     content: &mut Option<Content<'_>>,
     slot: usize,
 ) -> Result<Option<u64>> {
-    // The outcome tells it.
-    let user_data = (slot + 1) as *mut c_void;
     let native = match (sender, head.properties) {
         (Sender::Publisher(_), _) | (_, None) => None,
         (_, Some(properties)) => Some(properties.native()?),
@@ -353,65 +351,46 @@ fn attempt(
         exchange: text(head.exchange),
         routing_key: text(head.routing_key),
         properties: native.as_ref().map_or(null(), |native| &native.properties),
-        user_data,
+        // The outcome tells it.
+        user_data: (slot + 1) as *mut c_void,
         mandatory: head.mandatory.into(),
         ..Default::default()
     };
-    let bytes = content.as_ref().map_or(&[][..], Content::bytes);
-    let body = text(bytes);
-    let lends = bytes.len() >= LENT_BYTES
-        && matches!(content, Some(Content::Owned(_)))
-        && !matches!(sender, Sender::Pool(_));
     let mut number = 0;
     let mut error = null_mut();
-    // SAFETY: handles and arguments live; what is lent is where it is until it is released, since its owner
-    // is in a box of its own that nobody touches meanwhile.
-    let status = unsafe {
-        if lends {
-            let owner = match content.take() {
-                Some(Content::Owned(owner)) => Box::into_raw(Box::new(owner)),
-                _ => unreachable!("what is lent has an owner"),
-            };
-            let release = Some(release_lent as sys::haigha_release_fn);
-            let data = owner.cast::<c_void>();
-            let status = match sender {
-                Sender::Publisher(publisher) => sys::haigha_publisher_publish_lent(
-                    publisher.get(),
-                    body,
-                    release,
-                    data,
-                    user_data,
-                    &mut number,
-                    &mut error,
-                ),
-                Sender::Channel(channel) => sys::haigha_publish_lent(
-                    channel.get(),
-                    &args,
-                    body,
-                    release,
-                    data,
-                    &mut number,
-                    &mut error,
-                ),
-                Sender::Pool(_) => unreachable!("a pool copies"),
-            };
-            if status != sys::HAIGHA_OK {
-                // It was not taken, and so not released.
-                *content = Some(Content::Owned(*Box::from_raw(owner)));
+    let is_lent = matches!(content, Some(Content::Owned(owner)) if (**owner).as_ref().len() >= LENT_BYTES);
+    let status = match content.take() {
+        Some(Content::Owned(owner)) if is_lent && !matches!(sender, Sender::Pool(_)) => {
+            match lend(sender, &args, owner, &mut number, &mut error) {
+                Ok(()) => sys::HAIGHA_OK,
+                Err((status, owner)) => {
+                    *content = Some(Content::Owned(owner));
+                    status
+                }
             }
+        }
+        copied => {
+            let body = text(copied.as_ref().map_or(&[][..], Content::bytes));
+            // SAFETY: handles and arguments live for the time of the call.
+            let status = unsafe {
+                match sender {
+                    Sender::Channel(channel) => {
+                        sys::haigha_publish(channel.get(), &args, body, &mut number, &mut error)
+                    }
+                    Sender::Publisher(publisher) => sys::haigha_publisher_publish(
+                        publisher.get(),
+                        body,
+                        args.user_data,
+                        &mut number,
+                        &mut error,
+                    ),
+                    Sender::Pool(pool) => {
+                        sys::haigha_pool_publish(pool.get(), &args, body, &mut number, &mut error)
+                    }
+                }
+            };
+            *content = copied;
             status
-        } else {
-            match sender {
-                Sender::Channel(channel) => {
-                    sys::haigha_publish(channel.get(), &args, body, &mut number, &mut error)
-                }
-                Sender::Publisher(publisher) => {
-                    sys::haigha_publisher_publish(publisher.get(), body, user_data, &mut number, &mut error)
-                }
-                Sender::Pool(pool) => {
-                    sys::haigha_pool_publish(pool.get(), &args, body, &mut number, &mut error)
-                }
-            }
         }
     };
     match status {
@@ -421,5 +400,42 @@ fn attempt(
             error if error.kind() == ErrorKind::WouldBlock => Ok(None),
             error => Err(error),
         },
+    }
+}
+
+/// Publishes what stays where it is. Gives it back, with the status, where it was not taken.
+fn lend(
+    sender: &Sender,
+    args: &sys::haigha_publish_args,
+    owner: Box<dyn Lent>,
+    number: &mut u64,
+    error: &mut *mut sys::haigha_error,
+) -> std::result::Result<(), (i32, Box<dyn Lent>)> {
+    let owner = Box::into_raw(Box::new(owner));
+    let data = owner.cast::<c_void>();
+    let release = Some(release_lent as sys::haigha_release_fn);
+    // SAFETY: handles and arguments live. What is lent is where it is until it is released, since its owner
+    // is in a box of its own that nobody touches meanwhile; what was not taken is not released.
+    unsafe {
+        let body = text((**owner).as_ref());
+        let status = match sender {
+            Sender::Channel(channel) => {
+                sys::haigha_publish_lent(channel.get(), args, body, release, data, number, error)
+            }
+            Sender::Publisher(publisher) => sys::haigha_publisher_publish_lent(
+                publisher.get(),
+                body,
+                release,
+                data,
+                args.user_data,
+                number,
+                error,
+            ),
+            Sender::Pool(_) => sys::HAIGHA_ERR_UNSUPPORTED,
+        };
+        match status {
+            sys::HAIGHA_OK => Ok(()),
+            status => Err((status, *Box::from_raw(owner))),
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! Pools of channels.
 
 use crate::body::{Body, Confirmation};
-use crate::channel::{Endpoint, PublishOptions};
+use crate::channel::PublishOptions;
 use crate::connection::Core;
+use crate::endpoint::Endpoint;
 use crate::error::Result;
 use crate::native::{check, text, Handle};
 use crate::operation::Operation;

@@ -46,6 +46,14 @@ impl Sleeper {
     }
 }
 
+/// The inbox of a consumer that was dropped, until the broker has answered its cancel: what comes meanwhile
+/// goes back.
+struct Abandoned {
+    connection: u64,
+    channel: Handle<sys::haigha_channel>,
+    inbox: Handle<sys::haigha_inbox>,
+}
+
 pub(crate) struct Reactor {
     inbox: Handle<sys::haigha_inbox>,
     readiness: Readiness,
@@ -53,6 +61,7 @@ pub(crate) struct Reactor {
     /// By tag, each with the number of its connection.
     listeners: Mutex<HashMap<u64, (u64, Listener)>>,
     sleepers: Mutex<HashMap<u64, Arc<Sleeper>>>,
+    abandoned: Mutex<HashMap<u64, Abandoned>>,
     /// Those whose publishes wait for room.
     waiting: Mutex<Vec<Arc<Outcomes>>>,
 }
@@ -81,6 +90,7 @@ impl Reactor {
             next: AtomicU64::new(FIRST),
             listeners: Mutex::default(),
             sleepers: Mutex::default(),
+            abandoned: Mutex::default(),
             waiting: Mutex::default(),
         });
         // SAFETY: the inbox lives.
@@ -126,6 +136,14 @@ impl Reactor {
             }
             stays
         });
+        let mut gone_inboxes = Vec::new();
+        {
+            let mut abandoned = lock(&self.abandoned);
+            let of_this = abandoned.iter().filter(|(_, one)| one.connection == connection);
+            let keys: Vec<u64> = of_this.map(|(key, _)| *key).collect();
+            gone_inboxes.extend(keys.iter().filter_map(|key| abandoned.remove(key)));
+        }
+        drop(gone_inboxes);
         let mut gone = Vec::new();
         lock(&self.waiting).retain(|outcomes| {
             let stays = outcomes.connection != connection;
@@ -167,6 +185,52 @@ impl Reactor {
         drop(removed);
     }
 
+    /// Its owner is gone: what is in it, and still comes, goes back to the queue.
+    pub(crate) fn abandon(
+        &self,
+        key: u64,
+        connection: u64,
+        channel: Handle<sys::haigha_channel>,
+        inbox: Handle<sys::haigha_inbox>,
+    ) {
+        let removed = lock(&self.sleepers).remove(&key);
+        drop(removed);
+        let mut abandoned = lock(&self.abandoned);
+        if self.arm(&inbox, key).is_ok() {
+            abandoned.insert(key, Abandoned { connection, channel, inbox });
+        }
+    }
+
+    fn give_back(&self, key: u64, events: &mut [sys::haigha_event]) {
+        let abandoned = match lock(&self.abandoned).remove(&key) {
+            Some(abandoned) => abandoned,
+            None => return,
+        };
+        let mut ended = false;
+        loop {
+            let count = poll(&abandoned.inbox, events);
+            if count == 0 {
+                break;
+            }
+            for event in &events[..count] {
+                ended |= event.type_ == sys::HAIGHA_EVENT_CONSUMER_CANCELLED;
+                if event.type_ == sys::HAIGHA_EVENT_DELIVERY {
+                    let channel = abandoned.channel.get();
+                    // SAFETY: the channel lives. An error says that it has ended, which gives back as well.
+                    unsafe { sys::haigha_nack(channel, event.number, sys::HAIGHA_REQUEUE, null_mut()) };
+                }
+            }
+        }
+        if ended {
+            // SAFETY: the inbox lives.
+            self.readiness.remove(unsafe { sys::haigha_inbox_fd(abandoned.inbox.get()) });
+        } else {
+            // This thread is the one that would be told.
+            let _ = self.arm(&abandoned.inbox, key);
+            lock(&self.abandoned).insert(key, abandoned);
+        }
+    }
+
     // ---- publishes that wait for room
 
     pub(crate) fn wait_for_room(&self, outcomes: &Arc<Outcomes>) {
@@ -193,8 +257,10 @@ impl Reactor {
                 INBOX => self.fetch(&mut events),
                 key => {
                     let sleeper = lock(&self.sleepers).get(&key).cloned();
-                    if let Some(waker) = sleeper.and_then(|sleeper| lock(&sleeper.0).take()) {
-                        wake(waker);
+                    match sleeper.map(|sleeper| lock(&sleeper.0).take()) {
+                        Some(Some(waker)) => wake(waker),
+                        Some(None) => {}
+                        None => self.give_back(key, &mut events),
                     }
                 }
             });
