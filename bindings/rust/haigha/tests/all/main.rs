@@ -4,5 +4,6 @@ mod child;
 mod clients;
 mod conformance;
 mod json;
+mod own_node;
 mod readme;
 mod site;
