@@ -1,0 +1,354 @@
+//! The thread that fetches what the library tells, in batches, and wakes who waits for it.
+
+use crate::error::Result;
+use crate::events::Hub;
+use crate::native::{check, Handle};
+use crate::operation::Answer;
+use crate::outcomes::Outcomes;
+use crate::readiness::Readiness;
+use haigha_sys as sys;
+use std::collections::HashMap;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+const STOP: u64 = 0;
+const INBOX: u64 = 1;
+/// Of the keys and the tags that are given away.
+const FIRST: u64 = 2;
+/// Events that are fetched at once.
+pub(crate) const BATCH: usize = 128;
+
+/// Who is told about events with a tag.
+#[derive(Clone)]
+pub(crate) enum Listener {
+    /// Of one operation, once.
+    Answer(Arc<Answer>),
+    /// Of a channel or a pool.
+    Outcomes(Arc<Outcomes>),
+    /// Of a connection.
+    Hub(Arc<Hub>),
+}
+
+/// Who waits for an inbox of its own.
+#[derive(Default)]
+pub(crate) struct Sleeper(Mutex<Option<Waker>>);
+
+impl Sleeper {
+    pub(crate) fn sleep(&self, waker: &Waker) {
+        let mut place = lock(&self.0);
+        match &*place {
+            Some(before) if before.will_wake(waker) => {}
+            _ => *place = Some(waker.clone()),
+        }
+    }
+}
+
+/// The inbox of a consumer that was dropped, until the broker has answered its cancel: what comes meanwhile
+/// goes back.
+struct Abandoned {
+    connection: u64,
+    channel: Handle<sys::haigha_channel>,
+    inbox: Handle<sys::haigha_inbox>,
+}
+
+pub(crate) struct Reactor {
+    inbox: Handle<sys::haigha_inbox>,
+    readiness: Readiness,
+    next: AtomicU64,
+    /// By tag, each with the number of its connection.
+    listeners: Mutex<HashMap<u64, (u64, Listener)>>,
+    sleepers: Mutex<HashMap<u64, Arc<Sleeper>>>,
+    abandoned: Mutex<HashMap<u64, Abandoned>>,
+    /// Those whose publishes wait for room.
+    waiting: Mutex<Vec<Arc<Outcomes>>>,
+}
+
+/// A panic while it was held left nothing half done: what is guarded are maps and queues.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A waker is a user's code: what it does is not to end the thread.
+pub(crate) fn wake(waker: Waker) {
+    let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+}
+
+pub(crate) fn new_inbox() -> Result<Handle<sys::haigha_inbox>> {
+    // SAFETY: the library fills the pointer.
+    Handle::made(|made, error| unsafe { sys::haigha_inbox_new(0, made, error) })
+}
+
+impl Reactor {
+    /// Starts the thread. It ends after [`Reactor::stop`].
+    pub(crate) fn start() -> Result<Arc<Reactor>> {
+        let reactor = Arc::new(Reactor {
+            inbox: new_inbox()?,
+            readiness: Readiness::new(STOP)?,
+            next: AtomicU64::new(FIRST),
+            listeners: Mutex::default(),
+            sleepers: Mutex::default(),
+            abandoned: Mutex::default(),
+            waiting: Mutex::default(),
+        });
+        // SAFETY: the inbox lives.
+        let fd = unsafe { sys::haigha_inbox_fd(reactor.inbox.get()) };
+        reactor.readiness.watch(fd, INBOX)?;
+        let running = Arc::clone(&reactor);
+        std::thread::Builder::new()
+            .name("haigha-events".to_owned())
+            .spawn(move || running.run())
+            .map_err(|_| crate::Error::of_status(sys::HAIGHA_ERR_NO_MEMORY))?;
+        Ok(reactor)
+    }
+
+    /// Nothing more is told. Does not wait for the thread, which may be this one.
+    pub(crate) fn stop(&self) {
+        self.readiness.wake();
+    }
+
+    pub(crate) fn next(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Into the inbox, with a tag by which `listener` is found.
+    pub(crate) fn listen(&self, connection: u64, listener: Listener) -> (u64, sys::haigha_then) {
+        let tag = self.next();
+        lock(&self.listeners).insert(tag, (connection, listener));
+        let then = sys::haigha_then { inbox: self.inbox.get(), tag, ..Default::default() };
+        (tag, then)
+    }
+
+    pub(crate) fn forget(&self, tag: u64) {
+        let forgotten = lock(&self.listeners).remove(&tag);
+        drop(forgotten);
+    }
+
+    /// A connection has gone, and tells nothing more.
+    pub(crate) fn forget_connection(&self, connection: u64) {
+        let mut forgotten = Vec::new();
+        lock(&self.listeners).retain(|_, (of, listener)| {
+            let stays = *of != connection;
+            if !stays {
+                forgotten.push(listener.clone());
+            }
+            stays
+        });
+        let mut gone_inboxes = Vec::new();
+        {
+            let mut abandoned = lock(&self.abandoned);
+            let of_this = abandoned.iter().filter(|(_, one)| one.connection == connection);
+            let keys: Vec<u64> = of_this.map(|(key, _)| *key).collect();
+            gone_inboxes.extend(keys.iter().filter_map(|key| abandoned.remove(key)));
+        }
+        drop(gone_inboxes);
+        let mut gone = Vec::new();
+        lock(&self.waiting).retain(|outcomes| {
+            let stays = outcomes.connection != connection;
+            if !stays {
+                gone.push(Arc::clone(outcomes));
+            }
+            stays
+        });
+        gone.iter().for_each(|outcomes| outcomes.abandon());
+    }
+
+    fn listener(&self, tag: u64) -> Option<Listener> {
+        lock(&self.listeners).get(&tag).map(|(_, listener)| listener.clone())
+    }
+
+    // ---- inboxes that their owners fetch from
+
+    pub(crate) fn add(&self, inbox: &Handle<sys::haigha_inbox>) -> Result<(u64, Arc<Sleeper>)> {
+        let key = self.next();
+        let sleeper = Arc::new(Sleeper::default());
+        lock(&self.sleepers).insert(key, Arc::clone(&sleeper));
+        // SAFETY: the inbox lives.
+        let added = self.readiness.add(unsafe { sys::haigha_inbox_fd(inbox.get()) }, key);
+        if added.is_err() {
+            lock(&self.sleepers).remove(&key);
+        }
+        added.map(|()| (key, sleeper))
+    }
+
+    pub(crate) fn arm(&self, inbox: &Handle<sys::haigha_inbox>, key: u64) -> Result<()> {
+        // SAFETY: the inbox lives.
+        self.readiness.arm(unsafe { sys::haigha_inbox_fd(inbox.get()) }, key)
+    }
+
+    pub(crate) fn remove(&self, inbox: &Handle<sys::haigha_inbox>, key: u64) {
+        // SAFETY: the inbox lives.
+        self.readiness.remove(unsafe { sys::haigha_inbox_fd(inbox.get()) });
+        let removed = lock(&self.sleepers).remove(&key);
+        drop(removed);
+    }
+
+    /// Its owner is gone: what is in it, and still comes, goes back to the queue.
+    pub(crate) fn abandon(
+        &self,
+        key: u64,
+        connection: u64,
+        channel: Handle<sys::haigha_channel>,
+        inbox: Handle<sys::haigha_inbox>,
+    ) {
+        let removed = lock(&self.sleepers).remove(&key);
+        drop(removed);
+        let mut abandoned = lock(&self.abandoned);
+        if self.arm(&inbox, key).is_ok() {
+            abandoned.insert(key, Abandoned { connection, channel, inbox });
+        }
+    }
+
+    fn give_back(&self, key: u64, events: &mut [sys::haigha_event]) {
+        let abandoned = match lock(&self.abandoned).remove(&key) {
+            Some(abandoned) => abandoned,
+            None => return,
+        };
+        let mut ended = false;
+        loop {
+            let count = poll(&abandoned.inbox, events);
+            if count == 0 {
+                break;
+            }
+            for event in &events[..count] {
+                ended |= event.type_ == sys::HAIGHA_EVENT_CONSUMER_CANCELLED;
+                if event.type_ == sys::HAIGHA_EVENT_DELIVERY {
+                    let channel = abandoned.channel.get();
+                    // SAFETY: the channel lives. An error says that it has ended, which gives back as well.
+                    unsafe { sys::haigha_nack(channel, event.number, sys::HAIGHA_REQUEUE, null_mut()) };
+                }
+            }
+        }
+        if ended {
+            // SAFETY: the inbox lives.
+            self.readiness.remove(unsafe { sys::haigha_inbox_fd(abandoned.inbox.get()) });
+        } else {
+            // This thread is the one that would be told.
+            let _ = self.arm(&abandoned.inbox, key);
+            lock(&self.abandoned).insert(key, abandoned);
+        }
+    }
+
+    // ---- publishes that wait for room
+
+    pub(crate) fn wait_for_room(&self, outcomes: &Arc<Outcomes>) {
+        lock(&self.waiting).push(Arc::clone(outcomes));
+    }
+
+    fn retry(&self) {
+        let all = std::mem::take(&mut *lock(&self.waiting));
+        for outcomes in all {
+            if outcomes.retry() {
+                lock(&self.waiting).push(outcomes);
+            }
+        }
+    }
+
+    // ---- the thread
+
+    fn run(&self) {
+        let mut events = vec![sys::haigha_event::default(); BATCH];
+        let mut stopped = false;
+        while !stopped {
+            self.readiness.wait(|key| match key {
+                STOP => stopped = true,
+                INBOX => self.fetch(&mut events),
+                key => {
+                    let sleeper = lock(&self.sleepers).get(&key).cloned();
+                    match sleeper.map(|sleeper| lock(&sleeper.0).take()) {
+                        Some(Some(waker)) => wake(waker),
+                        Some(None) => {}
+                        None => self.give_back(key, &mut events),
+                    }
+                }
+            });
+        }
+        // They may refer to each other.
+        let waiting = std::mem::take(&mut *lock(&self.waiting));
+        drop(waiting);
+    }
+
+    fn fetch(&self, events: &mut [sys::haigha_event]) {
+        // Until there is nothing, which also releases what came last.
+        loop {
+            let count = poll(&self.inbox, events);
+            if count == 0 {
+                return;
+            }
+            let mut rest = &events[..count];
+            while let Some(first) = rest.first() {
+                let same = rest
+                    .iter()
+                    .take_while(|event| event.tag == first.tag && event.type_ == sys::HAIGHA_EVENT_OUTCOME)
+                    .count()
+                    .max(1);
+                let (run, after) = rest.split_at(same);
+                self.tell(first.tag, run);
+                rest = after;
+            }
+        }
+    }
+
+    /// Either one event, or outcomes.
+    fn tell(&self, tag: u64, run: &[sys::haigha_event]) {
+        let event = &run[0];
+        match self.listener(tag) {
+            Some(Listener::Answer(answer)) => {
+                self.forget(tag);
+                // SAFETY: the event lives until the inbox is polled again.
+                unsafe { answer.complete(event) };
+            }
+            Some(Listener::Outcomes(outcomes)) => {
+                if event.type_ == sys::HAIGHA_EVENT_OUTCOME {
+                    // SAFETY: as above.
+                    unsafe { outcomes.settle(run) };
+                } else {
+                    // SAFETY: as above.
+                    unsafe { outcomes.hear(event) };
+                }
+                if is_last(event) {
+                    self.forget(tag);
+                }
+            }
+            // SAFETY: as above.
+            Some(Listener::Hub(hub)) => unsafe { hub.hear(event) },
+            None => {}
+        }
+        // When a channel ends, or is lost, they hear that they were not sent.
+        let room =
+            [sys::HAIGHA_EVENT_WRITABLE, sys::HAIGHA_EVENT_CHANNEL_STATE, sys::HAIGHA_EVENT_POOL_STATE];
+        if room.contains(&event.type_) {
+            self.retry();
+        }
+    }
+}
+
+fn is_last(event: &sys::haigha_event) -> bool {
+    let told = [sys::HAIGHA_EVENT_CHANNEL_STATE, sys::HAIGHA_EVENT_POOL_STATE];
+    told.contains(&event.type_) && event.state == sys::HAIGHA_STATE_CLOSED
+}
+
+/// How many there were; none is waited for.
+pub(crate) fn poll(inbox: &Handle<sys::haigha_inbox>, events: &mut [sys::haigha_event]) -> usize {
+    let mut count = 0;
+    let bytes = std::mem::size_of::<sys::haigha_event>();
+    // SAFETY: the array is as long as it says.
+    let polled = check(|_| unsafe {
+        sys::haigha_inbox_poll(
+            inbox.get(),
+            events.as_mut_ptr(),
+            bytes,
+            events.len(),
+            0,
+            &mut count,
+            null_mut(),
+        )
+    });
+    if polled.is_err() {
+        // In a forked child, whose events are the parent's.
+        return 0;
+    }
+    count
+}
