@@ -73,7 +73,7 @@ ErrorRef BodyWriter::write_wait(std::span<const std::byte> octets, std::int64_t 
     Connection& connection = this->connection();
     *taken = 0;
     if (ErrorRef refused = connection.may_wait()) return refused;
-    const Instant deadline = Loop::now() + connection.timeout(timeout_ms);
+    const Instant deadline = Loop::real_now() + connection.timeout(timeout_ms);
     const Connection::ReadOn read_on(connection);
     while (true) {
         const Ref<Waiter> waiter = Ref<Waiter>::adopt(new Waiter);
@@ -85,7 +85,7 @@ ErrorRef BodyWriter::write_wait(std::span<const std::byte> octets, std::int64_t 
             return refusal(status, rest.size());
         }
         if (status == Status::ok && *taken == octets.size()) return nullptr;
-        const Duration left = deadline - Loop::now();
+        const Duration left = deadline - Loop::real_now();
         if (left.nanoseconds <= 0 || !waiter->wait_for(left)) {
             return make_error(Status::timeout,
                               std::to_string(*taken) + " of " + std::to_string(octets.size()) +

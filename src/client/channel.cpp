@@ -256,7 +256,7 @@ ErrorRef Channel::publish_wait(protocol::PublishRequest request, std::int64_t ti
                                Ref<Reply>* reply) {
     Connection& connection = *connection_;
     if (ErrorRef refused = connection.may_wait()) return refused;
-    const Instant deadline = transport::Loop::now() + connection.timeout(timeout_ms);
+    const Instant deadline = transport::Loop::real_now() + connection.timeout(timeout_ms);
     const Connection::ReadOn read_on(connection);
     while (true) {
         const Ref<Waiter> waiter = Ref<Waiter>::adopt(new Waiter);
@@ -280,7 +280,7 @@ ErrorRef Channel::publish_wait(protocol::PublishRequest request, std::int64_t ti
             *reply = Ref<Reply>::adopt(new Reply);
             return nullptr;
         }
-        const Duration left = deadline - transport::Loop::now();
+        const Duration left = deadline - transport::Loop::real_now();
         if (left.nanoseconds <= 0 || !waiter->wait_for(left)) {
             return make_error(
                 Status::timeout,

@@ -322,7 +322,7 @@ ErrorRef Connection::open(Completion completion, std::int64_t timeout_ms, int gi
         tls_context_ = std::move(tls_context);
         given_fd_ = given_fd;
         open_deadline_ =
-            Loop::now() + milliseconds(timeout_ms < 0 ? options_.connection_timeout : timeout_ms);
+            loop_time() + milliseconds(timeout_ms < 0 ? options_.connection_timeout : timeout_ms);
         state_.store(State::opening, std::memory_order_release);
     }
     add_ref();  // the loop's share, until tear_down()
@@ -340,7 +340,7 @@ ErrorRef Connection::open(Completion completion, std::int64_t timeout_ms, int gi
 
 ErrorRef Connection::close(Completion completion, std::int64_t timeout_ms) {
     const Instant deadline =
-        Loop::now() + milliseconds(timeout_ms < 0 ? options_.close_timeout_ms : timeout_ms);
+        loop_time() + milliseconds(timeout_ms < 0 ? options_.close_timeout_ms : timeout_ms);
     {
         std::unique_lock lock(mutex_);
         const State now = state();
@@ -383,7 +383,7 @@ ErrorRef Connection::update_secret(std::string_view secret, std::string_view rea
     operation->completion = std::move(completion);
     protocol::Call call;
     call.token = operation.get();
-    const Instant deadline = Loop::now() + timeout(timeout_ms);
+    const Instant deadline = loop_time() + timeout(timeout_ms);
     call.deadline = deadline;
     {
         const std::lock_guard lock(mutex_);
@@ -416,7 +416,7 @@ ErrorRef Connection::update_secret(std::string_view secret, std::string_view rea
 }
 
 ErrorRef Connection::flush(Completion completion, std::int64_t timeout_ms) {
-    const Instant deadline = Loop::now() + timeout(timeout_ms);
+    const Instant deadline = loop_time() + timeout(timeout_ms);
     {
         const std::lock_guard lock(mutex_);
         if (state() != State::open && state() != State::closing) {
@@ -438,7 +438,7 @@ ErrorRef Connection::open_channel(Then events, ChannelModes modes, Completion co
     auto operation = std::make_unique<Operation>();
     operation->completion = std::move(completion);
     operation->channel = opened;
-    const Instant deadline = Loop::now() + timeout(timeout_ms);
+    const Instant deadline = loop_time() + timeout(timeout_ms);
     bool tell = false;
     Status status = Status::ok;
     ErrorRef refused;
@@ -492,7 +492,7 @@ Status Connection::open_on_machine(Channel& opened, const ChannelModes& modes, O
                                        modes.correlate_returns, modes.in_flight},
                 returned_));
             protocol::EventList none;
-            machine_->continue_publishes(id, opened.kept_, Loop::now(), none);
+            machine_->continue_publishes(id, opened.kept_, loop_time(), none);
         }
         if (modes.correlate_returns) machine_->correlate_returns(id);
         machine_->limit_in_flight(id, modes.in_flight);
@@ -531,7 +531,7 @@ ErrorRef Connection::close_channel(Channel& channel, Completion completion,
     protocol::Call call;
     call.token = operation.get();
     const Instant deadline =
-        Loop::now() + milliseconds(timeout_ms < 0 ? options_.rpc_timeout_ms : timeout_ms);
+        loop_time() + milliseconds(timeout_ms < 0 ? options_.rpc_timeout_ms : timeout_ms);
     call.deadline = deadline;
     bool closing = false;
     bool waits = false;

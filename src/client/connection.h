@@ -84,6 +84,8 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     Connection(Ref<EventLoop> loop, Options options, Then events);
 
     EventLoop& loop() const { return *loop_; }
+    // What deadlines are measured by.
+    Instant loop_time() const { return loop_->transport().now(); }
     const Options& options() const { return options_; }
     State state() const { return state_.load(std::memory_order_acquire); }
     HandleCount& handles() { return handles_; }

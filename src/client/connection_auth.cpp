@@ -69,7 +69,7 @@ ErrorRef Connection::answer_credentials(std::uint64_t question,
         renewal = question_ == AuthQuestion::renewal;
         if (lifetime_ms > 0) {
             // With time left for whoever has to fetch the next ones.
-            renew_at_ = Loop::now() + milliseconds(lifetime_ms - lifetime_ms / 5);
+            renew_at_ = loop_time() + milliseconds(lifetime_ms - lifetime_ms / 5);
         }
         if (!renewal) machine_->answer_credentials(credentials);
         (void)note_work(renew_at_);

@@ -28,7 +28,7 @@ ErrorRef Connection::start_call(Channel& channel, protocol::Call call, Completio
     operation->note = std::move(note);
     operation->channel = Ref<Channel>(&channel);
     call.token = operation.get();
-    call.deadline = transport::Loop::now() + timeout(timeout_ms);
+    call.deadline = loop_time() + timeout(timeout_ms);
     const Instant deadline = call.deadline;
     const protocol::Token consumer = call.consumer;
     bool tell = false;
@@ -137,7 +137,7 @@ template <class... What>
     if (!channel.kept_) {
         return channel.told(change([&] { return publish_on(channel, sequence, what...); }));
     }
-    const Instant now = transport::Loop::now();
+    const Instant now = loop_time();
     if (channel.state() != State::recovering) {
         return change([&] {
             return machine_->publish_kept({channel.number_, &channel}, now, sequence, what...);

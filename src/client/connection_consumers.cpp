@@ -97,7 +97,7 @@ void Connection::resubscribe(Channel& channel, const Consumer& consumer, const E
     };
     protocol::Call again;
     again.name = consumer.tag;
-    again.deadline = Loop::now() + timeout(-1);
+    again.deadline = loop_time() + timeout(-1);
     again.token = operation.get();
     bool started = false;
     {
@@ -108,7 +108,7 @@ void Connection::resubscribe(Channel& channel, const Consumer& consumer, const E
             (void)operation.release();
             ++restoring_;
             ++channel.restoring_;
-            (void)note_work(Loop::now() + timeout(-1));
+            (void)note_work(loop_time() + timeout(-1));
         }
     }
     if (started) tell_loop();

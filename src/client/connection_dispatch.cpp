@@ -72,7 +72,7 @@ void Connection::pause_reading(const Ref<Inbox>& full) {
     }
     {
         const std::lock_guard lock(mutex_);
-        machine_->set_reading(false, transport::Loop::now());
+        machine_->set_reading(false, loop_time());
     }
     watch();
     const auto is_full = [inbox = full.get()](const Ref<Inbox>& one) { return one.get() == inbox; };
@@ -130,7 +130,7 @@ void Connection::dispatch_one(MachineEvent& event) {
                              std::memory_order_release);
             }
             if (timer_ != nullptr) timer_->set(timer_due_);
-            if (strategy_) strategy_->connected(endpoint_at_, transport::Loop::now());
+            if (strategy_) strategy_->connected(endpoint_at_, loop_time());
             tell_state(State::open, nullptr);
             Completion opening;
             {
@@ -503,7 +503,7 @@ void Connection::dispatch_end(MachineEvent& event) {
     }
     if (!goes_on) finish_stop(event.error);
     // The last words, if there are any, have a little time.
-    if (timer_ != nullptr) timer_->set(transport::Loop::now() + seconds(1));
+    if (timer_ != nullptr) timer_->set(loop_time() + seconds(1));
     if (stream_ != nullptr) tell_loop();
 }
 

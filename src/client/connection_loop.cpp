@@ -85,7 +85,7 @@ void Connection::process() {
         {
             const std::lock_guard lock(mutex_);
             if (condemned_) throw std::bad_alloc();
-            taken = machine_->feed(in, Loop::now(), machine_events_);
+            taken = machine_->feed(in, loop_time(), machine_events_);
             returned = machine_->take_returned();
             note_ends();
             broke_protocol = last_error_ && last_error_->status == Status::protocol;
@@ -131,7 +131,7 @@ void Connection::resume_reading() {
     paused_ = false;
     {
         const std::lock_guard lock(mutex_);
-        machine_->set_reading(true, Loop::now());
+        machine_->set_reading(true, loop_time());
     }
     guarded([&] {
         process();
@@ -230,7 +230,7 @@ void Connection::write() {
         protocol::ReturnedBodies returned;
         {
             const std::lock_guard lock(mutex_);
-            if (result.size > 0) machine_->sent(result.size, Loop::now(), machine_events_);
+            if (result.size > 0) machine_->sent(result.size, loop_time(), machine_events_);
             returned = machine_->take_returned();
             flushed = !flushes_.empty();
         }
@@ -313,7 +313,7 @@ void Connection::on_time() {
         tear_down();
         return;
     }
-    const Instant now = Loop::now();
+    const Instant now = loop_time();
     std::vector<Flush> late;
     bool close_late = false;
     bool output = false;

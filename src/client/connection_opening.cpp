@@ -63,7 +63,7 @@ void Connection::connect() {
     // An attempt at recovery is one at one host.
     const std::size_t left = state() == State::recovering ? 1 : endpoints_.size() - endpoint_at_;
     if (left > 1) {
-        const Instant now = Loop::now();
+        const Instant now = loop_time();
         const std::lock_guard lock(mutex_);
         const Duration time = open_deadline_ - now;
         endpoint_deadline_ = now + Duration{time.nanoseconds / static_cast<std::int64_t>(left)};
@@ -167,7 +167,7 @@ void Connection::begin_protocol() {
         peer_facts_ = std::move(facts);
         if (in_the_open && options_.clear_text_password == 0)
             machine_->keep_password_off_the_wire();
-        machine_->start(Loop::now());
+        machine_->start(loop_time());
     }
     watch();
     write();

@@ -98,7 +98,7 @@ void Connection::hold_reading() {
     if (paused_.exchange(true)) return;
     {
         const std::lock_guard lock(mutex_);
-        machine_->set_reading(false, Loop::now());
+        machine_->set_reading(false, loop_time());
     }
     watch();
 }

@@ -123,7 +123,7 @@ void Connection::begin_outage(const ErrorRef& cause) {
     if (in_attempt_) {
         strategy_->failed(is_permanent(*cause));
     } else {
-        strategy_->lost(Loop::now());
+        strategy_->lost(loop_time());
     }
     in_attempt_ = false;
 }
@@ -156,7 +156,7 @@ void Connection::next_incarnation() {
         give_up(nullptr);
         return;
     }
-    const Instant now = Loop::now();
+    const Instant now = loop_time();
     const ConnectionStrategy::Next next = strategy_->next(now);
     if (next.give_up != ConnectionStrategy::Why::none) {
         const Ref<Error> last = edit_error(*cause);
@@ -190,7 +190,7 @@ void Connection::start_attempt() {
     in_attempt_ = true;
     {
         const std::lock_guard lock(mutex_);
-        open_deadline_ = Loop::now() + milliseconds(options_.connection_timeout);
+        open_deadline_ = loop_time() + milliseconds(options_.connection_timeout);
         timer_due_ = std::min(timer_due_, open_deadline_);
     }
     connect();

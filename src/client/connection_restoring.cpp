@@ -55,7 +55,7 @@ protocol::Call Connection::make(Answer answer) {
         {
             const std::lock_guard lock(mutex_);
             answer(error, reply != nullptr ? std::string_view(reply->queue) : std::string_view());
-            (void)note_work(Loop::now() + timeout(-1));
+            (void)note_work(loop_time() + timeout(-1));
         }
         tell_loop();
         // What is late now is on the wire all the same, and nobody knows what became of it
@@ -64,7 +64,7 @@ protocol::Call Connection::make(Answer answer) {
         check_recoveries();
     };
     protocol::Call call;
-    call.deadline = Loop::now() + timeout(-1);
+    call.deadline = loop_time() + timeout(-1);
     call.token = operation.release();
     return call;
 }
@@ -96,7 +96,7 @@ void Connection::start_recovery(std::vector<Recovery::Plan> plans, bool topology
     {
         const std::lock_guard lock(mutex_);
         status = recovery.start(state() == State::recovering);
-        (void)note_work(Loop::now() + timeout(-1));
+        (void)note_work(loop_time() + timeout(-1));
     }
     tell_loop();
     if (status != Status::ok) {
@@ -145,7 +145,7 @@ void Connection::dispatch_to_recovery(MachineEvent& event) {
         // The connection's end tells the rest.
         if (machine_->state() == protocol::ConnectionState::closed) return;
         (*found)->on_channel_end(event.channel, event.error);
-        (void)note_work(Loop::now() + timeout(-1));
+        (void)note_work(loop_time() + timeout(-1));
     }
     tell_loop();
     if (event.error && !was_refused_by_broker(event.error)) attempt_fails_soon(event.error);
@@ -229,12 +229,12 @@ void Connection::finish_recovery(Recovery& recovery) {
             if (closing) machine_->close(200, "closed");
             state_.store(closing ? State::closing : State::open, std::memory_order_release);
         }
-        (void)note_work(Loop::now() + timeout(-1));
+        (void)note_work(loop_time() + timeout(-1));
     }
     tell_loop();
     if (whole) {
         in_attempt_ = false;
-        strategy_->connected(endpoint_at_, Loop::now());
+        strategy_->connected(endpoint_at_, loop_time());
     }
     // From here on user code runs: what was taken over may already be something else again.
     rename_queues(renamed);
@@ -278,7 +278,7 @@ void Connection::take_over(Recovery::Plan& plan, protocol::EventList& events) {
                                   channel.policy_ == ChannelPolicy::resubscribe);
     restore_consumers(channel, plan.remains);
     if (!channel.kept_) return;
-    machine_->continue_publishes({plan.number, &channel}, channel.kept_, Loop::now(), events);
+    machine_->continue_publishes({plan.number, &channel}, channel.kept_, loop_time(), events);
 }
 
 void Connection::restore_consumers(Channel& channel, protocol::ChannelRemains& remains) {
@@ -307,7 +307,7 @@ void Connection::restore_consumers(Channel& channel, protocol::ChannelRemains& r
                                                                    const Reply*) {
                 on_consumer_restored(channel, tag, error);
             };
-            call.deadline = Loop::now() + timeout(-1);
+            call.deadline = loop_time() + timeout(-1);
             call.token = operation.get();
         }
         const protocol::ChannelId id{channel.number_, &channel};

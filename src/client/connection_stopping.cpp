@@ -27,7 +27,7 @@ void Connection::begin_stop(const StopTimes& times, Completion completion) {
     if (!stop_) {
         stop_ = std::make_unique<Stop>();
         stop_->times = times;
-        stop_->deadline = Loop::now() + milliseconds(times.settle_ms);
+        stop_->deadline = loop_time() + milliseconds(times.settle_ms);
     }
     stop_->completions.push_back(std::move(completion));
     if (stop_->completions.size() > 1) return;
@@ -80,7 +80,7 @@ protocol::Unfinished Connection::unfinished() const {
 
 void Connection::advance_stop() {
     if (!stop_ || stop_->phase == Stop::Phase::closing || state() == State::closed) return;
-    const Instant now = Loop::now();
+    const Instant now = loop_time();
     cancel_consumers();
     bool stopped = false;
     {

@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "base/insist.h"
 #include "client/connection.h"
 
 namespace haigha::client {
@@ -57,6 +58,28 @@ bool EventLoop::close(Completion completion) {
         self->loop_->close([shared] {
             Event event;
             shared->complete(event, nullptr, nullptr, false);
+        });
+    });
+    if (!posted) shared->disarm();
+    return posted;
+}
+
+bool EventLoop::stop_clock() {
+    if (loop_->clock_stands_still()) return true;
+    if (connection_ids_.load(std::memory_order_relaxed) != 0) return false;
+    (void)loop_->stop_clock();
+    return true;
+}
+
+bool EventLoop::advance(Duration by, Completion completion) {
+    auto shared = std::make_shared<Completion>(std::move(completion));
+    const bool posted = loop_->post([self = Ref<EventLoop>(this), by, shared] {
+        self->loop_->advance(by, [shared](bool arrived) {
+            Event event;
+            const ErrorRef error = arrived ? ErrorRef() : insist([] {
+                return make_error(Status::closed, "the loop was closed before its clock was there");
+            });
+            shared->complete(event, error, nullptr, false);
         });
     });
     if (!posted) shared->disarm();

@@ -56,6 +56,12 @@ class EventLoop : public Counted<EventLoop> {
     // Ends every connection and leaves the uv loop. False when it has ended already.
     bool close(Completion completion);
 
+    // The loop's time is its user's from here on. False when a connection was made already, whose
+    // timers would still be of the real one.
+    bool stop_clock();
+    // False when the loop has ended already.
+    bool advance(Duration by, Completion completion);
+
     // `hook` replaces the one before, on the loop's thread.
     bool set_log(LogLevel level, LogHook hook);
     bool logs(LogLevel level) const {

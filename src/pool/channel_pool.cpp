@@ -107,7 +107,7 @@ Status ChannelPool::publish(const Ref<PooledMessage>& message, std::uint64_t* nu
 ErrorRef ChannelPool::publish_wait(const protocol::PublishRequest& request, std::int64_t timeout_ms,
                                    Ref<client::Reply>* reply) {
     if (ErrorRef refused = connection_->may_wait()) return refused;
-    const Instant deadline = Loop::now() + connection_->timeout(timeout_ms);
+    const Instant deadline = Loop::real_now() + connection_->timeout(timeout_ms);
     const client::Connection::ReadOn read_on(*connection_);
     const Ref<PooledMessage> message = Ref<PooledMessage>::adopt(new PooledMessage(request));
     const Ref<Waiter> answer = Ref<Waiter>::adopt(new Waiter);
@@ -139,7 +139,7 @@ ErrorRef ChannelPool::publish_wait(const protocol::PublishRequest& request, std:
 
 ErrorRef ChannelPool::await(Waiter& waiter, Instant deadline, const char* late,
                             Ref<client::Reply>* reply) {
-    const Duration left = deadline - Loop::now();
+    const Duration left = deadline - Loop::real_now();
     if (!waiter.wait_for(left.nanoseconds > 0 ? left : Duration{})) {
         return make_error(Status::timeout, late);
     }
@@ -210,7 +210,7 @@ ErrorRef ChannelPool::take_back(std::uint64_t id) {
 
 ErrorRef ChannelPool::drain_wait(std::int64_t timeout_ms) {
     return wait([this](Completion done) { return drain(std::move(done)); },
-                Loop::now() + connection_->timeout(timeout_ms),
+                Loop::real_now() + connection_->timeout(timeout_ms),
                 "not every message has its outcome in time");
 }
 
@@ -218,7 +218,7 @@ ErrorRef ChannelPool::close_wait(std::int64_t timeout_ms) {
     ErrorRef late = drain_wait(timeout_ms);
     if (late && late->status != Status::timeout) return late;
     ErrorRef failed = wait([this](Completion done) { return close(std::move(done)); },
-                           Loop::now() + connection_->timeout(-1),
+                           Loop::real_now() + connection_->timeout(-1),
                            "the broker has not answered channel.close in time");
     return late ? late : failed;
 }

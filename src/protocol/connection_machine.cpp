@@ -188,7 +188,7 @@ void ConnectionMachine::on_frame(const wire::Frame& frame, Instant now, EventLis
         return;
     }
     if (frame.type != wire::FrameType::method) {
-        violated(frame_error, "content on channel 0", events);
+        violated(channel_error, "content on channel 0", events);
         return;
     }
     on_connection_method(*wire::read_method_id(frame.payload), frame.payload.subspan(4), now,

@@ -82,7 +82,7 @@ void RpcClient::abandon() {
 
 ErrorRef RpcClient::call(const protocol::PublishRequest& request, std::int64_t timeout_ms,
                          Completion completion) {
-    const Instant deadline = Loop::now() + connection_->timeout(timeout_ms);
+    const Instant deadline = connection_->loop_time() + connection_->timeout(timeout_ms);
     Instant armed = Instant::never();
     std::vector<Answered> unsendable;
     {
@@ -287,7 +287,7 @@ void RpcClient::connection_state(State now, const ErrorRef& error) {
         }
     }
     if (now == State::closed) timer_.reset();
-    if (now == State::opening) arm(Loop::now());  // those that were made before
+    if (now == State::opening) arm(connection_->loop_time());  // those that were made before
     tell(std::move(failed));
 }
 
@@ -437,7 +437,7 @@ void RpcClient::on_time() {
     Instant next = Instant::never();
     {
         const std::lock_guard lock(mutex_);
-        const std::int64_t now = Loop::now().nanoseconds;
+        const std::int64_t now = connection_->loop_time().nanoseconds;
         while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
             std::optional<Call> call = take(deadlines_.begin()->second);
             ++timeouts_;

@@ -53,7 +53,7 @@ Application::Application(const Description& description, client::Connection& con
                          std::int64_t timeout_ms)
     : description_(description),
       connection_(connection),
-      deadline_(Loop::now() + connection.timeout(timeout_ms)) {
+      deadline_(Loop::real_now() + connection.timeout(timeout_ms)) {
     for (const auto& exchange : description.exchanges())
         report_.push_back(row_of(exchange));
     for (const auto& queue : description.queues())
@@ -74,7 +74,7 @@ void Application::close_channel() {
 }
 
 std::int64_t Application::left_ms() const {
-    return std::max<std::int64_t>(0, (deadline_ - Loop::now()).nanoseconds / 1'000'000);
+    return std::max<std::int64_t>(0, (deadline_ - Loop::real_now()).nanoseconds / 1'000'000);
 }
 
 ErrorRef Application::open_channel() {

@@ -170,7 +170,7 @@ Connector::Connector(Loop& loop, Endpoint endpoint, SocketOptions options, Done 
     address.size = sizeof(sockaddr_un);
     address.text = endpoint_.unix_path;
     addresses_.push_back(std::move(address));
-    timer_.set(Loop::now());
+    timer_.set(loop_.now());
 }
 
 Connector::~Connector() {
@@ -209,7 +209,7 @@ void Connector::resolve() {
         delete std::exchange(lookup_, nullptr);
         last_errno_ = -code;
         failures_ = uv_strerror(code);
-        timer_.set(Loop::now());  // reported from a turn of the loop, like everything else
+        timer_.set(loop_.now());  // reported from a turn of the loop, like everything else
     }
 }
 
@@ -275,7 +275,7 @@ void Connector::next_attempt() {
             Connector* const owner = ready->owner;
             owner->guarded([&] { owner->on_ready(ready); });
         });
-        timer_.set(next_address_ < addresses_.size() ? Loop::now() + stagger : Instant::never());
+        timer_.set(next_address_ < addresses_.size() ? loop_.now() + stagger : Instant::never());
         return;
     }
     timer_.set(Instant::never());

@@ -246,36 +246,50 @@ struct Timer::Handle {
     std::function<void()> fire;
 };
 
-Timer::Timer(Loop& loop, std::function<void()> fire) : handle_(new Handle) {
+Timer::Timer(Loop& loop, std::function<void()> fire)
+    : handle_(new Handle), loop_(loop), virtual_(loop.clock_stands_still()) {
     handle_->fire = std::move(fire);
     uv_timer_init(loop.uv(), &handle_->timer);
     handle_->timer.data = this;
 }
 
 Timer::~Timer() {
+    leave_clock();
     handle_->timer.data = nullptr;
     uv_close(reinterpret_cast<uv_handle_t*>(&handle_->timer),
              [](uv_handle_t* handle) { delete reinterpret_cast<Handle*>(handle); });
 }
 
 void Timer::set(Instant at) {
+    leave_clock();
     at_ = at;
-    if (at == Instant::never()) {
+    const std::int64_t left = at == Instant::never() ? 0 : (at - loop_.now()).nanoseconds;
+    if (at == Instant::never() || (virtual_ && left > 0)) {
         uv_timer_stop(&handle_->timer);
+        if (at != Instant::never()) wait_for_clock();
         return;
     }
-    const std::int64_t left = (at - Loop::now()).nanoseconds;
     const std::uint64_t wait_ms =
         left <= 0 ? 0 : static_cast<std::uint64_t>(left + 999'999) / 1'000'000;
     uv_update_time(handle_->timer.loop);
     uv_timer_start(
-        &handle_->timer,
-        [](uv_timer_t* timer) {
-            auto* self = static_cast<Timer*>(timer->data);
-            self->at_ = Instant::never();
-            reinterpret_cast<Handle*>(timer)->fire();
-        },
+        &handle_->timer, [](uv_timer_t* timer) { static_cast<Timer*>(timer->data)->fire(); },
         wait_ms, 0);
+}
+
+// `this` may be gone afterwards.
+void Timer::fire() {
+    at_ = Instant::never();
+    handle_->fire();
+}
+
+void Timer::wait_for_clock() {
+    place_ = insist([this] { return loop_.virtual_timers_.emplace(at_, this); });
+    waits_for_clock_ = true;
+}
+
+void Timer::leave_clock() {
+    if (std::exchange(waits_for_clock_, false)) loop_.virtual_timers_.erase(place_);
 }
 
 }  // namespace haigha::transport

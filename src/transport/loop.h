@@ -6,7 +6,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -46,6 +48,8 @@ class ForkGuard {
     volatile std::uint8_t* page_ = nullptr;
 };
 
+class Timer;
+
 // Lives while it is attached or running; its memory lives while it is referred to. Users (handles
 // and connections) keep it going: with the last drop_user() it winds itself up.
 class Loop : public Counted<Loop> {
@@ -70,7 +74,27 @@ class Loop : public Counted<Loop> {
     // Whether this is the thread of some loop that the library has started.
     static bool on_own_thread();
     bool forked() const { return fork_guard_.forked(); }
-    static Instant now() { return Instant{static_cast<std::int64_t>(uv_hrtime())}; }
+    // What the loop's deadlines are measured by. Any thread.
+    Instant now() const {
+        const std::int64_t told = virtual_now_.load(std::memory_order_relaxed);
+        return told < 0 ? real_now() : Instant{told};
+    }
+    // What threads wait by.
+    static Instant real_now() { return Instant{static_cast<std::int64_t>(uv_hrtime())}; }
+
+    // From here on the loop's clock stands still but for advance(). For timers made from now on.
+    // False when it does already. Any thread.
+    bool stop_clock();
+    // How far it has gone since then.
+    Duration advanced() const;
+    bool clock_stands_still() const { return virtual_now_.load(std::memory_order_relaxed) >= 0; }
+    // Told with false when the loop ends before the clock is there.
+    using Advanced = std::function<void(bool)>;
+    // Sets the clock forward, from timer to timer; `done` is told when every timer up to there has
+    // fired, and what came of that was written. Not before an earlier advance() is done. Of the
+    // loop's thread.
+    void advance(Duration by, Advanced done);
+
     const Ref<SlabPool>& slabs() const { return slabs_; }
 
     // Runs the task on the loop's thread, soon. False when the loop has ended: it will not run.
@@ -86,6 +110,12 @@ class Loop : public Counted<Loop> {
 
   private:
     friend class Counted<Loop>;
+    friend class Timer;
+    struct Advance {
+        Duration by;
+        Instant target;
+        Advanced done;
+    };
     Loop() = default;
     ~Loop() = default;
 
@@ -96,6 +126,12 @@ class Loop : public Counted<Loop> {
     void run_posted();
     void run_flushes();
     void shut_down();
+    void begin_advance();
+    void step_clock();
+    void end_advances();
+    // The loop goes round, so that it writes what there is to write and reads what there is to
+    // read, before it takes the next step.
+    void turn_and_step(int turns);
 
     ForkGuard fork_guard_;
     std::unique_ptr<uv_loop_t> own_;
@@ -106,8 +142,9 @@ class Loop : public Counted<Loop> {
     std::atomic<std::uint32_t> users_{1};
     Ref<SlabPool> slabs_ = Ref<SlabPool>::adopt(new SlabPool);
 
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     // Guarded by mutex_.
+    Instant clock_stopped_;
     bool ended_ = false;
     std::vector<Task> posted_;
     std::vector<Ref<Flushable>> posted_flushes_;
@@ -120,6 +157,12 @@ class Loop : public Counted<Loop> {
     std::vector<Ref<Flushable>> flushes_;
     std::vector<Ref<Flushable>> running_flushes_;
     std::vector<Task> closed_;
+
+    // The clock that stands still, since the origin of the real one; negative: there is none.
+    std::atomic<std::int64_t> virtual_now_{-1};
+    // Of the loop's thread: the timers that wait for it, those of one instant as they were set.
+    std::multimap<Instant, Timer*> virtual_timers_;
+    std::deque<Advance> advances_;
 };
 
 // A one-shot timer. Of the loop's thread only.
@@ -134,9 +177,19 @@ class Timer {
     Instant at() const { return at_; }
 
   private:
+    friend class Loop;
     struct Handle;
+    void fire();
+    void wait_for_clock();
+    void leave_clock();
+
     Handle* handle_;
+    Loop& loop_;
     Instant at_ = Instant::never();
+    // Whether it is one of the loop's timers that no real time brings.
+    const bool virtual_;
+    bool waits_for_clock_ = false;
+    std::multimap<Instant, Timer*>::iterator place_{};
 };
 
 }  // namespace haigha::transport

@@ -216,11 +216,11 @@ ErrorRef WorkerPool::close_wait(std::int64_t timeout_ms) {
         closing_ = true;
     }
     const Instant deadline =
-        timeout_ms < 0 ? Instant::never() : transport::Loop::now() + milliseconds(timeout_ms);
+        timeout_ms < 0 ? Instant::never() : transport::Loop::real_now() + milliseconds(timeout_ms);
     stop_consumers(known);
     ErrorRef late = drain_wait(timeout_ms);
     if (ErrorRef refused = close(Completion(waiter))) return refused;
-    const Duration left = timeout_ms < 0 ? for_ever : deadline - transport::Loop::now();
+    const Duration left = timeout_ms < 0 ? for_ever : deadline - transport::Loop::real_now();
     const bool ended = waiter->wait_for(left.nanoseconds > 0 ? left : Duration{});
     if (!late && !ended) late = make_error(Status::timeout, "the workers have not ended in time");
     return late;

@@ -15,9 +15,9 @@
 #include <string>
 #include <vector>
 
+#include "stub_broker/stub_broker.h"
 #include "support/api_handles.h"
 #include "support/failing_allocator.h"
-#include "support/stub_broker.h"
 
 namespace haigha::test {
 namespace {

@@ -8,6 +8,7 @@
 #include <haigha/retry.h>
 #include <haigha/rpc.h>
 #include <haigha/streams.h>
+#include <haigha/testing.h>
 #include <haigha/topology.h>
 #include <haigha/workers.h>
 
@@ -113,10 +114,13 @@ TEST(NullArguments, FallibleFunctionsNameTheArgument) {
     EXPECT_ARGUMENT(haigha_inbox_set_capacity_bytes);
     EXPECT_ARGUMENT(haigha_inbox_next_message);
     EXPECT_ARGUMENT(haigha_inbox_poll);
+    EXPECT_ARGUMENT(haigha_loop_advance);
+    EXPECT_ARGUMENT(haigha_loop_advance_wait);
     EXPECT_ARGUMENT(haigha_loop_attach_checked);
     EXPECT_ARGUMENT(haigha_loop_close);
     EXPECT_ARGUMENT(haigha_loop_set_log);
     EXPECT_ARGUMENT(haigha_loop_start);
+    EXPECT_ARGUMENT(haigha_loop_stop_clock);
     EXPECT_ARGUMENT(haigha_message_death_count);
     EXPECT_ARGUMENT(haigha_message_deaths);
     EXPECT_ARGUMENT(haigha_message_delivery_count);
@@ -272,6 +276,7 @@ TEST(NullArguments, ReferencesOfNothing) {
     EXPECT_EQ(haigha_channel_ref(nullptr), nullptr);
     EXPECT_EQ(haigha_connection_ref(nullptr), nullptr);
     EXPECT_EQ(haigha_inbox_ref(nullptr), nullptr);
+    EXPECT_EQ(haigha_loop_advanced(nullptr), -1);
     EXPECT_EQ(haigha_loop_ref(nullptr), nullptr);
     EXPECT_EQ(haigha_message_ref(nullptr), nullptr);
     EXPECT_EQ(haigha_publisher_ref(nullptr), nullptr);

@@ -9,8 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "stub_broker/stub_broker.h"
 #include "support/api_fixture.h"
-#include "support/stub_broker.h"
 
 namespace haigha::test {
 

@@ -1,5 +1,5 @@
 // The stub broker, driven by a raw client that can also break the rules.
-#include "support/stub_broker.h"
+#include "stub_broker/stub_broker.h"
 
 #include <gtest/gtest.h>
 #include <netinet/in.h>

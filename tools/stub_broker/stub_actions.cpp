@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <iterator>
 
-#include "support/stub_connection.h"
+#include "stub_broker/stub_connection.h"
 
 namespace haigha::test {
 
@@ -23,6 +23,9 @@ void StubConnection::act(const StubAction& action, std::uint16_t channel) {
     switch (action.verb) {
         case StubVerb::no_reply:
         case StubVerb::hold:
+        case StubVerb::nack:
+        case StubVerb::return_message:
+        case StubVerb::tell:
             return;
         case StubVerb::raw:
             send_bytes(action.bytes);
@@ -30,14 +33,16 @@ void StubConnection::act(const StubAction& action, std::uint16_t channel) {
                 found->second.pending = {};
             }
             return;
+        case StubVerb::inject:
+            return send_bytes(action.bytes);
         case StubVerb::close_channel:
-            close_channel(channel, action.code, action.text);
-            return;
+            return close_channel(channel, action.code, action.text);
         case StubVerb::close_connection:
-            close_connection(action.code, action.text);
-            return;
+            return close_connection(action.code, action.text);
         case StubVerb::reset:
-            reset();
+            return reset();
+        case StubVerb::drop:
+            dead_ = true;  // its descriptor is closed with it
             return;
         case StubVerb::half_close:
             finishing_ = true;
@@ -45,7 +50,54 @@ void StubConnection::act(const StubAction& action, std::uint16_t channel) {
         case StubVerb::one_byte:
             one_byte_ = true;
             return;
+        case StubVerb::stop_reading:
+            reading_ = false;
+            return;
+        case StubVerb::block:
+            return block(action.text);
+        case StubVerb::unblock:
+            return unblock();
+        case StubVerb::cancel:
+            return cancel_consumers(channel, action.text);
     }
+}
+
+void StubConnection::hold(StubCommand command) {
+    if (held_.size() >= most_held) {
+        close_connection(506, "RESOURCE_ERROR - the script holds too many methods");
+        return;
+    }
+    held_.push_back(std::move(command));
+}
+
+void StubConnection::cancel_consumers(std::uint16_t channel, std::string_view tag) {
+    for (auto& [number, one] : channels_) {
+        if ((channel != 0 && number != channel) || one.closing) continue;
+        std::vector<StubConsumerRef> going;
+        for (const auto& [name, consumer] : one.consumers) {
+            if (tag.empty() || name == tag) going.push_back(consumer);
+        }
+        for (const StubConsumerRef& consumer : going) {
+            consumer_cancelled(*consumer);
+            world_.queues.drop_consumer(consumer);
+        }
+    }
+}
+
+// The message is lost, and a publisher who has asked for confirms is told so.
+void StubConnection::nack(StubChannel& channel, const StubCommand& command) {
+    if (command.sequence != 0) channel.nacks_due.push_back(command.sequence);
+}
+
+// As if no queue had taken a mandatory message, for the reason that the script gives.
+void StubConnection::give_back_message(StubChannel& channel, const StubCommand& command,
+                                       const StubAction& action) {
+    const auto method = decoded<wire::basic::Publish>(command.method);
+    const StubMessage message{std::string(method.exchange.text),
+                              std::string(method.routing_key.text), command.properties,
+                              command.body};
+    send_return(command, action.code, action.text, message);
+    if (command.sequence != 0) channel.confirms_due.push_back(command.sequence);
 }
 
 void StubConnection::release(std::size_t count) {

@@ -12,10 +12,12 @@
 #include <utility>
 #include <vector>
 
-#include "support/stub_broker.h"
-#include "support/stub_log.h"
-#include "support/stub_queues.h"
-#include "support/stub_script.h"
+#include "stub_broker/stub_broker.h"
+#include "stub_broker/stub_log.h"
+#include "stub_broker/stub_memory.h"
+#include "stub_broker/stub_queues.h"
+#include "stub_broker/stub_replies.h"
+#include "stub_broker/stub_script.h"
 #include "wire/frame.h"
 #include "wire/method_table.h"
 
@@ -23,9 +25,12 @@ namespace haigha::test {
 
 // What all connections of a broker share.
 struct StubWorld {
+    explicit StubWorld(StubOptions given) : options(std::move(given)) {}
     StubOptions options;
     StubScript script;
-    StubQueues queues;
+    StubMemory memory;  // outlives what is charged to it
+    StubQueues queues{memory};
+    StubReplies replies;
     StubLog log;
 };
 
@@ -36,6 +41,7 @@ struct StubCommand {
     std::vector<std::byte> properties{};
     std::vector<std::byte> body{};
     std::uint64_t sequence = 0;  // of a publish on a confirm channel
+    StubCharge charge{};
 };
 
 struct StubUnacked {
@@ -54,12 +60,15 @@ struct StubChannel {
     std::uint64_t published = 0;  // since confirm.select
     std::uint64_t confirmed = 0;  // so far without a gap
     std::vector<std::uint64_t> confirms_due{};
+    std::vector<std::uint64_t> nacks_due{};
     std::uint64_t next_tag = 1;
-    std::uint16_t prefetch = 0;
+    std::uint16_t prefetch = 0;      // of consumers to come
+    std::uint16_t prefetch_all = 0;  // of all of them together
     std::string last_queue{};
     std::map<std::uint64_t, StubUnacked> unacked{};
     std::map<std::string, StubConsumerRef, std::less<>> consumers{};
-    std::vector<StubCommand> in_transaction{};
+    std::vector<StubCommand> in_transaction{};  // publishes and settlements
+    std::string reply_name{};                   // of its consumer of amq.rabbitmq.reply-to
 
     // Content that is being received.
     bool in_content = false;
@@ -81,6 +90,13 @@ class StubConnection {
     int fd() const { return fd_; }
     bool dead() const { return dead_; }
     bool wants_write() const { return !dead_ && sent_ < out_.size(); }
+    // Not while so much waits to be sent that answers would fill the memory.
+    bool wants_read() const {
+        return !dead_ && reading_ && world_.script.reading && out_.size() - sent_ < most_unsent;
+    }
+    void resume() { reading_ = true; }
+    // Whether that consumer takes more: what is not delivered stays in the queues.
+    bool takes_deliveries(const StubConsumer& consumer) const;
     // When on_time() wants to be called.
     Clock::time_point due() const;
 
@@ -94,8 +110,6 @@ class StubConnection {
     void act(const StubAction& action, std::uint16_t channel);
     void release(std::size_t count);
     void send_bytes(std::span<const std::byte> bytes);
-    void block(std::string_view reason);
-    void unblock();
     void flow(std::uint16_t channel, bool active);
 
     // ---- of the queues
@@ -103,6 +117,14 @@ class StubConnection {
     void consumer_cancelled(const StubConsumer& consumer);
 
   private:
+    // Octets on the way to a client that does not read.
+    static constexpr std::size_t most_undelivered = std::size_t{16} << 20;
+    static constexpr std::size_t most_unsent = std::size_t{64} << 20;
+    // Of a frame, when no frame_max holds; what comes in pieces may be larger.
+    static constexpr std::uint32_t most_frame = std::uint32_t{16} << 20;
+    // Consumers of one client, and methods that a script has it hold.
+    static constexpr std::size_t most_held = 100'000;
+
     enum class State : std::uint8_t {
         protocol_header,
         start_ok,
@@ -116,6 +138,9 @@ class StubConnection {
     };
 
     // ---- stub_connection.cpp: bytes, the handshake, and channel 0
+    bool has_room() const {
+        return !dead_ && state_ == State::running && out_.size() - sent_ < most_undelivered;
+    }
     void process();
     void greet();
     void on_frame(const wire::Frame& frame);
@@ -130,6 +155,9 @@ class StubConnection {
     void close_connection(std::uint16_t code, std::string_view text, wire::MethodId blamed = {});
     void reset();
     void log(std::string_view name, std::uint16_t channel = 0, bool ignored = false);
+    // What the script says of a method, which is told when it says something.
+    std::optional<StubAction> scripted(std::string_view name, std::uint16_t channel);
+    void hold(StubCommand command);
     // Records it and, with a code, closes the connection as RabbitMQ does.
     void violated(std::uint16_t code, const std::string& text);
 
@@ -138,16 +166,34 @@ class StubConnection {
     void on_channel_method(const wire::MethodInfo& info, std::uint16_t number, wire::Bytes payload);
     void on_content(StubChannel& channel, const wire::Frame& frame);
     void content_complete(StubChannel& channel);
+    void follow(StubChannel& channel, StubCommand command, const std::optional<StubAction>& action);
     void close_channel(std::uint16_t number, std::uint16_t code, std::string_view text,
                        wire::MethodId blamed = {});
     void forget_channel(std::uint16_t number);
     void execute(const StubCommand& command);
+    void block(std::string_view reason);
+    void unblock();
+    void cancel_consumers(std::uint16_t channel, std::string_view tag);
+    void nack(StubChannel& channel, const StubCommand& command);
+    void give_back_message(StubChannel& channel, const StubCommand& command,
+                           const StubAction& action);
 
-    // ---- stub_methods.cpp: what the methods do. They throw StubRefusal.
+    // ---- stub_methods.cpp and stub_basic.cpp: what the methods do. They throw StubRefusal.
     void execute_method(StubChannel& channel, const StubCommand& command);
     void execute_basic(StubChannel& channel, const StubCommand& command, wire::MethodId id);
+    void qos(StubChannel& channel, const StubCommand& command);
+    void keep_for_commit(StubChannel& channel, const StubCommand& command);
     void publish(StubChannel& channel, const StubCommand& command);
     void route(const StubCommand& command);
+    void send_return(const StubCommand& command, std::uint16_t code, std::string_view text,
+                     const StubMessage& message);
+    void declare_queue(StubChannel& channel, const StubCommand& command);
+    void delete_queue(StubChannel& channel, const StubCommand& command);
+    void execute_transaction(StubChannel& channel, const StubCommand& command, wire::MethodId id);
+    void execute_settlement(StubChannel& channel, const StubCommand& command, wire::MethodId id);
+    void consume_replies(StubChannel& channel, const StubCommand& command);
+    void rewrite_reply_to(const StubChannel& channel, std::vector<std::byte>& properties) const;
+    void check_memory() const;
     void consume(StubChannel& channel, const StubCommand& command);
     void get(StubChannel& channel, const StubCommand& command);
     void settle(StubChannel& channel, std::uint64_t tag, bool multiple, bool requeue);
@@ -191,6 +237,7 @@ class StubConnection {
     bool cleaned_ = false;
     bool finishing_ = false;  // nothing more is said; then the sending direction ends
     bool shut_ = false;
+    bool reading_ = true;
     bool one_byte_ = false;
     bool takes_blocked_ = false;
     bool takes_cancel_ = false;
@@ -205,6 +252,7 @@ class StubConnection {
     Clock::time_point last_heard_ = Clock::now();
     std::map<std::uint16_t, StubChannel> channels_;
     std::vector<StubCommand> held_;
+    std::size_t tags_made_ = 0;
 };
 
 }  // namespace haigha::test

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "support/stub_broker.h"
+#include "stub_broker/stub_broker.h"
 
 namespace haigha::test {
 
@@ -19,18 +19,31 @@ class StubLog {
     void add(const StubReceived& received) {
         {
             const std::lock_guard lock(mutex_);
-            received_.push_back(received);
+            if (received_.size() < most_) received_.push_back(received);
             ++counts_[received.method];
         }
         changed_.notify_all();
     }
     void add_violation(std::string text) {
         const std::lock_guard lock(mutex_);
-        violations_.push_back(std::move(text));
+        if (violations_.size() < most_) violations_.push_back(std::move(text));
     }
     void add_secret(std::string secret) {
         const std::lock_guard lock(mutex_);
-        secrets_.push_back(std::move(secret));
+        if (secrets_.size() < most_) secrets_.push_back(std::move(secret));
+    }
+    // A rule of the script was followed.
+    void add_fired(std::string text) {
+        {
+            const std::lock_guard lock(mutex_);
+            ++counts_["fired"];
+            if (fired_.size() < most_) fired_.push_back(std::move(text));
+        }
+        changed_.notify_all();
+    }
+    std::vector<std::string> fired() const {
+        const std::lock_guard lock(mutex_);
+        return fired_;
     }
     bool wait(std::string_view method, std::size_t count, std::chrono::milliseconds limit) const {
         std::unique_lock lock(mutex_);
@@ -56,6 +69,9 @@ class StubLog {
     }
 
   private:
+    // Entries of each list: what a client sends cannot fill the memory. The counts go on.
+    static constexpr std::size_t most_ = 1'000'000;
+
     std::size_t counted(std::string_view method) const {
         const auto found = counts_.find(method);
         return found == counts_.end() ? 0 : found->second;
@@ -67,6 +83,7 @@ class StubLog {
     std::map<std::string_view, std::size_t> counts_;
     std::vector<std::string> violations_;
     std::vector<std::string> secrets_;
+    std::vector<std::string> fired_;
 };
 
 }  // namespace haigha::test

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -27,6 +28,15 @@ struct StubOptions {
     bool multiple_acks = false;
     // SO_RCVBUF and SO_SNDBUF; 0: the system's. Small ones make back-pressure come soon.
     int socket_buffer = 0;
+    // Octets of messages that it keeps, with something for each queue, binding and consumer. A
+    // client that would have it keep more is closed with 506, RESOURCE_ERROR.
+    std::size_t most_memory = std::size_t{1} << 30;
+    // A larger body ends the channel, as in RabbitMQ.
+    std::uint64_t most_body = std::uint64_t{128} << 20;
+    // Connections at once; more of them wait to be accepted.
+    std::size_t most_connections = 1000;
+    // Hears, on the broker's thread, each rule of the script that is followed, as `fired()` has it.
+    std::function<void(const std::string&)> on_fired;
 };
 
 // Besides methods: "connect", "protocol-header", "heartbeat" and "disconnect".
@@ -62,6 +72,9 @@ class StubBroker {
     std::vector<std::string> violations() const;
     // What connection.update-secret has brought, in order.
     std::vector<std::string> secrets() const;
+    // The rules of the script that were followed, each time: "CONNECTION CHANNEL RULE". How many
+    // they are can be waited for, as the method "fired".
+    std::vector<std::string> fired() const;
     // Messages ready in a queue; 0 when there is none of that name.
     std::size_t queue_size(std::string_view queue) const;
 

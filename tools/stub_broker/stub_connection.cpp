@@ -1,4 +1,4 @@
-#include "support/stub_connection.h"
+#include "stub_broker/stub_connection.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -24,9 +24,9 @@ std::vector<std::byte> server_properties() {
     wire::FieldTable table;
     (void)table.add_table("capabilities", capabilities);
     (void)table.add_string("cluster_name", "stub@localhost");
-    (void)table.add_string("product", "stub_broker");
+    (void)table.add_string("product", "haigha-stub-broker");
     (void)table.add_string("version", "3.10.8");
-    (void)table.add_string("platform", "libhaigha tests");
+    (void)table.add_string("platform", "libhaigha");
     return {table.contents().begin(), table.contents().end()};
 }
 
@@ -49,6 +49,7 @@ bool has_capability(wire::Bytes client_properties, std::string_view wanted) {
 StubConnection::StubConnection(int fd, int number, StubWorld& world)
     : fd_(fd), number_(number), world_(world) {
     log("connect");
+    (void)scripted("connect", 0);
 }
 
 StubConnection::~StubConnection() {
@@ -57,6 +58,16 @@ StubConnection::~StubConnection() {
 
 void StubConnection::log(std::string_view name, std::uint16_t channel, bool ignored) {
     world_.log.add({number_, channel, name, ignored});
+}
+
+std::optional<StubAction> StubConnection::scripted(std::string_view name, std::uint16_t channel) {
+    const StubRule* const rule =
+        world_.script.match(name, static_cast<std::size_t>(number_), channel);
+    if (rule == nullptr) return std::nullopt;
+    std::string text = std::to_string(number_) + " " + std::to_string(channel) + " " + rule->text;
+    if (world_.options.on_fired) world_.options.on_fired(text);
+    world_.log.add_fired(std::move(text));
+    return rule->action;
 }
 
 void StubConnection::violated(std::uint16_t code, const std::string& text) {
@@ -93,7 +104,8 @@ void StubConnection::process() {
         at = wire::protocol_header.size();
     }
     while (!dead_ && at < in_.size()) {
-        const wire::FrameParse parsed = wire::parse_frame(wire::Bytes(in_).subspan(at), frame_max_);
+        const wire::FrameParse parsed = wire::parse_frame(
+            wire::Bytes(in_).subspan(at), frame_max_ != 0 ? frame_max_ : most_frame);
         if (parsed.status == wire::FrameParse::Status::need_more) break;
         if (parsed.status != wire::FrameParse::Status::complete) {
             violated(501, "FRAME_ERROR - a malformed frame on channel " +
@@ -109,6 +121,7 @@ void StubConnection::process() {
 
 void StubConnection::greet() {
     log("protocol-header");
+    (void)scripted("protocol-header", 0);
     if (world_.script.banner) {
         send_bytes(wire::as_bytes(*world_.script.banner));
         finishing_ = true;
@@ -141,6 +154,7 @@ void StubConnection::send_bytes(std::span<const std::byte> bytes) {
 }
 
 void StubConnection::write_some() {
+    const bool held_back = !dead_ && !has_room();
     while (wants_write()) {
         const std::size_t size = one_byte_ ? 1 : out_.size() - sent_;
         const ssize_t written = ::send(fd_, out_.data() + sent_, size, MSG_NOSIGNAL);
@@ -156,6 +170,7 @@ void StubConnection::write_some() {
         last_sent_ = Clock::now();
         if (one_byte_) break;
     }
+    if (held_back && has_room()) world_.queues.pump_all();
     if (sent_ < out_.size()) return;
     out_.clear();
     sent_ = 0;
@@ -197,11 +212,16 @@ void StubConnection::on_time(Clock::time_point now) {
 void StubConnection::on_frame(const wire::Frame& frame) {
     if (frame.type == wire::FrameType::heartbeat) {
         log("heartbeat", frame.channel);
+        (void)scripted("heartbeat", frame.channel);
         if (frame.channel != 0) violated(501, "FRAME_ERROR - a heartbeat not on channel 0");
         return;
     }
     if (frame.channel != 0) {
-        on_channel_frame(frame);
+        try {
+            on_channel_frame(frame);
+        } catch (const StubRefusal& refusal) {
+            close_connection(refusal.code, refusal.text);
+        }
         return;
     }
     const auto id = wire::read_method_id(frame.payload);
@@ -231,13 +251,13 @@ void StubConnection::on_connection_method(const wire::MethodInfo& info, wire::By
         violated(0, std::string(info.name) + " after connection.close-ok");
         return;
     }
-    if (const auto action = world_.script.match(info.name)) {
+    if (const auto action = scripted(info.name, 0)) {
         if (action->verb == StubVerb::hold) {
-            held_.push_back({0, {payload.begin(), payload.end()}});
+            hold({0, {payload.begin(), payload.end()}});
         } else {
             act(*action, 0);
         }
-        if (action->verb != StubVerb::one_byte) return;
+        if (timing_of(action->verb) != StubTiming::beside) return;
     }
     on_handshake(info, payload);
 }

@@ -1,7 +1,7 @@
 // What may come on a channel, and when: the half of StubConnection that judges its client.
 #include <utility>
 
-#include "support/stub_connection.h"
+#include "stub_broker/stub_connection.h"
 
 namespace haigha::test {
 
@@ -115,28 +115,22 @@ void StubConnection::on_channel_method(const wire::MethodInfo& info, std::uint16
     }
     if (info.id == wire::channel::Close::id) channel.client_closing = true;
 
-    std::optional<StubAction> action = world_.script.match(info.name);
+    std::optional<StubAction> action = scripted(info.name, number);
     StubCommand command{number, {payload.begin(), payload.end()}};
-    if (action && action->verb != StubVerb::no_reply && action->verb != StubVerb::hold &&
-        action->verb != StubVerb::raw) {
+    if (action && timing_of(action->verb) != StubTiming::instead_content) {
         act(*action, number);
-        if (dead_ || action->verb != StubVerb::one_byte) return;
+        if (dead_ || timing_of(action->verb) == StubTiming::instead) return;
         action.reset();
     }
     if (info.has_content) {
         channel.in_content = true;
         channel.has_header = false;
         channel.content = std::move(command);
+        channel.content.charge = StubCharge(world_.memory, stub_record_size);
         channel.content_action = std::move(action);
         return;
     }
-    if (!action) {
-        execute(command);
-    } else if (action->verb == StubVerb::hold) {
-        held_.push_back(std::move(command));
-    } else {
-        act(*action, number);
-    }
+    follow(channel, std::move(command), action);
 }
 
 void StubConnection::on_content(StubChannel& channel, const wire::Frame& frame) {
@@ -155,12 +149,27 @@ void StubConnection::on_content(StubChannel& channel, const wire::Frame& frame) 
             violated(501, on_channel("FRAME_ERROR - a bad content header", frame.channel));
             return;
         }
+        if (header.body_size > world_.options.most_body) {
+            channel.in_content = false;
+            channel.content = {};
+            close_channel(frame.channel, 406,
+                          "PRECONDITION_FAILED - message size " + std::to_string(header.body_size) +
+                              " is larger than configured max size " +
+                              std::to_string(world_.options.most_body),
+                          wire::basic::Publish::id);
+            return;
+        }
         channel.has_header = true;
         channel.body_size = header.body_size;
         content.properties.assign(header.properties.begin(), header.properties.end());
     } else {
         if (frame.payload.empty()) violated(0, on_channel("an empty body frame", frame.channel));
         content.body.insert(content.body.end(), frame.payload.begin(), frame.payload.end());
+    }
+    content.charge.add(frame.payload.size());
+    if (world_.memory.octets > world_.options.most_memory) {
+        close_connection(506, stub_memory_text, wire::basic::Publish::id);
+        return;
     }
     if (content.body.size() > channel.body_size) {
         violated(501, on_channel("FRAME_ERROR - more body than announced", frame.channel));
@@ -174,10 +183,20 @@ void StubConnection::content_complete(StubChannel& channel) {
     const std::optional<StubAction> action = std::exchange(channel.content_action, std::nullopt);
     channel.in_content = false;
     if (channel.confirm) command.sequence = ++channel.published;
+    follow(channel, std::move(command), action);
+}
+
+// A command that is whole, with what the script says of it.
+void StubConnection::follow(StubChannel& channel, StubCommand command,
+                            const std::optional<StubAction>& action) {
     if (!action) {
         execute(command);
     } else if (action->verb == StubVerb::hold) {
-        held_.push_back(std::move(command));
+        hold(std::move(command));
+    } else if (action->verb == StubVerb::nack) {
+        nack(channel, command);
+    } else if (action->verb == StubVerb::return_message) {
+        give_back_message(channel, command, *action);
     } else {
         act(*action, command.channel);
     }

@@ -1,127 +1,14 @@
-// What each method on a channel does: the half of StubConnection that is an honest broker.
+// What the methods of class basic do: messages in, out and settled.
 #include <algorithm>
+#include <set>
 #include <utility>
 
-#include "support/stub_connection.h"
+#include "stub_broker/stub_connection.h"
+#include "wire/properties.h"
 
 namespace haigha::test {
 
 using wire::MethodId;
-
-std::string StubConnection::queue_name(const StubChannel& channel, std::string_view given) const {
-    if (!given.empty()) return std::string(given);
-    if (channel.last_queue.empty())
-        throw StubRefusal{404, "NOT_FOUND - no previously declared queue"};
-    return channel.last_queue;
-}
-
-void StubConnection::execute_method(StubChannel& channel, const StubCommand& command) {
-    const std::uint16_t number = command.channel;
-    const MethodId id = *wire::read_method_id(command.method);
-    const wire::Bytes payload = command.method;
-    StubQueues& queues = world_.queues;
-    const auto answer = [&](bool no_wait, const auto& method) {
-        if (!no_wait) reply(number, method);
-    };
-    const auto text = [](wire::ShortString value) { return std::string(value.text); };
-    switch (id.key()) {
-        case wire::channel::Open::id.key():
-            return reply(number, wire::channel::OpenOk{});
-        case wire::channel::Close::id.key():
-            send(number, wire::channel::CloseOk{});
-            return forget_channel(number);
-        case wire::channel::Flow::id.key():
-            if (!decoded<wire::channel::Flow>(payload).active) {
-                throw StubRefusal{540, "NOT_IMPLEMENTED - active=false", true};
-            }
-            return reply(number, wire::channel::FlowOk{true});
-        case wire::channel::FlowOk::id.key():
-            channel.stopped = !decoded<wire::channel::FlowOk>(payload).active;
-            return;
-        case wire::exchange::Declare::id.key(): {
-            const auto method = decoded<wire::exchange::Declare>(payload);
-            queues.declare_exchange(text(method.exchange), text(method.type), method.passive);
-            return answer(method.no_wait, wire::exchange::DeclareOk{});
-        }
-        case wire::exchange::Delete::id.key(): {
-            const auto method = decoded<wire::exchange::Delete>(payload);
-            queues.delete_exchange(text(method.exchange));
-            return answer(method.no_wait, wire::exchange::DeleteOk{});
-        }
-        case wire::exchange::Bind::id.key(): {
-            const auto method = decoded<wire::exchange::Bind>(payload);
-            queues.bind(text(method.source), text(method.destination), text(method.routing_key),
-                        true);
-            return answer(method.no_wait, wire::exchange::BindOk{});
-        }
-        case wire::exchange::Unbind::id.key(): {
-            const auto method = decoded<wire::exchange::Unbind>(payload);
-            queues.unbind(text(method.source), text(method.destination), text(method.routing_key),
-                          true);
-            return answer(method.no_wait, wire::exchange::UnbindOk{});
-        }
-        case wire::queue::Declare::id.key(): {
-            const auto method = decoded<wire::queue::Declare>(payload);
-            StubQueue& queue =
-                queues.declare(text(method.queue), method.passive, method.auto_delete,
-                               method.exclusive ? this : nullptr);
-            channel.last_queue = queue.name;
-            wire::queue::DeclareOk ok{};
-            ok.queue = {queue.name};
-            ok.message_count = static_cast<std::uint32_t>(queue.ready.size());
-            ok.consumer_count = static_cast<std::uint32_t>(queue.consumers.size());
-            return answer(method.no_wait, ok);
-        }
-        case wire::queue::Bind::id.key(): {
-            const auto method = decoded<wire::queue::Bind>(payload);
-            queues.bind(text(method.exchange), queue_name(channel, method.queue.text),
-                        text(method.routing_key), false);
-            return answer(method.no_wait, wire::queue::BindOk{});
-        }
-        case wire::queue::Unbind::id.key(): {
-            const auto method = decoded<wire::queue::Unbind>(payload);
-            queues.unbind(text(method.exchange), queue_name(channel, method.queue.text),
-                          text(method.routing_key), false);
-            return reply(number, wire::queue::UnbindOk{});
-        }
-        case wire::queue::Purge::id.key(): {
-            const auto method = decoded<wire::queue::Purge>(payload);
-            StubQueue& queue = queues.get(queue_name(channel, method.queue.text));
-            wire::queue::PurgeOk ok{static_cast<std::uint32_t>(queue.ready.size())};
-            queue.ready.clear();
-            return answer(method.no_wait, ok);
-        }
-        case wire::queue::Delete::id.key(): {
-            const auto method = decoded<wire::queue::Delete>(payload);
-            const std::string name = queue_name(channel, method.queue.text);
-            if (const StubQueue* queue = queues.find(name); queue != nullptr) {
-                if ((method.if_unused && !queue->consumers.empty()) ||
-                    (method.if_empty && !queue->ready.empty())) {
-                    throw StubRefusal{406, "PRECONDITION_FAILED - queue '" + name +
-                                               "' in vhost '/' is in use or not empty"};
-                }
-            }
-            const wire::queue::DeleteOk ok{static_cast<std::uint32_t>(queues.remove(name))};
-            return answer(method.no_wait, ok);
-        }
-        case wire::confirm::Select::id.key():
-            channel.confirm = true;
-            return answer(decoded<wire::confirm::Select>(payload).no_wait,
-                          wire::confirm::SelectOk{});
-        case wire::tx::Select::id.key():
-            channel.tx = true;
-            return reply(number, wire::tx::SelectOk{});
-        case wire::tx::Commit::id.key():
-            for (const StubCommand& publish : std::exchange(channel.in_transaction, {}))
-                route(publish);
-            return reply(number, wire::tx::CommitOk{});
-        case wire::tx::Rollback::id.key():
-            channel.in_transaction.clear();
-            return reply(number, wire::tx::RollbackOk{});
-        default:
-            return execute_basic(channel, command, id);
-    }
-}
 
 void StubConnection::execute_basic(StubChannel& channel, const StubCommand& command, MethodId id) {
     const std::uint16_t number = command.channel;
@@ -130,8 +17,7 @@ void StubConnection::execute_basic(StubChannel& channel, const StubCommand& comm
         case wire::basic::Publish::id.key():
             return publish(channel, command);
         case wire::basic::Qos::id.key():
-            channel.prefetch = decoded<wire::basic::Qos>(payload).prefetch_count;
-            return reply(number, wire::basic::QosOk{});
+            return qos(channel, command);
         case wire::basic::Consume::id.key():
             return consume(channel, command);
         case wire::basic::Get::id.key():
@@ -142,6 +28,9 @@ void StubConnection::execute_basic(StubChannel& channel, const StubCommand& comm
             if (found != channel.consumers.end()) {
                 const StubConsumerRef consumer = found->second;
                 channel.consumers.erase(found);
+                if (consumer->queue == stub_reply_queue) {
+                    world_.replies.remove(std::exchange(channel.reply_name, {}));
+                }
                 world_.queues.drop_consumer(consumer);
             }
             if (!method.no_wait) reply(number, wire::basic::CancelOk{method.consumer_tag});
@@ -149,18 +38,11 @@ void StubConnection::execute_basic(StubChannel& channel, const StubCommand& comm
         }
         case wire::basic::CancelOk::id.key():
             return;
-        case wire::basic::Ack::id.key(): {
-            const auto method = decoded<wire::basic::Ack>(payload);
-            return settle(channel, method.delivery_tag, method.multiple, false);
-        }
-        case wire::basic::Nack::id.key(): {
-            const auto method = decoded<wire::basic::Nack>(payload);
-            return settle(channel, method.delivery_tag, method.multiple, method.requeue);
-        }
-        case wire::basic::Reject::id.key(): {
-            const auto method = decoded<wire::basic::Reject>(payload);
-            return settle(channel, method.delivery_tag, false, method.requeue);
-        }
+        case wire::basic::Ack::id.key():
+        case wire::basic::Nack::id.key():
+        case wire::basic::Reject::id.key():
+            if (!channel.tx) return execute_settlement(channel, command, id);
+            return keep_for_commit(channel, command);
         case wire::basic::Recover::id.key(): {
             if (!decoded<wire::basic::Recover>(payload).requeue) {
                 throw StubRefusal{540, "NOT_IMPLEMENTED - requeue=false", true};
@@ -169,43 +51,104 @@ void StubConnection::execute_basic(StubChannel& channel, const StubCommand& comm
             if (!channel.unacked.empty()) settle(channel, 0, true, true);
             return;
         }
+        case wire::basic::RecoverAsync::id.key():
+            if (!decoded<wire::basic::RecoverAsync>(payload).requeue) {
+                throw StubRefusal{540, "NOT_IMPLEMENTED - requeue=false", true};
+            }
+            if (!channel.unacked.empty()) settle(channel, 0, true, true);
+            return;
         default:
             violated(503, "COMMAND_INVALID - a method that no client sends");
     }
+}
+
+void StubConnection::qos(StubChannel& channel, const StubCommand& command) {
+    const auto method = decoded<wire::basic::Qos>(command.method);
+    if (method.prefetch_size != 0) {
+        throw StubRefusal{
+            540,
+            "NOT_IMPLEMENTED - prefetch_size!=0 (" + std::to_string(method.prefetch_size) + ")",
+            true};
+    }
+    (method.global ? channel.prefetch_all : channel.prefetch) = method.prefetch_count;
+    reply(command.channel, wire::basic::QosOk{});
+    if (method.global) world_.queues.pump_all();
+}
+
+void StubConnection::keep_for_commit(StubChannel& channel, const StubCommand& command) {
+    check_memory();
+    channel.in_transaction.push_back(command);
+    channel.in_transaction.back().charge =
+        StubCharge(world_.memory, stub_record_size + command.body.size());
 }
 
 void StubConnection::publish(StubChannel& channel, const StubCommand& command) {
     if (channel.stopped) violated(0, "basic.publish after flow-ok said stop");
     const auto method = decoded<wire::basic::Publish>(command.method);
     if (method.immediate) throw StubRefusal{540, "NOT_IMPLEMENTED - immediate=true", true};
+    world_.queues.check_publish(method.exchange.text);
+    StubCommand rewritten = command;
+    rewrite_reply_to(channel, rewritten.properties);
     if (channel.tx) {
-        channel.in_transaction.push_back(command);
+        keep_for_commit(channel, rewritten);
     } else {
-        route(command);
+        route(rewritten);
     }
     if (command.sequence != 0) channel.confirms_due.push_back(command.sequence);
 }
 
 void StubConnection::route(const StubCommand& command) {
     const auto method = decoded<wire::basic::Publish>(command.method);
-    const auto message = std::make_shared<const StubMessage>(
-        StubMessage{std::string(method.exchange.text), std::string(method.routing_key.text),
-                    command.properties, command.body});
-    if (world_.queues.publish(message) > 0 || !method.mandatory) return;
+    const auto message = std::make_shared<const StubMessage>(StubMessage{
+        std::string(method.exchange.text), std::string(method.routing_key.text), command.properties,
+        command.body,
+        StubCharge(world_.memory,
+                   stub_record_size + command.properties.size() + command.body.size())});
+    std::size_t takers = 0;
+    if (method.exchange.text.empty() && method.routing_key.text.starts_with(stub_reply_queue)) {
+        if (const StubConsumerRef consumer = world_.replies.find(method.routing_key.text)) {
+            consumer->connection->deliver(consumer, {message, false});
+            takers = 1;
+        }
+    } else {
+        takers = world_.queues.publish(message);
+    }
+    if (takers == 0 && method.mandatory) send_return(command, 312, "NO_ROUTE", *message);
+}
+
+void StubConnection::send_return(const StubCommand& command, std::uint16_t code,
+                                 std::string_view text, const StubMessage& message) {
     wire::basic::Return returned{};
-    returned.reply_code = 312;
-    returned.reply_text = {"NO_ROUTE"};
-    returned.exchange = method.exchange;
-    returned.routing_key = method.routing_key;
+    returned.reply_code = code;
+    returned.reply_text = {text.substr(0, wire::max_short_string)};
+    returned.exchange = {message.exchange};
+    returned.routing_key = {message.routing_key};
     send(command.channel, returned);
-    send_content(command.channel, *message);
+    send_content(command.channel, message);
+}
+
+// A request names the queue that stands for its channel; what the server sees is the channel's own.
+void StubConnection::rewrite_reply_to(const StubChannel& channel,
+                                      std::vector<std::byte>& properties) const {
+    wire::Properties read;
+    if (!wire::parse_properties(properties, read) || read.reply_to != stub_reply_queue) return;
+    if (channel.reply_name.empty()) {
+        throw StubRefusal{406, "PRECONDITION_FAILED - fast reply consumer does not exist"};
+    }
+    read.reply_to = channel.reply_name;
+    std::vector<std::byte> rewritten(wire::properties_size(read));
+    wire::write_properties(read, rewritten.data());
+    properties = std::move(rewritten);
 }
 
 // After all that one read has brought: returns come before the confirms.
 void StubConnection::send_confirms() {
     for (auto& [number, channel] : channels_) {
         std::vector<std::uint64_t> due = std::exchange(channel.confirms_due, {});
+        const std::vector<std::uint64_t> nacks = std::exchange(channel.nacks_due, {});
         if (channel.closing) continue;
+        for (const std::uint64_t sequence : nacks)
+            send(number, wire::basic::Nack{sequence, false, false});
         std::sort(due.begin(), due.end());
         std::size_t at = 0;
         if (world_.options.multiple_acks) {
@@ -221,18 +164,37 @@ void StubConnection::send_confirms() {
 }
 
 void StubConnection::consume(StubChannel& channel, const StubCommand& command) {
+    check_memory();
     const auto method = decoded<wire::basic::Consume>(command.method);
-    StubQueue& queue = world_.queues.get(queue_name(channel, method.queue.text));
     std::string tag(method.consumer_tag.text);
-    if (tag.empty()) {
-        tag = "amq.ctag-" + std::to_string(number_) + "-" + std::to_string(channel.next_tag) + "-" +
-              std::to_string(channel.consumers.size());
-    }
+    if (tag.empty()) tag = "amq.ctag-stub-" + std::to_string(++tags_made_);
     if (channel.consumers.contains(tag)) {
         throw StubRefusal{530, "NOT_ALLOWED - attempt to reuse consumer tag '" + tag + "'", true};
     }
-    const auto consumer = std::make_shared<StubConsumer>(
-        StubConsumer{tag, queue.name, this, command.channel, method.no_ack, channel.prefetch});
+    const bool of_replies = method.queue.text == stub_reply_queue;
+    const auto consumer = std::make_shared<StubConsumer>(StubConsumer{
+        tag, std::string(method.queue.text), this, command.channel, method.no_ack, channel.prefetch,
+        0, method.exclusive, StubCharge(world_.memory, stub_record_size)});
+    if (of_replies) {
+        if (!method.no_ack) {
+            throw StubRefusal{406, "PRECONDITION_FAILED - reply consumer cannot acknowledge"};
+        }
+        if (!channel.reply_name.empty()) {
+            throw StubRefusal{406, "PRECONDITION_FAILED - reply consumer already set"};
+        }
+        channel.reply_name = world_.replies.add(consumer);
+        channel.consumers.emplace(tag, consumer);
+        if (!method.no_wait) reply(command.channel, wire::basic::ConsumeOk{{tag}});
+        return;
+    }
+    StubQueue& queue = world_.queues.get(queue_name(channel, method.queue.text), this);
+    const auto is_exclusive = [](const StubConsumerRef& one) { return one->exclusive; };
+    if (std::any_of(queue.consumers.begin(), queue.consumers.end(), is_exclusive) ||
+        (method.exclusive && !queue.consumers.empty())) {
+        throw StubRefusal{
+            403, "ACCESS_REFUSED - queue '" + queue.name + "' in vhost '/' in exclusive use"};
+    }
+    consumer->queue = queue.name;
     channel.consumers.emplace(tag, consumer);
     queue.consumers.push_back(consumer);
     if (!method.no_wait) reply(command.channel, wire::basic::ConsumeOk{{tag}});
@@ -241,7 +203,7 @@ void StubConnection::consume(StubChannel& channel, const StubCommand& command) {
 
 void StubConnection::get(StubChannel& channel, const StubCommand& command) {
     const auto method = decoded<wire::basic::Get>(command.method);
-    StubQueue& queue = world_.queues.get(queue_name(channel, method.queue.text));
+    StubQueue& queue = world_.queues.get(queue_name(channel, method.queue.text), this);
     if (queue.ready.empty()) {
         reply(command.channel, wire::basic::GetEmpty{});
         return;
@@ -262,8 +224,19 @@ void StubConnection::get(StubChannel& channel, const StubCommand& command) {
     }
 }
 
+bool StubConnection::takes_deliveries(const StubConsumer& consumer) const {
+    const auto found = channels_.find(consumer.channel);
+    if (!has_room() || found == channels_.end() || found->second.closing) return false;
+    const StubChannel& channel = found->second;
+    if (consumer.no_ack) return true;
+    return (consumer.prefetch == 0 || consumer.unacked < consumer.prefetch) &&
+           (channel.prefetch_all == 0 || channel.unacked.size() < channel.prefetch_all);
+}
+
 void StubConnection::deliver(const StubConsumerRef& consumer, const StubEntry& entry) {
-    StubChannel& channel = channels_.at(consumer->channel);
+    const auto found = channels_.find(consumer->channel);
+    if (dead_ || found == channels_.end() || found->second.closing) return;
+    StubChannel& channel = found->second;
     wire::basic::Deliver deliver{};
     deliver.consumer_tag = {consumer->tag};
     deliver.delivery_tag = channel.next_tag++;
@@ -327,14 +300,21 @@ void StubConnection::settle(StubChannel& channel, std::uint64_t tag, bool multip
 
 // The channel has ended: its consumers go, and what they have not acknowledged goes back.
 void StubConnection::give_back(StubChannel& channel) {
+    if (!channel.reply_name.empty()) {
+        world_.replies.remove(std::exchange(channel.reply_name, {}));
+    }
     for (const auto& [tag, consumer] : std::exchange(channel.consumers, {}))
         world_.queues.drop_consumer(consumer);
+    channel.in_transaction.clear();
     if (!channel.unacked.empty()) settle(channel, 0, true, true);
 }
 
 void StubConnection::consumer_cancelled(const StubConsumer& consumer) {
     const auto found = channels_.find(consumer.channel);
     if (found == channels_.end()) return;
+    if (consumer.queue == stub_reply_queue) {
+        world_.replies.remove(std::exchange(found->second.reply_name, {}));
+    }
     found->second.consumers.erase(consumer.tag);
     if (!takes_cancel_ || dead_) return;
     wire::basic::Cancel cancel{};

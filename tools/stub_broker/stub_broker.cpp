@@ -1,4 +1,4 @@
-#include "support/stub_broker.h"
+#include "stub_broker/stub_broker.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 #include <system_error>
 #include <thread>
 
-#include "support/stub_connection.h"
+#include "stub_broker/stub_connection.h"
 
 namespace haigha::test {
 
@@ -31,7 +31,7 @@ namespace {
 
 class StubBroker::Server {
   public:
-    explicit Server(StubOptions options) : world_{std::move(options), {}, {}, {}} {
+    explicit Server(StubOptions options) : world_(std::move(options)) {
         open_listener();
         if (::pipe2(wake_, O_CLOEXEC | O_NONBLOCK) != 0) fail("pipe");
         thread_ = std::thread([this] { serve(); });
@@ -72,6 +72,10 @@ class StubBroker::Server {
     void open_listener();
     void serve();
     void take_tasks();
+    bool accepting() const {
+        return world_.script.stall != StubStall::accept &&
+               connections_.size() < world_.options.most_connections;
+    }
     void accept_some();
     void reap();
     template <class Visit>
@@ -121,10 +125,10 @@ void StubBroker::Server::serve() {
     while (!stopping_) {
         watched.clear();
         watched.push_back({wake_[0], POLLIN, 0});
-        watched.push_back({world_.script.stall == StubStall::accept ? -1 : listener_, POLLIN, 0});
+        watched.push_back({accepting() ? listener_ : -1, POLLIN, 0});
         Clock::time_point due = Clock::time_point::max();
         for (const auto& connection : connections_) {
-            short events = world_.script.reading ? POLLIN : 0;
+            short events = connection->wants_read() ? POLLIN : 0;
             if (connection->wants_write()) events |= POLLOUT;
             // Nothing is watched by its number: a hang-up would be told without being asked for.
             watched.push_back({events != 0 ? connection->fd() : -1, events, 0});
@@ -142,12 +146,11 @@ void StubBroker::Server::serve() {
         for (std::size_t i = 0; i < known; ++i) {
             StubConnection& connection = *connections_[i];
             const short seen = watched[i + 2].revents;
-            if (!connection.dead() && world_.script.reading &&
-                (seen & (POLLIN | POLLHUP | POLLERR)) != 0) {
+            if (connection.wants_read() && (seen & (POLLIN | POLLHUP | POLLERR)) != 0) {
                 connection.on_readable();
             }
         }
-        if (watched[1].revents != 0 && world_.script.stall != StubStall::accept) accept_some();
+        if (watched[1].revents != 0) accept_some();
         const Clock::time_point now = Clock::now();
         each([&](StubConnection& connection) { connection.on_time(now); });
         reap();
@@ -169,7 +172,7 @@ void StubBroker::Server::take_tasks() {
 }
 
 void StubBroker::Server::accept_some() {
-    for (;;) {
+    while (accepting()) {
         const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) return;
         const int on = 1;
@@ -190,19 +193,21 @@ void StubBroker::Server::execute(std::string_view text) {
     StubLine line(text);
     if (line.empty() || text.starts_with('#')) return;
     const std::string_view verb = line.word();
-    if (world_.script.take(verb, line)) return;
-    if (verb == "release") {
+    if (world_.script.take(verb, line)) {
+        if (verb == "resume") {
+            each([](StubConnection& connection) { connection.resume(); });
+        }
+        return;
+    }
+    if (verb == "release" || verb == "go") {
         const std::size_t count = line.empty() ? SIZE_MAX : line.number(SIZE_MAX);
         line.end();
         each([&](StubConnection& connection) { connection.release(count); });
     } else if (verb == "inject") {
         inject(parse_stub_hex(line.rest()));
-    } else if (verb == "block") {
-        const std::string reason(line.rest());
-        each([&](StubConnection& connection) { connection.block(reason); });
-    } else if (verb == "unblock") {
-        line.end();
-        each([](StubConnection& connection) { connection.unblock(); });
+    } else if (verb == "put") {
+        const std::string queue(line.word());
+        world_.queues.put(queue, line.rest());
     } else if (verb == "flow") {
         const auto channel = static_cast<std::uint16_t>(line.number(UINT16_MAX));
         const std::string_view active = line.word();
@@ -214,8 +219,8 @@ void StubBroker::Server::execute(std::string_view text) {
                                  ? static_cast<std::uint16_t>(line.number(UINT16_MAX))
                                  : std::uint16_t{0};
         const auto action = parse_stub_action(verb, line);
-        if (!action || action->verb == StubVerb::no_reply || action->verb == StubVerb::hold ||
-            action->verb == StubVerb::raw) {
+        if (!action || timing_of(action->verb) == StubTiming::instead_content ||
+            action->verb == StubVerb::tell || verb == "refuse-login") {
             throw std::invalid_argument("there is no command \"" + std::string(verb) + "\"");
         }
         each([&](StubConnection& connection) { connection.act(*action, channel); });
@@ -258,6 +263,10 @@ std::vector<std::string> StubBroker::violations() const {
 
 std::vector<std::string> StubBroker::secrets() const {
     return server_->log().secrets();
+}
+
+std::vector<std::string> StubBroker::fired() const {
+    return server_->log().fired();
 }
 
 std::size_t StubBroker::queue_size(std::string_view queue) const {

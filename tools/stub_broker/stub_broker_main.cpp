@@ -1,4 +1,4 @@
-// The stub broker as a program, for tests in other languages.
+// haigha-stub-broker: the stub broker as a program, for tests in any language.
 #include <unistd.h>
 
 #include <charconv>
@@ -9,31 +9,41 @@
 #include <iostream>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
-#include "support/stub_broker.h"
-#include "support/stub_script.h"
+#include "stub_broker/stub_broker.h"
+#include "stub_broker/stub_output.h"
+#include "stub_broker/stub_script.h"
 
 namespace {
 
 using haigha::test::StubBroker;
 using haigha::test::StubLine;
 using haigha::test::StubOptions;
+using haigha::test::StubOutput;
 
 constexpr char usage[] =
-    R"(usage: stub_broker [--port N] [--user NAME] [--password WORD] [--vhost NAME]
-                   [--channel-max N] [--frame-max N] [--heartbeat SECONDS]
-                   [--multiple-acks] [--socket-buffer BYTES] [--script FILE]
+    R"(usage: haigha-stub-broker [--port N] [--user NAME] [--password WORD] [--vhost NAME]
+                          [--channel-max N] [--frame-max N] [--heartbeat SECONDS]
+                          [--mechanisms NAMES] [--multiple-acks] [--socket-buffer BYTES]
+                          [--memory MIB] [--script FILE] [--stay]
 
-A scripted AMQP 0-9-1 peer on the loopback interface. The first line on stdout is the port; then
-each line of stdin is a command, answered by a line: `ok`, `ok VALUE` or `error SENTENCE`. A script
-holds commands that are executed first. Ends on SIGTERM and when stdin closes.
+A small AMQP 0-9-1 broker in memory, on the loopback interface, for tests: honest, strict with its
+clients, and misbehaving where a script says so. The first line on stdout is its URI. Then each line
+of stdin is a command, answered by a line: `ok`, `ok VALUE` or `error SENTENCE`. In between, a line
+  fired CONNECTION CHANNEL RULE
+tells each time that a rule of the script is followed. A script holds commands that are executed
+before the first line; a wrong one ends the program with 2. Ends on SIGTERM, and when stdin closes,
+unless it is to --stay.
 
 Questions:
-  count METHOD             how often it came; also connect, disconnect, heartbeat, protocol-header
+  count METHOD             how often it came; also connect, disconnect, heartbeat, protocol-header,
+                           and fired: how often a rule was followed
   wait METHOD N MS         waits until it has come N times: ok, or error when the time is up
-  violations               their number, and each on a line of its own
+  violations               what clients did against the protocol: their number, and each on a line
   methods                  their number, and for each a line: CONNECTION CHANNEL METHOD [ignored]
   queue NAME               how many messages are ready in it
+  port                     the port's number
 
 )";
 
@@ -55,6 +65,9 @@ std::string answer(StubBroker& broker, const std::string& text) {
         if (broker.wait_for_method(method, count, limit)) return "";
         throw std::invalid_argument(std::string(method) + " came " +
                                     std::to_string(broker.count(method)) + " times");
+    }
+    if (verb == "port") {
+        return " " + std::to_string(broker.port());
     }
     if (verb == "violations") {
         const auto violations = broker.violations();
@@ -86,12 +99,22 @@ Number number(const char* text) {
     return value;
 }
 
-StubOptions parse_options(int argc, char** argv, std::string& script) {
+// What is not the broker's.
+struct Programme {
+    std::string script;
+    bool stay = false;
+};
+
+StubOptions parse_options(int argc, char** argv, Programme& programme) {
     StubOptions options;
     for (int at = 1; at < argc; ++at) {
         const std::string_view name = argv[at];
         if (name == "--multiple-acks") {
             options.multiple_acks = true;
+            continue;
+        }
+        if (name == "--stay") {
+            programme.stay = true;
             continue;
         }
         if (at + 1 == argc) throw std::invalid_argument("what about " + std::string(name) + "?");
@@ -112,8 +135,12 @@ StubOptions parse_options(int argc, char** argv, std::string& script) {
             options.heartbeat = number<std::uint16_t>(value);
         } else if (name == "--socket-buffer") {
             options.socket_buffer = number<int>(value);
+        } else if (name == "--mechanisms") {
+            options.mechanisms = value;
+        } else if (name == "--memory") {
+            options.most_memory = std::size_t{number<std::uint16_t>(value)} << 20;
         } else if (name == "--script") {
-            script = value;
+            programme.script = value;
         } else {
             throw std::invalid_argument("there is no option " + std::string(name));
         }
@@ -121,25 +148,59 @@ StubOptions parse_options(int argc, char** argv, std::string& script) {
     return options;
 }
 
-int serve(int argc, char** argv) {
-    std::string script;
-    StubBroker broker(parse_options(argc, argv, script));
-    std::string line;
-    if (!script.empty()) {
-        std::ifstream file(script);
-        if (!file) throw std::invalid_argument("cannot read " + script);
-        while (std::getline(file, line))
-            broker.command(line);
+// As it stands in a URI.
+std::string encoded(std::string_view text) {
+    constexpr std::string_view plain = "-._~";
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    std::string out;
+    for (const char character : text) {
+        const auto octet = static_cast<unsigned char>(character);
+        const bool word = (character >= '0' && character <= '9') ||
+                          (character >= 'A' && character <= 'Z') ||
+                          (character >= 'a' && character <= 'z');
+        if (word || plain.find(character) != std::string_view::npos) {
+            out += character;
+        } else {
+            out += {'%', digits[octet >> 4], digits[octet & 15U]};
+        }
     }
-    std::cout << broker.port() << std::endl;
+    return out;
+}
+
+void execute_script(StubBroker& broker, const std::string& name) {
+    std::ifstream file(name);
+    if (!file) throw std::invalid_argument("cannot read " + name);
+    std::string line;
+    for (std::size_t number = 1; std::getline(file, line); ++number) {
+        try {
+            broker.command(line);
+        } catch (const std::invalid_argument& error) {
+            throw std::invalid_argument(name + ":" + std::to_string(number) + ": " + error.what());
+        }
+    }
+}
+
+int serve(int argc, char** argv) {
+    StubOutput output;
+    Programme programme;
+    StubOptions options = parse_options(argc, argv, programme);
+    const std::string login = encoded(options.user) + ":" + encoded(options.password);
+    const std::string vhost = options.vhost == "/" ? "" : "/" + encoded(options.vhost);
+    options.on_fired = [&output](const std::string& rule) { output.line("fired " + rule); };
+    StubBroker broker(std::move(options));
+    if (!programme.script.empty()) execute_script(broker, programme.script);
+    output.line("amqp://" + login + "@127.0.0.1:" + std::to_string(broker.port()) + vhost);
+    std::string line;
     while (std::getline(std::cin, line)) {
         try {
             const std::string value = answer(broker, line);
-            std::cout << "ok" << value << std::endl;
+            output.line("ok" + value);
         } catch (const std::exception& error) {
-            std::cout << "error " << error.what() << std::endl;
+            output.line(std::string("error ") + error.what());
         }
     }
+    while (programme.stay)
+        ::pause();
     return 0;
 }
 
@@ -156,7 +217,7 @@ int main(int argc, char** argv) {
     try {
         return serve(argc, argv);
     } catch (const std::exception& error) {
-        std::cerr << "stub_broker: " << error.what() << "\n";
+        std::cerr << "haigha-stub-broker: " << error.what() << "\n";
         return 2;
     }
 }
