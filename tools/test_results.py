@@ -3,7 +3,8 @@
 
 usage: test_results.py TESTLOG.json GTEST_XML_FOLDER TALLY STATUS
 
-Each case of a GoogleTest program counts as one, and so does any other test of Meson's. Writes
+Each case of a GoogleTest program counts as one, and so does each of a binding, whose report has the name
+of its test of Meson's, and any other test of Meson's. Writes
 "PASSED FAILED" to the file TALLY. STATUS is the exit status of `meson test`.
 """
 
@@ -35,7 +36,7 @@ def cases(xml_path):
         name = f"{case.get('classname')}.{case.get('name')}"
         if case.get("status") == "notrun":
             continue
-        if case.find("failure") is not None:
+        if case.find("failure") is not None or case.find("error") is not None:
             failed.append(name)
         elif case.get("result") == "skipped" or case.find("skipped") is not None:
             skipped.append(name)
@@ -51,6 +52,8 @@ def count(log, xml_folder, status):
     for test in log:
         name, result = test["name"], test["result"]
         report = os.path.join(xml_folder, os.path.basename(test["command"][0]) + ".xml")
+        if not os.path.exists(report):
+            report = os.path.join(xml_folder, name.split(" / ")[-1] + ".xml")
         is_gtest = os.path.exists(report) and report not in reports_used
         if is_gtest:
             reports_used.add(report)

@@ -12,7 +12,7 @@ import sys
 
 import repository
 
-FOLDERS = ("src/", "capi/", "tests/", "tools/", "examples/")
+FOLDERS = ("src/", "capi/", "tests/", "tools/", "examples/", "bindings/python/")
 
 
 def nearest_meson_build(root, path):

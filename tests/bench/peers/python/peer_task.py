@@ -58,7 +58,7 @@ class Task:
         middle = FILLER * (self.size - 2 * STAMP.size)
         return STAMP.pack(number) + middle + STAMP.pack(COMPLEMENT ^ number)
 
-    def check(self, body: bytes, tag: int | None, number: int) -> None:
+    def check(self, body: bytes | memoryview, tag: int | None, number: int) -> None:
         right = (
             tag == number
             and len(body) == self.size

@@ -1,0 +1,5 @@
+import sys
+
+from haigha.console import main
+
+sys.exit(main())
