@@ -122,7 +122,7 @@ ErrorRef StreamReader::consume(const wire::basic::Consume& method, bool pause_wh
     start->no_local = method.no_local;
     start->exclusive = method.exclusive;
     start->pause_when_full = pause_when_full;
-    start->deadline = Loop::now() + connection().timeout(timeout_ms);
+    start->deadline = connection().loop_time() + connection().timeout(timeout_ms);
     wire::TableCursor fields(method.arguments.bytes);
     wire::Field field;
     while (fields.next(field) == wire::FieldStatus::field)
@@ -286,7 +286,7 @@ void StreamReader::on_step(Then::AnyFunction, const Event& event, void* self) {
 }
 
 std::int64_t StreamReader::left(Instant deadline) const {
-    return std::max<std::int64_t>(1, (deadline.nanoseconds - Loop::now().nanoseconds) / 1'000'000);
+    return std::max<std::int64_t>(1, (deadline.nanoseconds - connection().loop_time().nanoseconds) / 1'000'000);
 }
 
 void StreamReader::declared(const Event&) {
@@ -483,7 +483,7 @@ void StreamReader::arm() {
                                                       [this] { on_time(); });
         });
     }
-    timer_->set(Loop::now() + milliseconds(settings_.save_interval_ms));
+    timer_->set(connection().loop_time() + milliseconds(settings_.save_interval_ms));
 }
 
 void StreamReader::on_time() {
