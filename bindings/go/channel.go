@@ -34,12 +34,12 @@ type ChannelOptions struct {
 	// Publishes end when they are taken, and nobody tells what became of them.
 	WithoutConfirms bool
 	// Mandatory messages get a header by which a return is matched to its publish with certainty.
-	CorrelateReturns  bool
-	Recovery          RecoveryPolicy
-	Publishes         PublishPolicy
-	MaxInFlight       uint64 // publishes without an outcome; 0: any number
-	MaxInFlightBytes  uint64
-	PublishMaxAge     time.Duration // an older one is not sent again; 0: of any age
+	CorrelateReturns bool
+	Recovery         RecoveryPolicy
+	Publishes        PublishPolicy
+	MaxInFlight      uint64 // publishes without an outcome; 0: any number
+	MaxInFlightBytes uint64
+	PublishMaxAge    time.Duration // an older one is not sent again; 0: of any age
 }
 
 // Channel of a connection. Its calls reach the broker in their order, one at a time.
@@ -55,6 +55,8 @@ type channelState struct {
 	handle *C.haigha_channel
 	tag    uint64
 	number int
+	// The guard has; of an opening that is under way the handle is then released at once.
+	released bool
 }
 
 // Channel opens a channel, with publisher confirms unless the options say otherwise.
@@ -64,16 +66,16 @@ func (c *Connection) Channel(ctx context.Context, options ...ChannelOptions) (*C
 		given = options[0].forC()
 	}
 	s := &channelState{core: c.core}
+	s.guard.release = s.release
 	if s.tag = c.core.addSink(s); s.tag == 0 {
 		return nil, closedError("the connection")
 	}
 	_, err := c.call(ctx, "opening a channel", func(handle *C.haigha_connection, box *C.haigha_inbox,
 		tag C.uint64_t) C.hg_result {
 		result := C.hg_channel_open(handle, given, box, C.uint64_t(s.tag), tag)
-		s.handle = (*C.haigha_channel)(result.object)
+		s.own((*C.haigha_channel)(result.object))
 		return result
 	})
-	s.guard.release = func() { C.haigha_channel_unref(s.handle) }
 	if err != nil {
 		c.core.dropSink(s.tag)
 		s.guard.close()
@@ -81,6 +83,26 @@ func (c *Connection) Channel(ctx context.Context, options ...ChannelOptions) (*C
 	}
 	s.number = int(C.haigha_channel_id(s.handle))
 	return &Channel{c, s}, nil
+}
+
+// own has the guard release the handle, also when it was closed meanwhile: with its connection.
+func (s *channelState) own(handle *C.haigha_channel) {
+	s.mu.Lock()
+	released := s.released
+	if !released {
+		s.handle = handle
+	}
+	s.mu.Unlock()
+	if released {
+		C.haigha_channel_unref(handle)
+	}
+}
+
+func (s *channelState) release() {
+	s.mu.Lock()
+	s.released = true
+	s.mu.Unlock()
+	C.haigha_channel_unref(s.handle)
 }
 
 func flag(on bool) C.uint8_t {

@@ -122,7 +122,7 @@ func (c *Connection) Shutdown(ctx context.Context) (Leftover, error) {
 		if left < time.Millisecond {
 			left = time.Millisecond
 		}
-		settle, publish = C.uint32_t(left.Milliseconds()), C.uint32_t((left/2+time.Millisecond).Milliseconds())
+		settle, publish = C.uint32_t(left.Milliseconds()), C.uint32_t((left/2 + time.Millisecond).Milliseconds())
 	}
 	got, err := c.call(ctx, "shutting down", func(handle *C.haigha_connection, box *C.haigha_inbox,
 		tag C.uint64_t) C.hg_result {

@@ -136,7 +136,7 @@ func (c *Consumer) Next(ctx context.Context) (Delivery, error) {
 				s.mu.Unlock()
 				return delivery, nil
 			case C.HAIGHA_EVENT_CONSUMER_CANCELLED:
-				err := endOf(event.error)
+				err := c.endOf(event.error)
 				s.mu.Unlock()
 				s.end(err)
 				return Delivery{}, err
@@ -165,12 +165,16 @@ func (c *Consumer) Next(ctx context.Context) (Delivery, error) {
 	}
 }
 
-func endOf(from *C.haigha_error) error {
+// Why a consumer has ended. It was the broker who cancelled one whose channel goes on.
+func (c *Consumer) endOf(from *C.haigha_error) error {
 	if from == nil {
 		return io.EOF
 	}
 	why := readError(from)
-	if why.Status == ErrClosed && why.ReplyCode == 0 {
+	switch state := c.channel.State(); {
+	case state == StateOpen || state == StateRecovering:
+		return &cancelledError{why}
+	case why.Status == ErrClosed:
 		return io.EOF // the program has closed the channel or the connection
 	}
 	return why

@@ -72,7 +72,9 @@ const (
 	InternalError      ReplyCode = 541
 )
 
-func (c ReplyCode) Error() string { return fmt.Sprintf("haigha: the broker's reply code %d", uint16(c)) }
+func (c ReplyCode) Error() string {
+	return fmt.Sprintf("haigha: the broker's reply code %d", uint16(c))
+}
 
 // Error is what the library or the broker refused, or how something ended.
 type Error struct {

@@ -36,10 +36,10 @@ func (s State) String() string {
 type (
 	// StateChanged is a new state of the connection, or of the channel of that number.
 	StateChanged struct {
-		Channel   int // 0: the connection's
-		State     State
-		Previous  State
-		Err       error // why, when it is closed or recovering and nobody asked for that
+		Channel  int // 0: the connection's
+		State    State
+		Previous State
+		Err      error // why, when it is closed or recovering and nobody asked for that
 	}
 	// Blocked means that the broker takes no publishes at present.
 	Blocked struct{ Reason string }

@@ -61,6 +61,10 @@ func (c *Connection) ChannelPool(options ...PoolOptions) (*ChannelPool, error) {
 	}
 	defer c.core.guard.leave()
 	s := &poolState{core: c.core}
+	s.guard.release = func() { C.haigha_pool_unref(s.handle) }
+	// Events that come before the handle is known wait for the lock, and so does the connection's end.
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.tag = c.core.addSink(s); s.tag == 0 {
 		return nil, closedError("the connection")
 	}
@@ -70,7 +74,6 @@ func (c *Connection) ChannelPool(options ...PoolOptions) (*ChannelPool, error) {
 		return nil, err
 	}
 	s.handle = (*C.haigha_pool)(result.object)
-	s.guard.release = func() { C.haigha_pool_unref(s.handle) }
 	return &ChannelPool{c, s}, nil
 }
 
