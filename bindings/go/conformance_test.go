@@ -397,7 +397,10 @@ func numbered(number int) string {
 }
 
 func hundredThousand(e *env, _ *behaviour) {
-	const count = 100_000
+	count := 100_000
+	if testing.Short() {
+		count = 5_000
+	}
 	channel := e.declared()
 	consumer := e.consume(channel)
 	failed := make(chan error, 1)
