@@ -141,6 +141,10 @@ class DocumentedTests(TreeTest):
         tree = {"docs/rules.md": "`fuzz_table`, `fuzz_tables`", "tests/fuzz/fuzz_table.cpp": ""}
         self.assertEqual(1, len(self.problems(documented_tests.check, tree)))
 
+    def test_python_tests(self):
+        tree = {"docs/python.md": "`test_ack`, `test_acks`", "bindings/python/tests/test_a.py": "async def test_ack(api):\n"}
+        self.assertEqual(1, len(self.problems(documented_tests.check, tree)))
+
 
 class QuotedPrograms(TreeTest):
     PAGE = "docs/tutorials.md"

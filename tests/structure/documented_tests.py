@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The tests that the specification names exist: every `Suite.Name` of docs/ is a TEST of tests/, and
-every `fuzz_name` a target of tests/fuzz/.
+"""The tests that the specification names exist: every `Suite.Name` of docs/ is a TEST of tests/, every
+`fuzz_name` a target of tests/fuzz/, and every `test_name` a function of a Python test of bindings/.
 
 usage: documented_tests.py ROOT
 """
@@ -11,7 +11,8 @@ import sys
 import repository
 
 TEST = re.compile(r"\bTEST(?:_F|_P)?\(\s*(\w+)\s*,\s*(\w+)\s*\)")
-NAMED = re.compile(r"`([A-Z]\w+\.[A-Z]\w+|fuzz_\w+)`")
+PYTHON_TEST = re.compile(r"^(?:async )?def (test_\w+)\(", re.MULTILINE)
+NAMED = re.compile(r"`([A-Z]\w+\.[A-Z]\w+|(?:fuzz|test)_\w+)`")
 FUZZ_TARGET = re.compile(r"^tests/fuzz/(fuzz_\w+)\.cpp$")
 
 
@@ -27,6 +28,9 @@ def check(root):
         for path in repository.source_files(root, (".cpp",))
         if (target := FUZZ_TARGET.match(path))
     )
+    for path in repository.source_files(root, (".py",)):
+        if path.startswith("bindings/"):
+            existing.update(PYTHON_TEST.findall(repository.read(root, path)))
     problems, named = [], 0
     for path in repository.source_files(root, (".md",)):
         if not path.startswith("docs/"):

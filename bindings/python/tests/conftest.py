@@ -195,7 +195,7 @@ class Tls:
 
     @property
     def uri(self) -> str:
-        return f"amqps://guest:guest@localhost:{self.port}/?address_family=4"
+        return f"amqps://guest:guest@localhost:{self.port}?address_family=4"
 
 
 @pytest.fixture(scope="session")

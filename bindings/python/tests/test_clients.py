@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import os
 import signal
 import subprocess
 import sys
 import threading
+import weakref
 from pathlib import Path
 
 import pytest
 from conftest import Api, Node, Tls
 
 import haigha
-from haigha import PoolMode, Properties, errors, events
+from haigha import PoolMode, Properties, PublishPolicy, RecoveryPolicy, errors, events
 from haigha import asyncio as haigha_asyncio
 from haigha import blocking as haigha_blocking
 from haigha.consumer import PAUSE_AT
@@ -131,6 +133,33 @@ async def test_transactions(api: Api) -> None:
         await api.do(channel.tx_commit())
 
 
+async def test_channel_is_reopened(api: Api) -> None:
+    async with api.connection() as connection:
+        policies = {
+            "recovery_policy": RecoveryPolicy.RESUBSCRIBE,
+            "publish_policy": PublishPolicy.RESEND,
+        }
+        channel = await api.do(connection.channel(**policies))
+        queue = await api.queue(channel)
+        consumer = await api.do(channel.consume(queue))
+        with pytest.raises(errors.NotFoundError):
+            await api.do(channel.queue_declare("no-such-queue", passive=True))
+        while channel.state != events.State.OPEN:
+            await api.do(connection.wait_for(events.ChannelState, timeout=30))
+        await api.do(channel.publish(b"after", queue))
+        assert (await api.do(consumer.get(10))).body == b"after"
+
+
+async def test_as_many_channels_as_the_broker_allows(api: Api) -> None:
+    async with api.connection(channel_max=2) as connection:
+        channels = [await api.do(connection.channel()) for _ in range(2)]
+        for _ in range(2):
+            with pytest.raises(errors.ChannelLimitError):
+                await api.do(connection.channel())
+        await api.do(channels[0].close())
+        await api.queue(await api.do(connection.channel()), b"there is room again")
+
+
 async def test_topology(api: Api) -> None:
     async with api.channel() as channel:
         names = [f"python-{os.getpid()}-{number}" for number in range(2)]
@@ -209,6 +238,26 @@ async def test_a_connection_that_is_dropped_ends(api: Api) -> None:
         del channel
     await asyncio.sleep(0)
     assert kept.ended is not None
+
+
+async def test_no_cycle_keeps_a_connection(api: Api) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        connection = await api.connect()
+        channel = await api.do(connection.channel())
+        queue = await api.queue(channel, b"one", b"two")
+        consumer = await api.do(channel.consume(queue))
+        pool = connection.pool()
+        await api.do(pool.publish(b"three", queue))
+        message = await api.do(consumer.get(10))
+        kept = [weakref.ref(held._core) for held in (connection, channel, consumer, pool)]
+        await api.do(connection.close())
+        del connection, channel, consumer, pool, message
+        await asyncio.sleep(0)
+        assert [ref() for ref in kept] == [None] * 4
+    finally:
+        gc.enable()
 
 
 async def test_consumer_that_is_closed_gives_back(api: Api) -> None:

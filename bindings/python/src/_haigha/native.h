@@ -117,8 +117,8 @@ void* native_lend(native_state* state, const Py_buffer* body);
 void native_take_back(
     void* lent); /* of a publish that was refused: the buffer stays the caller's */
 void native_release_lent(void* lent);
-/* What became of the call: True, or False for WOULD_BLOCK, having put `future` into `pending` under
- * its number where it has one. */
+/* What became of the call: True, having put `future` into `pending` under its number, or ended it
+ * where nothing is confirmed; or False for WOULD_BLOCK. */
 PyObject* native_published(native_state* state, haigha_status status, haigha_error* error,
                            uint64_t number, PyObject* pending, PyObject* future);
 

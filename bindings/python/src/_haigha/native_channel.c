@@ -68,8 +68,8 @@ static void channel_dealloc(PyObject* object) {
     Py_DECREF((PyObject*)type);
 }
 
-/* (exchange, routing_key, body, properties, mandatory, pending, future) -> True, None where nothing
- * is confirmed, or False for WOULD_BLOCK */
+/* (exchange, routing_key, body, properties, mandatory, pending, future) -> True, or False for
+ * WOULD_BLOCK */
 static PyObject* channel_publish(PyObject* object, PyObject* const* args, Py_ssize_t count) {
     native_channel* self = (native_channel*)object;
     native_state* state = self->connection->state;

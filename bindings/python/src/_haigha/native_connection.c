@@ -231,12 +231,15 @@ static PyObject* connection_update_secret(PyObject* object, PyObject* args) {
     return native_finish(self->state, status, error);
 }
 
-/* Ends it at once and in silence, whoever holds this object. */
+/* Ends it at once and in silence, and its thread, whoever holds this object: a message does. */
 static PyObject* connection_abort(PyObject* object, PyObject* Py_UNUSED(none)) {
     native_connection* self = (native_connection*)object;
     haigha_connection* connection = self->connection;
+    haigha_loop* loop = self->loop;
     self->connection = NULL;
+    self->loop = NULL;
     haigha_connection_unref(connection);
+    haigha_loop_unref(loop);
     Py_RETURN_NONE;
 }
 

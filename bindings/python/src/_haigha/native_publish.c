@@ -125,7 +125,12 @@ PyObject* native_published(native_state* state, haigha_status status, haigha_err
         Py_RETURN_FALSE;
     }
     if (status != HAIGHA_OK) return native_raise(state, status, error);
-    if (number == 0) Py_RETURN_NONE;
+    if (number == 0) { /* nothing is confirmed: being taken is all */
+        PyObject* done = PyObject_CallMethod(future, "set_result", "O", Py_None);
+        if (done == NULL) return NULL;
+        Py_DECREF(done);
+        Py_RETURN_TRUE;
+    }
     /* Before the GIL is given up: another thread may fetch the outcome as soon as it is. */
     key = PyLong_FromUnsignedLongLong(number);
     failed = key == NULL || PyDict_SetItem(pending, key, future) != 0;

@@ -231,14 +231,22 @@ class Connection(Context):
             if isinstance(event, kinds) and not future.done():
                 future.set_result(event)
 
+        def end(_kind: int, why: BaseException) -> None:
+            if not future.done():
+                future.set_exception(why)
+
         self._core.add_handler(handler)
+        ending = self._core.sink(end)
         try:
             async with asyncio.timeout(timeout):
                 return await future
+        except errors.HaighaError:
+            raise
         except TimeoutError as error:
             raise errors.TimeoutError(f"no such event came within {timeout} s") from error
         finally:
             self._core.remove_handler(handler)
+            self._core.forget(ending)
 
     @property
     def state(self) -> events.State:

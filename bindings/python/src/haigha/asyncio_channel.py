@@ -11,6 +11,7 @@ from haigha import _native, errors
 from haigha.channel import Body, ChannelCore, Publishes, QueueDeclared, Take, count, declared
 from haigha.connection import nothing
 from haigha.consumer import ConsumerCore
+from haigha.events import State
 from haigha.pool import PoolCore
 from haigha.properties import Arguments, Properties
 
@@ -57,8 +58,13 @@ class _Publishing:
         was taken. While the broker takes none the message waits, in order. A large bytes object is
         not copied; what can change is."""
         future: asyncio.Future[None] = self._loop.create_future()
-        args = (exchange, routing_key, body, properties, mandatory)
-        self._publishes.publish(future, self._take, args)
+        publishes = self._publishes
+        # Written out, since this is what most of a publish's time goes into.
+        if publishes.waiting or not self._take(
+            exchange, routing_key, body, properties, mandatory, publishes.pending, future
+        ):
+            args = (exchange, routing_key, body, properties, mandatory)
+            publishes.wait(future, self._take, args)
         return future
 
     start_publish = publish
@@ -82,6 +88,10 @@ class Channel(Context, _Publishing):
     @property
     def id(self) -> int:
         return self._core.native.id()
+
+    @property
+    def state(self) -> State:
+        return State(self._core.native.state())
 
     @property
     def is_closed(self) -> bool:
@@ -250,7 +260,9 @@ class Publisher:
     def publish(self, body: Body) -> asyncio.Future[None]:
         """As Channel.publish."""
         future: asyncio.Future[None] = self.channel._loop.create_future()
-        self.channel._publishes.publish(future, self._take, (body,))
+        publishes = self.channel._publishes
+        if publishes.waiting or not self._take(body, publishes.pending, future):
+            publishes.wait(future, self._take, (body,))
         return future
 
     start_publish = publish
@@ -277,6 +289,8 @@ class Consumer(Context, AsyncIterator[_native.Message]):
         return self
 
     async def __anext__(self) -> _native.Message:
+        if self._buffer and not self._core.pauses:
+            return self._buffer.popleft()
         message = self._core.take()
         while message is None:
             if self._core.ended:

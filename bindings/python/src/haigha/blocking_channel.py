@@ -10,6 +10,7 @@ from haigha import _native
 from haigha.channel import Body, ChannelCore, Publishes, QueueDeclared, Take, count, declared
 from haigha.connection import nothing
 from haigha.consumer import ConsumerCore
+from haigha.events import State
 from haigha.pool import PoolCore
 from haigha.properties import Arguments, Properties
 
@@ -46,21 +47,22 @@ class Waiter(Generic[T]):
         return self._result
 
 
-class Pending:
+class Pending(Waiter[None]):
     """A publish without an outcome yet, by `start_publish`."""
 
-    __slots__ = ("_connection", "_waiter")
+    __slots__ = ("_connection",)
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._waiter: Waiter[None] = Waiter()
-
-    def done(self) -> bool:
-        return self._waiter.done()
+        self._done = False
+        self._exception = None
 
     def wait(self, timeout: float | None = None) -> None:
         """Until it is confirmed; raises when it is not."""
-        self._connection._wait(self._waiter, timeout)
+        if not self._done:
+            self._connection._wait(self, timeout)
+        elif self._exception is not None:
+            raise self._exception
 
 
 class Context:
@@ -115,8 +117,13 @@ class _Publishing:
     ) -> Pending:
         """The same without waiting, which is much faster for many: wait for each one later."""
         pending = Pending(self.connection)
-        args = (exchange, routing_key, body, properties, mandatory)
-        self._publishes.publish(pending._waiter, self._take, args)
+        publishes = self._publishes
+        # Written out, since this is what most of a publish's time goes into.
+        if publishes.waiting or not self._take(
+            exchange, routing_key, body, properties, mandatory, publishes.pending, pending
+        ):
+            args = (exchange, routing_key, body, properties, mandatory)
+            publishes.wait(pending, self._take, args)
         return pending
 
 
@@ -137,6 +144,10 @@ class Channel(Context, _Publishing):
     @property
     def id(self) -> int:
         return self._core.native.id()
+
+    @property
+    def state(self) -> State:
+        return State(self._core.native.state())
 
     @property
     def is_closed(self) -> bool:
@@ -307,7 +318,9 @@ class Publisher:
     def start_publish(self, body: Body) -> Pending:
         """As Channel.start_publish."""
         pending = Pending(self.channel.connection)
-        self.channel._publishes.publish(pending._waiter, self._take, (body,))
+        publishes = self.channel._publishes
+        if publishes.waiting or not self._take(body, publishes.pending, pending):
+            publishes.wait(pending, self._take, (body,))
         return pending
 
 
@@ -332,6 +345,8 @@ class Consumer(Context, Iterator[_native.Message]):
         return self
 
     def __next__(self) -> _native.Message:
+        if self._buffer and not self._core.pauses:
+            return self._buffer.popleft()
         message = self._next(None)
         if message is None:
             raise StopIteration

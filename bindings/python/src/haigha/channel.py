@@ -15,9 +15,8 @@ from haigha.properties import Arguments
 
 T = TypeVar("T")
 Body = bytes | bytearray | memoryview
-# The extension's publish of a channel, a publisher or a pool: True, None where nothing is confirmed,
-# or False: there is no room.
-Take = Callable[..., bool | None]
+# The extension's publish of a channel, a publisher or a pool. False: there is no room.
+Take = Callable[..., bool]
 
 # How many publishes wait for the broker to take more, before one is refused.
 MAX_WAITING = 65536
@@ -70,56 +69,45 @@ def message(reply: _native.Reply | None) -> _native.Message | None:
 class Publishes:
     """Publishes of a channel or a pool: those without an outcome, and those that wait for room."""
 
-    def __init__(self, core: Core, why: Callable[[], BaseException | None]) -> None:
-        """`why` tells how the channel ended, of outcomes that do not."""
+    def __init__(self, core: Core) -> None:
         self._core = core
-        self._why = why
         self.pending: dict[int, Completion[None]] = {}
-        self._waiting: deque[tuple[Completion[None], Take, tuple[object, ...]]] = deque()
+        self.waiting: deque[tuple[Completion[None], Take, tuple[object, ...]]] = deque()
         self._lock = threading.RLock()
 
-    def publish(self, completion: Completion[None], take: Take, args: tuple[object, ...]) -> None:
-        """Has it taken or, while there is no room, wait in order. Raises where it is refused."""
-        if not self._waiting:
-            taken = take(*args, self.pending, completion)
-            if taken:
-                return
-            if taken is None:
-                completion.set_result(None)
-                return
-        self._wait(completion, take, args)
-
-    def _wait(self, completion: Completion[None], take: Take, args: tuple[object, ...]) -> None:
-        if len(self._waiting) >= MAX_WAITING:
+    def wait(self, completion: Completion[None], take: Take, args: tuple[object, ...]) -> None:
+        """Has a publish for which there is no room, or which others go before, wait in order."""
+        if len(self.waiting) >= MAX_WAITING:
             raise errors.WouldBlockError(
                 f"{MAX_WAITING} publishes wait for the broker to take more: wait for some of them"
             )
         # What may change before it is taken is copied.
         args = tuple(bytes(arg) if isinstance(arg, bytearray | memoryview) else arg for arg in args)
         with self._lock:
-            self._waiting.append((completion, take, args))
+            self.waiting.append((completion, take, args))
             self._core.writable[id(self)] = self.try_again
         # Another thread may have been told meanwhile that there is room.
         self.try_again()
 
     def try_again(self) -> None:
         with self._lock:
-            while self._waiting:
-                completion, take, args = self._waiting[0]
+            while self.waiting:
+                completion, take, args = self.waiting[0]
                 if not completion.done():
                     try:
                         taken = take(*args, self.pending, completion)
                     except Exception as error:
                         completion.set_exception(error)
                     else:
-                        if taken is False:
+                        if not taken:
                             return
-                        if taken is None:
-                            completion.set_result(None)
-                self._waiting.popleft()
+                self.waiting.popleft()
             self._core.writable.pop(id(self), None)
 
-    def settle(self, outcomes: list[int | _native.Outcome]) -> None:
+    def settle(
+        self, outcomes: list[int | _native.Outcome], why: Callable[[], BaseException | None]
+    ) -> None:
+        """`why` tells how the channel ended, of outcomes that do not."""
         pending = self.pending
         for outcome in outcomes:
             if type(outcome) is int:
@@ -132,13 +120,13 @@ class Publishes:
             if completion is not None and not completion.done():
                 cause = outcome.error
                 if cause is None and outcome.outcome != _native.OUTCOME_NACKED:
-                    cause = self._why()
+                    cause = why()
                 completion.set_exception(errors.outcome_error(outcome.outcome, cause))
 
     def fail(self, why: BaseException) -> None:
         """What waited was not sent, and what was pending is not known."""
         with self._lock:
-            waiting, self._waiting = self._waiting, deque()
+            waiting, self.waiting = self.waiting, deque()
             self._core.writable.pop(id(self), None)
         for completion, *_ in waiting:
             if not completion.done():
@@ -156,7 +144,7 @@ class ChannelCore:
     def __init__(self, core: Core) -> None:
         self.core = core
         self.native: _native.Channel
-        self.publishes = Publishes(core, lambda: self.native.last_error())
+        self.publishes = Publishes(core)
         self.consumers: dict[int, ConsumerCore] = {}
         self.is_closed = False
         self._sink = core.sink(self._on_event)
@@ -173,20 +161,24 @@ class ChannelCore:
         publish_max_age: float,
     ) -> Operation[None]:
         def start(tag: int) -> None:
-            self.native = _native.Channel(
-                self.core.native,
-                self._sink,
-                confirm,
-                recovery_policy,
-                publish_policy,
-                correlate_returns,
-                max_in_flight,
-                max_in_flight_bytes,
-                int(publish_max_age * 1000),
-                tag,
-            )
+            try:
+                self.native = _native.Channel(
+                    self.core.native,
+                    self._sink,
+                    confirm,
+                    recovery_policy,
+                    publish_policy,
+                    correlate_returns,
+                    max_in_flight,
+                    max_in_flight_bytes,
+                    int(publish_max_age * 1000),
+                    tag,
+                )
+            except BaseException:
+                self.core.forget(self._sink)
+                raise
 
-        return Operation(start, nothing)
+        return Operation(start, nothing, failed=lambda: self.core.forget(self._sink))
 
     def call(
         self, name: str, *args: object, convert: Callable[[_native.Reply | None], T]
@@ -231,7 +223,7 @@ class ChannelCore:
     def _on_event(self, kind: int, payload: object) -> None:
         if kind == _native.EVENT_OUTCOME:
             assert isinstance(payload, list)
-            self.publishes.settle(payload)
+            self.publishes.settle(payload, self.native.last_error)
         elif isinstance(payload, BaseException):
             self._end(payload)
         elif isinstance(payload, _native.Event):

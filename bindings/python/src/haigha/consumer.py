@@ -28,7 +28,8 @@ class ConsumerCore:
         self.error: BaseException | None = None
         """Why it ended, where the program did not ask for it."""
         self.waiters: deque[Completion[None]] = deque()
-        self._pauses = pauses and no_ack
+        self.pauses = pauses and no_ack
+        """Whether what is taken may have it go on: then messages are to be had by `take` alone."""
         self._pause_state = "running"
         self.sink = channel.core.sink(self._on_event)
 
@@ -37,7 +38,7 @@ class ConsumerCore:
             assert isinstance(payload, list)
             self.buffer.extend(payload)
             self.wake(len(payload))
-            if self._pauses and len(self.buffer) >= PAUSE_AT and self._pause_state == "running":
+            if self.pauses and len(self.buffer) >= PAUSE_AT and self._pause_state == "running":
                 self._pause()
         elif isinstance(payload, BaseException):
             self.end(payload)

@@ -45,7 +45,7 @@ class PoolCore:
         core.check()
         self.core = core
         self.is_closed = False
-        self.publishes = Publishes(core, core.native.last_error)
+        self.publishes = Publishes(core)
         self._sink = core.sink(self._on_event)
         try:
             self.native = _native.Pool(
@@ -73,7 +73,7 @@ class PoolCore:
     def _on_event(self, kind: int, payload: object) -> None:
         if kind == _native.EVENT_OUTCOME:
             assert isinstance(payload, list)
-            self.publishes.settle(payload)
+            self.publishes.settle(payload, self.core.native.last_error)
         elif isinstance(payload, BaseException):
             self._end(payload)
         elif kind == _native.EVENT_WRITABLE:
