@@ -145,6 +145,10 @@ class DocumentedTests(TreeTest):
         tree = {"docs/python.md": "`test_ack`, `test_acks`", "bindings/python/tests/test_a.py": "async def test_ack(api):\n"}
         self.assertEqual(1, len(self.problems(documented_tests.check, tree)))
 
+    def test_go_tests(self):
+        tree = {"docs/go.md": "`TestAck`, `TestAcks`", "bindings/go/a_test.go": "func TestAck(t *testing.T) {}\n"}
+        self.assertEqual(1, len(self.problems(documented_tests.check, tree)))
+
 
 class QuotedPrograms(TreeTest):
     PAGE = "docs/tutorials.md"

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The tests that the specification names exist: every `Suite.Name` of docs/ is a TEST of tests/, every
-`fuzz_name` a target of tests/fuzz/, and every `test_name` a function of a Python test of bindings/.
+`fuzz_name` a target of tests/fuzz/, every `test_name` a function of a Python test of bindings/, and every `TestName` one of a Go test.
 
 usage: documented_tests.py ROOT
 """
@@ -12,7 +12,8 @@ import repository
 
 TEST = re.compile(r"\bTEST(?:_F|_P)?\(\s*(\w+)\s*,\s*(\w+)\s*\)")
 PYTHON_TEST = re.compile(r"^(?:async )?def (test_\w+)\(", re.MULTILINE)
-NAMED = re.compile(r"`([A-Z]\w+\.[A-Z]\w+|(?:fuzz|test)_\w+)`")
+GO_TEST = re.compile(r"^func (Test\w+)\(\w+ \*testing\.T\)", re.MULTILINE)
+NAMED = re.compile(r"`([A-Z]\w+\.[A-Z]\w+|(?:fuzz|test)_\w+|Test[A-Z]\w+)`")
 FUZZ_TARGET = re.compile(r"^tests/fuzz/(fuzz_\w+)\.cpp$")
 
 
@@ -31,6 +32,9 @@ def check(root):
     for path in repository.source_files(root, (".py",)):
         if path.startswith("bindings/"):
             existing.update(PYTHON_TEST.findall(repository.read(root, path)))
+    for path in repository.source_files(root, ("_test.go",)):
+        if path.startswith("bindings/"):
+            existing.update(GO_TEST.findall(repository.read(root, path)))
     problems, named = [], 0
     for path in repository.source_files(root, (".md",)):
         if not path.startswith("docs/"):

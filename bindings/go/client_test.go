@@ -1,0 +1,646 @@
+package haigha_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"reflect"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"haigha"
+)
+
+func cancelled() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}
+
+func TestVersion(t *testing.T) { equal(t, haigha.Version(), "0.1.0") }
+
+func TestOptionsAreDescribedAndChecked(t *testing.T) {
+	known := map[string]haigha.OptionInfo{}
+	for _, option := range haigha.DescribeOptions() {
+		known[option.Name] = option
+	}
+	equal(t, known["heartbeat"].Default.(int64) > 0, true)
+	equal(t, known["password"].Secret, true)
+	for name, value := range map[string]any{"no_such_option": 1, "heartbeat": -1, "host": 1, "vhost": 1.5} {
+		_, err := haigha.Connect(context.Background(), "amqp://127.0.0.1", haigha.Options{name: value})
+		is(t, err, haigha.ErrArgument)
+	}
+	_, err := haigha.Connect(context.Background(), "no uri")
+	is(t, err, haigha.ErrArgument)
+}
+
+func TestConnectingFails(t *testing.T) {
+	_, err := haigha.Connect(context.Background(), "amqp://127.0.0.1:1")
+	var failed *haigha.Error
+	if !errors.As(err, &failed) || failed.Stage != "connect" || failed.Errno == 0 {
+		t.Fatal(err)
+	}
+	equal(t, failed.Host, "127.0.0.1:1")
+	is(t, err, haigha.ErrIO)
+}
+
+func TestContextEndsConnecting(t *testing.T) {
+	e := stubEnv(t, "stall start")
+	ctx, cancel := context.WithTimeout(e.ctx, 50*time.Millisecond)
+	defer cancel()
+	_, err := haigha.Connect(ctx, e.uri)
+	is(t, err, context.DeadlineExceeded)
+	_, err = haigha.Connect(cancelled(), e.uri)
+	is(t, err, context.Canceled)
+}
+
+func TestBrokersProperties(t *testing.T) {
+	e := realEnv(t)
+	connection := e.connect()
+	properties, err := connection.ServerProperties()
+	check(t, err)
+	same(t, properties["product"], "RabbitMQ")
+	same(t, properties["capabilities"].(haigha.Table)["publisher_confirms"], true)
+	peer, err := connection.PeerInfo()
+	check(t, err)
+	same(t, peer["transport"], "tcp")
+	frame, err := connection.Info("frame_max")
+	check(t, err)
+	equal(t, frame > 0, true)
+	_, err = connection.Info("no such number")
+	is(t, err, haigha.ErrArgument)
+}
+
+func TestEverythingIsClosedWithTheConnection(t *testing.T) {
+	e := stubEnv(t)
+	connection := e.connect()
+	channel := e.channelOf(connection)
+	e.declare(channel)
+	consumer := e.consume(channel)
+	waiting := make(chan error)
+	go func() {
+		_, err := consumer.Next(e.ctx)
+		waiting <- err
+	}()
+	check(t, connection.Close())
+	check(t, connection.Close())
+	if err := <-waiting; err == nil {
+		t.Fatal("a delivery of a closed connection")
+	}
+	equal(t, connection.State(), haigha.StateClosed)
+	equal(t, channel.State(), haigha.StateClosed)
+	is(t, channel.Publish(e.ctx, haigha.Message{}), haigha.ErrClosed)
+	_, err := channel.QueueDeclare(e.ctx, "q")
+	is(t, err, haigha.ErrClosed)
+	_, err = connection.Channel(e.ctx)
+	is(t, err, haigha.ErrClosed)
+	check(t, channel.Close())
+	check(t, consumer.Close())
+	for range connection.Events() { // closed too
+	}
+}
+
+func TestContextEndsAWaitAndLeavesNothing(t *testing.T) {
+	e := stubEnv(t, "on basic.consume#1 hold", "on basic.get#1 hold")
+	connection := e.connect()
+	channel := e.channelOf(connection)
+	e.declare(channel)
+	e.publish(channel, "one")
+
+	// A consume that nobody waits for any more is undone, and what it was delivered goes back.
+	ctx, cancel := context.WithCancel(e.ctx)
+	left := make(chan error)
+	go func() {
+		_, err := channel.Consume(ctx, "q")
+		left <- err
+	}()
+	e.stub.fired()
+	cancel()
+	is(t, <-left, context.Canceled)
+	e.stub.do("go")
+	e.stub.do("wait basic.cancel 1 60000")
+
+	// And so does the message of a get.
+	ctx, cancel = context.WithCancel(e.ctx)
+	go func() {
+		_, err := channel.Get(ctx, "q", false)
+		left <- err
+	}()
+	e.stub.fired()
+	cancel()
+	is(t, <-left, context.Canceled)
+	e.stub.do("go")
+	e.stub.do("wait basic.nack 1 60000")
+	delivery := e.get(channel)
+	equal(t, delivery.Redelivered, true)
+	equal(t, string(delivery.Body), "one")
+	check(t, channel.Close())
+}
+
+func TestContextEndsWaitingForADelivery(t *testing.T) {
+	e := stubEnv(t)
+	channel := e.declared()
+	consumer := e.consume(channel)
+	ctx, cancel := context.WithCancel(e.ctx)
+	left := make(chan error)
+	go func() {
+		_, err := consumer.Next(ctx)
+		left <- err
+	}()
+	cancel()
+	is(t, <-left, context.Canceled)
+	e.publish(channel, "one")
+	equal(t, string(e.next(consumer).Body), "one")
+}
+
+func TestContextEndsWaitingForAConfirm(t *testing.T) {
+	e := stubEnv(t, "on basic.publish#1 hold")
+	channel := e.declared()
+	ctx, cancel := context.WithCancel(e.ctx)
+	confirmation, err := channel.PublishAsync(ctx, haigha.Message{RoutingKey: "q", Body: []byte("one")})
+	check(t, err)
+	e.stub.fired()
+	cancel()
+	is(t, confirmation.Wait(ctx), context.Canceled)
+	e.stub.do("go")
+	check(t, confirmation.Wait(e.ctx)) // it was under way all the same
+	check(t, confirmation.Err())
+	<-confirmation.Done()
+	e.holds(channel, 1)
+}
+
+func TestPublishesWaitWhileTheBrokerIsBlocked(t *testing.T) {
+	e := stubEnv(t)
+	connection := e.connect()
+	channel := e.channelOf(connection)
+	e.declare(channel)
+	e.stub.do("block low on memory")
+	event[haigha.Blocked](e, connection)
+	ctx, cancel := context.WithTimeout(e.ctx, 20*time.Millisecond)
+	defer cancel()
+	is(t, channel.Publish(ctx, haigha.Message{RoutingKey: "q"}), context.DeadlineExceeded)
+	waiting := make(chan error)
+	go func() { waiting <- channel.Publish(e.ctx, haigha.Message{RoutingKey: "q", Body: []byte("one")}) }()
+	e.stub.do("unblock")
+	check(t, <-waiting)
+	e.holds(channel, 1)
+}
+
+func TestAChannelWithoutConfirms(t *testing.T) {
+	e := stubEnv(t)
+	connection := e.connect()
+	channel := e.channelOf(connection, haigha.ChannelOptions{WithoutConfirms: true})
+	confirmation, err := channel.PublishAsync(e.ctx, haigha.Message{RoutingKey: "nowhere", Mandatory: true,
+		Properties: &haigha.Properties{MessageID: "7"}, Body: []byte("back")})
+	check(t, err)
+	check(t, confirmation.Wait(e.ctx))
+	equal(t, confirmation.Number, 0)
+	returned := event[haigha.Returned](e, connection)
+	equal(t, string(returned.Body), "back")
+	equal(t, returned.RoutingKey, "nowhere")
+	equal(t, returned.Properties.MessageID, "7")
+	is(t, returned.Err, haigha.NoRoute)
+}
+
+func TestTransactions(t *testing.T) {
+	e := realEnv(t)
+	connection := e.connect()
+	channel := e.channelOf(connection, haigha.ChannelOptions{WithoutConfirms: true})
+	e.declare(channel)
+	check(t, channel.TxSelect(e.ctx))
+	e.publish(channel, "dropped")
+	check(t, channel.TxRollback(e.ctx))
+	e.publish(channel, "one")
+	check(t, channel.TxCommit(e.ctx))
+	e.holds(channel, 1)
+}
+
+func TestTopology(t *testing.T) {
+	e := realEnv(t)
+	channel := e.declared()
+	from, to := e.queue+".from", e.queue+".to"
+	temporary := haigha.ExchangeOptions{AutoDelete: true, Arguments: haigha.Table{"x-made-by": "a test"}}
+	check(t, channel.ExchangeDeclare(e.ctx, from, "topic", temporary))
+	check(t, channel.ExchangeDeclare(e.ctx, to, "headers", haigha.ExchangeOptions{Internal: true}))
+	check(t, channel.ExchangeBind(e.ctx, to, from, "#"))
+	arguments := haigha.Table{"x-match": "all", "kind": int32(7)}
+	check(t, channel.QueueBind(e.ctx, e.queue, to, "", arguments))
+	publish := func(kind any) {
+		check(t, channel.Publish(e.ctx, haigha.Message{Exchange: from, RoutingKey: "a.b",
+			Properties: &haigha.Properties{Headers: haigha.Table{"kind": kind}}}))
+	}
+	publish(int32(7))
+	publish(int32(8))
+	e.holds(channel, 1)
+	check(t, channel.QueueUnbind(e.ctx, e.queue, to, "", arguments))
+	check(t, channel.ExchangeUnbind(e.ctx, to, from, "#"))
+	check(t, channel.ExchangeDelete(e.ctx, to))
+	purged, err := channel.QueuePurge(e.ctx, e.queue)
+	check(t, err)
+	equal(t, purged, 1)
+	e.publish(channel, "one", "two")
+	deleted, err := channel.QueueDelete(e.ctx, e.queue)
+	check(t, err)
+	equal(t, deleted, 2)
+	// What a refusal says.
+	_, err = channel.QueueDelete(e.ctx, "amq.rabbitmq.trace", haigha.DeleteOptions{IfUnused: true, IfEmpty: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	is(t, channel.ExchangeDeclare(e.ctx, "amq.topic", "fanout"), haigha.PreconditionFailed)
+}
+
+func TestTheQueueIsFull(t *testing.T) {
+	e := realEnv(t)
+	channel := e.channel()
+	_, err := channel.QueueDeclare(e.ctx, e.queue, haigha.QueueOptions{Exclusive: true,
+		Arguments: haigha.Table{"x-max-length": 1, "x-overflow": "reject-publish"}})
+	check(t, err)
+	e.publish(channel, "one")
+	var nacked *haigha.NackedError
+	if err := channel.Publish(e.ctx, haigha.Message{RoutingKey: e.queue}); !errors.As(err, &nacked) {
+		t.Fatal(err)
+	}
+}
+
+func TestEveryProperty(t *testing.T) {
+	e := realEnv(t)
+	channel := e.declared()
+	sent := haigha.Properties{
+		ContentType: "text/plain", ContentEncoding: "gzip", Headers: haigha.Table{"n": int64(1)},
+		DeliveryMode: haigha.Persistent, Priority: 9, CorrelationID: "c", ReplyTo: "r", Expiration: "60000",
+		MessageID: "m", Timestamp: time.Unix(1_700_000_000, 0).UTC(), Type: "t", UserID: "guest",
+		AppID: "a", ClusterID: "k",
+	}
+	check(t, channel.Publish(e.ctx, haigha.Message{RoutingKey: e.queue, Properties: &sent}))
+	got := e.get(channel).Properties()
+	equal(t, got.Present, 0xfffc)
+	got.Present = 0
+	if !reflect.DeepEqual(got, sent) {
+		t.Fatalf("%+v", got)
+	}
+	// One of zero value is sent where that is wanted.
+	sent = haigha.Properties{Present: haigha.HasContentType | haigha.HasPriority}
+	check(t, channel.Publish(e.ctx, haigha.Message{RoutingKey: e.queue, Properties: &sent}))
+	if got := e.get(channel).Properties(); !reflect.DeepEqual(got, sent) {
+		t.Fatalf("%+v", got)
+	}
+	e.publish(channel, "none")
+	if got := e.get(channel).Properties(); !reflect.DeepEqual(got, haigha.Properties{}) {
+		t.Fatalf("%+v", got)
+	}
+}
+
+func TestHeadersThatCannotBeSent(t *testing.T) {
+	e := stubEnv(t)
+	channel := e.declared()
+	for _, value := range []any{make(chan int), uint64(math.MaxUint64), []any{struct{}{}}, haigha.Table{"x": 1i}} {
+		err := channel.Publish(e.ctx, haigha.Message{RoutingKey: "q",
+			Properties: &haigha.Properties{Headers: haigha.Table{"h": value}}})
+		is(t, err, haigha.ErrArgument)
+	}
+	for sent, read := range map[any]any{1: int64(1), uint(2): int64(2), uint64(3): int64(3)} {
+		check(t, channel.Publish(e.ctx, haigha.Message{RoutingKey: "q",
+			Properties: &haigha.Properties{Headers: haigha.Table{"h": sent}}}))
+		same(t, e.get(channel).Headers()["h"], read)
+	}
+	large := haigha.Table{} // more fields than one crossing fetches
+	for i := 0; i < 100; i++ {
+		large[fmt.Sprint("field ", i)] = int32(i)
+	}
+	check(t, channel.Publish(e.ctx, haigha.Message{RoutingKey: "q", Properties: &haigha.Properties{Headers: large}}))
+	if got := e.get(channel).Headers(); !reflect.DeepEqual(got, large) {
+		t.Fatal(got)
+	}
+}
+
+func TestSettling(t *testing.T) {
+	e := stubEnv(t)
+	channel := e.declared()
+	consumer := e.consume(channel)
+	e.publish(channel, "one", "two", "three", "four")
+	e.next(consumer)
+	two := e.next(consumer)
+	check(t, two.AckMultiple())
+	is(t, two.Ack(), haigha.ErrArgument) // settled already
+	three, four := e.next(consumer), e.next(consumer)
+	check(t, four.NackMultiple(true))
+	is(t, three.Nack(false), haigha.ErrArgument)
+	equal(t, e.next(consumer).Redelivered, true)
+	check(t, channel.Recover(e.ctx))
+	check(t, consumer.Close())
+	check(t, consumer.Close())
+	e.holds(channel, 2) // what was not settled by Next's callers stays theirs until the channel ends
+}
+
+func TestWaysToConsume(t *testing.T) {
+	e := stubEnv(t)
+	channel := e.declared()
+	consumer := e.consume(channel, haigha.ConsumeOptions{Tag: "mine", Exclusive: true})
+	equal(t, consumer.Tag(), "mine")
+	e.publish(channel, "one", "two")
+	deliveries := consumer.Deliveries(e.ctx)
+	for _, body := range []string{"one", "two"} {
+		delivery := <-deliveries
+		equal(t, string(delivery.Body), body)
+		check(t, delivery.Ack())
+	}
+	check(t, consumer.Cancel(e.ctx))
+	if _, open := <-deliveries; open {
+		t.Fatal("a delivery after cancel")
+	}
+	check(t, consumer.Err())
+
+	consumer = e.consume(channel, haigha.ConsumeOptions{NoAck: true})
+	e.publish(channel, "three", "four")
+	var seen []string
+	consumer.All(e.ctx)(func(delivery haigha.Delivery, err error) bool {
+		check(t, err)
+		seen = append(seen, string(delivery.Body))
+		return len(seen) < 2
+	})
+	equal(t, fmt.Sprint(seen), "[three four]")
+	consumer.All(cancelled())(func(_ haigha.Delivery, err error) bool {
+		is(t, err, context.Canceled)
+		return true
+	})
+}
+
+func TestAPreparedPublish(t *testing.T) {
+	e := stubEnv(t)
+	channel := e.declared()
+	publisher, err := channel.Publisher(haigha.Message{RoutingKey: "q",
+		Properties: &haigha.Properties{AppID: "test", Headers: haigha.Table{"h": "v"}}})
+	check(t, err)
+	check(t, publisher.Publish(e.ctx, []byte("one")))
+	confirmation, err := publisher.PublishAsync(e.ctx, nil)
+	check(t, err)
+	check(t, confirmation.Wait(e.ctx))
+	equal(t, confirmation.Number, 2)
+	one := e.get(channel)
+	equal(t, string(one.Body), "one")
+	equal(t, one.Properties().AppID, "test")
+	same(t, one.Headers()["h"], "v")
+	equal(t, len(e.get(channel).Body), 0)
+	check(t, publisher.Close())
+	is(t, publisher.Publish(e.ctx, nil), haigha.ErrClosed)
+}
+
+func TestChannelPool(t *testing.T) {
+	e := realEnv(t)
+	connection := e.connect()
+	channel := e.channelOf(connection)
+	e.declare(channel)
+	for _, transactions := range []bool{false, true} {
+		pool, err := connection.ChannelPool(haigha.PoolOptions{MaxChannels: 2, Transactions: transactions})
+		check(t, err)
+		for i := 0; i < 100; i++ {
+			_, err := pool.PublishAsync(e.ctx, haigha.Message{RoutingKey: e.queue, Body: []byte("one"),
+				Properties: &haigha.Properties{Headers: haigha.Table{"n": i}}})
+			check(t, err)
+		}
+		check(t, pool.Drain(e.ctx))
+		err = pool.Publish(e.ctx, haigha.Message{RoutingKey: "nowhere", Mandatory: true})
+		is(t, err, haigha.NoRoute)
+		var refused *haigha.RefusedError
+		err = pool.Publish(e.ctx, haigha.Message{Exchange: "nowhere"})
+		if !errors.As(err, &refused) || !errors.Is(err, haigha.NotFound) {
+			t.Fatal(err)
+		}
+		confirmed, err := pool.Info("confirmed")
+		check(t, err)
+		equal(t, confirmed, 100)
+		check(t, pool.Close())
+		check(t, pool.Close())
+		is(t, pool.Publish(e.ctx, haigha.Message{}), haigha.ErrClosed)
+	}
+	e.holds(channel, 200)
+}
+
+func TestShutdown(t *testing.T) {
+	e := stubEnv(t)
+	connection := e.connect()
+	channel := e.channelOf(connection)
+	e.declare(channel)
+	consumer := e.consume(channel)
+	e.publish(channel, "one")
+	delivery := e.next(consumer)
+	check(t, connection.Flush(e.ctx))
+	done := make(chan error)
+	go func() {
+		leftover, err := connection.Shutdown(e.ctx)
+		if leftover != (haigha.Leftover{}) {
+			err = fmt.Errorf("%+v", leftover)
+		}
+		done <- err
+	}()
+	e.stub.do("wait basic.cancel 1 60000")
+	check(t, delivery.Ack())
+	check(t, <-done)
+	equal(t, e.stub.do("queue q"), "0")
+}
+
+func TestStaleDeliveries(t *testing.T) {
+	e := stubEnv(t)
+	connection := e.connect(haigha.Options{"recovery": true, "recovery_delay_ms": 1})
+	channel := e.channelOf(connection, haigha.ChannelOptions{Publishes: haigha.KeepUnsent})
+	e.declare(channel)
+	consumer := e.consume(channel)
+	e.publish(channel, "one")
+	before := e.next(consumer)
+	e.stub.do("reset")
+	event[haigha.Recovered](e, connection)
+	is(t, before.Ack(), haigha.ErrStale)
+	again := e.next(consumer)
+	equal(t, again.Redelivered, true)
+	check(t, again.Ack())
+}
+
+// Goroutines on one channel, and others that open and close channels beside them.
+func TestManyGoroutines(t *testing.T) {
+	e := stubEnv(t)
+	connection := e.connect()
+	channel := e.channelOf(connection)
+	e.declare(channel)
+	consumer := e.consume(channel)
+	const publishers, each = 4, 500
+	var all sync.WaitGroup
+	work := func(what func()) {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			what()
+		}()
+	}
+	for i := 0; i < publishers; i++ {
+		work(func() {
+			for n := 0; n < each; n++ {
+				if err := channel.Publish(e.ctx, haigha.Message{RoutingKey: "q", Body: []byte("one")}); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	var lock sync.Mutex
+	seen := map[uint64]bool{}
+	for i := 0; i < 3; i++ {
+		work(func() {
+			for {
+				delivery, err := consumer.Next(e.ctx)
+				if err != nil {
+					return // cancelled
+				}
+				if err := delivery.Ack(); err != nil {
+					t.Error(err)
+				}
+				lock.Lock()
+				seen[delivery.Tag] = true
+				last := len(seen) == publishers*each
+				lock.Unlock()
+				if last {
+					check(t, consumer.Cancel(e.ctx))
+				}
+			}
+		})
+	}
+	work(func() {
+		for i := 0; i < 20; i++ {
+			other, err := connection.Channel(e.ctx)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			ctx, cancel := context.WithTimeout(e.ctx, time.Duration(i)*100*time.Microsecond)
+			other.QueueDeclare(ctx, "other")
+			other.Consume(ctx, "other")
+			cancel()
+			other.Close()
+		}
+	})
+	all.Wait()
+	equal(t, len(seen), publishers*each)
+	e.holds(channel, 0)
+}
+
+// Connections are closed while everything is under way.
+func TestClosingUnderLoad(t *testing.T) {
+	e := stubEnv(t)
+	for round := 0; round < 10; round++ {
+		connection, err := haigha.Connect(e.ctx, e.uri)
+		check(t, err)
+		channel := e.channelOf(connection)
+		e.declare(channel)
+		consumer := e.consume(channel, haigha.ConsumeOptions{NoAck: round%2 == 0})
+		var all sync.WaitGroup
+		all.Add(3)
+		go func() {
+			defer all.Done()
+			for channel.Publish(e.ctx, haigha.Message{RoutingKey: "q", Body: make([]byte, 100)}) == nil {
+			}
+		}()
+		received := make(chan struct{}, 1_000_000)
+		go func() {
+			defer all.Done()
+			for {
+				delivery, err := consumer.Next(e.ctx)
+				if err != nil {
+					return
+				}
+				delivery.Ack()
+				received <- struct{}{}
+			}
+		}()
+		go func() {
+			defer all.Done()
+			for connection.State() != haigha.StateClosed {
+				runtime.Gosched()
+				if other, err := connection.Channel(e.ctx); err == nil {
+					other.Close()
+				}
+			}
+		}()
+		for i := 0; i < 50*round; i++ {
+			<-received
+		}
+		check(t, connection.Close())
+		all.Wait()
+	}
+}
+
+// Nothing is left of connections that are gone: neither goroutines nor descriptors.
+func TestNothingIsLeft(t *testing.T) {
+	e := stubEnv(t)
+	use := func() {
+		connection, err := haigha.Connect(e.ctx, e.uri)
+		check(t, err)
+		channel := e.channelOf(connection)
+		e.declare(channel)
+		e.consume(channel)
+		e.publish(channel, "one")
+		check(t, connection.Close())
+	}
+	descriptors := func() int {
+		all, err := os.ReadDir("/proc/self/fd")
+		check(t, err)
+		return len(all)
+	}
+	use()
+	settle := func(what string, count func() int, limit int) {
+		for count() > limit {
+			if e.ctx.Err() != nil {
+				t.Fatalf("%d %s, and %d before", count(), what, limit)
+			}
+			runtime.Gosched()
+		}
+	}
+	goroutines, files := runtime.NumGoroutine(), descriptors()
+	for i := 0; i < 10; i++ {
+		use()
+	}
+	settle("goroutines", runtime.NumGoroutine, goroutines)
+	settle("descriptors", descriptors, files)
+}
+
+// A connection that nobody holds is ended, once the garbage collector finds it.
+func TestAForgottenConnection(t *testing.T) {
+	e := stubEnv(t)
+	func() {
+		connection, err := haigha.Connect(e.ctx, e.uri)
+		check(t, err)
+		channel := e.channelOf(connection)
+		e.declare(channel)
+		e.consume(channel)
+	}()
+	for e.stub.do("count disconnect") == "0" {
+		if e.ctx.Err() != nil {
+			t.Fatal("it lives on")
+		}
+		runtime.GC()
+	}
+}
+
+// One that somebody still waits for is not.
+func TestWaitingKeepsTheConnection(t *testing.T) {
+	e := stubEnv(t)
+	deliveries := func() <-chan haigha.Delivery {
+		connection, err := haigha.Connect(e.ctx, e.uri)
+		check(t, err)
+		channel := e.channelOf(connection)
+		e.declare(channel)
+		return e.consume(channel).Deliveries(e.ctx)
+	}()
+	for i := 0; i < 5; i++ {
+		runtime.GC()
+		e.stub.do("count disconnect")
+	}
+	e.stub.do("put q one")
+	delivery, open := <-deliveries
+	equal(t, open, true)
+	runtime.GC()
+	check(t, delivery.Ack())
+}

@@ -1,0 +1,119 @@
+package haigha
+
+// #include "bridge.h"
+import "C"
+
+import "unsafe"
+
+// Delivery is a message that was received. All of it is Go's, and may be kept.
+type Delivery struct {
+	Body        []byte
+	Exchange    string
+	RoutingKey  string
+	ConsumerTag string // empty: of Get
+	Tag         uint64 // the channel's number for it
+	Redelivered bool   // it was delivered before, perhaps to somebody else
+	// Of Get: how many are left in the queue.
+	MessagesLeft int
+	properties   *Properties
+	channel      *Channel
+}
+
+// Properties of the message.
+func (d *Delivery) Properties() Properties {
+	if d.properties == nil {
+		return Properties{}
+	}
+	return *d.properties
+}
+
+// Headers of the message; nil when it has none.
+func (d *Delivery) Headers() Table {
+	if d.properties == nil {
+		return nil
+	}
+	return d.properties.Headers
+}
+
+func (d *Delivery) settle(how C.int32_t, flags C.uint32_t) error {
+	s := d.channel
+	if s == nil || !s.guard.enter() {
+		return closedError("the channel")
+	}
+	defer s.guard.leave()
+	return failure(C.hg_settle(s.handle, how, C.uint64_t(d.Tag), flags))
+}
+
+// Ack tells the broker that the message is done with. It never waits, as the broker does not answer.
+// ErrStale: the channel was lost meanwhile, and the broker delivers it again.
+func (d *Delivery) Ack() error { return d.settle(C.HG_ACK, 0) }
+
+// AckMultiple is Ack of this and every earlier delivery of the channel.
+func (d *Delivery) AckMultiple() error { return d.settle(C.HG_ACK, C.HAIGHA_MULTIPLE) }
+
+// Nack tells the broker that the message was not dealt with: to be given to a consumer again, or else
+// dropped or dead-lettered.
+func (d *Delivery) Nack(requeue bool) error { return d.settle(C.HG_NACK, requeueFlag(requeue)) }
+
+// NackMultiple is Nack of this and every earlier delivery of the channel.
+func (d *Delivery) NackMultiple(requeue bool) error {
+	return d.settle(C.HG_NACK, C.HAIGHA_MULTIPLE|requeueFlag(requeue))
+}
+
+// Reject is Nack by the protocol's own method, which every broker has.
+func (d *Delivery) Reject(requeue bool) error { return d.settle(C.HG_REJECT, requeueFlag(requeue)) }
+
+func requeueFlag(requeue bool) C.uint32_t {
+	if requeue {
+		return C.HAIGHA_REQUEUE
+	}
+	return 0
+}
+
+// One copy into memory of Go's, without a call.
+func goBytes(view C.haigha_str) []byte {
+	if view.size == 0 {
+		return []byte{}
+	}
+	return append([]byte(nil), unsafe.Slice((*byte)(unsafe.Pointer(view.data)), int(view.size))...)
+}
+
+// A message without an event: of get.
+func deliveryOf(message *C.haigha_message) *Delivery {
+	read := C.hg_message_read(message)
+	return &Delivery{
+		Body:        goBytes(read.body),
+		Exchange:    goString(read.exchange),
+		RoutingKey:  goString(read.routing_key),
+		Tag:         uint64(read.delivery_tag),
+		Redelivered: read.redelivered != 0,
+		properties:  readProperties(message, uint32(read.present)),
+	}
+}
+
+// names gives strings that come again and again, and copies each but once.
+type names struct{ exchange, routingKey, consumerTag string }
+
+func (n *names) of(view C.haigha_str, last *string) string {
+	if view.size == 0 {
+		return ""
+	}
+	bytes := unsafe.Slice((*byte)(unsafe.Pointer(view.data)), int(view.size))
+	if string(bytes) != *last { // compared without a copy
+		*last = string(bytes)
+	}
+	return *last
+}
+
+func (n *names) delivery(event *C.haigha_event, present uint32, channel *Channel) Delivery {
+	return Delivery{
+		Body:        goBytes(event.body),
+		Exchange:    n.of(event.exchange, &n.exchange),
+		RoutingKey:  n.of(event.routing_key, &n.routingKey),
+		ConsumerTag: n.of(event.consumer_tag, &n.consumerTag),
+		Tag:         uint64(event.number),
+		Redelivered: event.flags&C.HAIGHA_FLAG_REDELIVERED != 0,
+		properties:  readProperties(event.message, present),
+		channel:     channel,
+	}
+}

@@ -1,0 +1,3 @@
+module haigha
+
+go 1.19
