@@ -1,6 +1,6 @@
 package haigha
 
-// #include "bridge.h"
+// #include "bridge_channel.h"
 import "C"
 
 import (
@@ -200,6 +200,7 @@ func (s *Channel) Close() error {
 		err = nil
 	}
 	s.end(closedError("the channel"))
+	s.core.endConsumers(s.channelState)
 	s.core.dropSink(s.tag)
 	s.guard.close()
 	return err

@@ -1,6 +1,6 @@
 package haigha
 
-// #include "bridge.h"
+// #include "bridge_channel.h"
 import "C"
 
 import (

@@ -1,10 +1,11 @@
 package haigha
 
-// #include "bridge.h"
+// #include "bridge_message.h"
 import "C"
 
 import (
 	"context"
+	"io"
 	"sync"
 )
 
@@ -235,6 +236,21 @@ func (c *core) giveUp() {
 	}
 	for consumer := range consumers {
 		consumer.end(closedError("the connection"))
+	}
+}
+
+// endConsumers releases those of a channel that was closed; what they still had is the broker's again.
+func (c *core) endConsumers(channel *channelState) {
+	var ended []*consumerState
+	c.mu.Lock()
+	for consumer := range c.consumers {
+		if consumer.channel == channel {
+			ended = append(ended, consumer)
+		}
+	}
+	c.mu.Unlock()
+	for _, consumer := range ended {
+		consumer.end(io.EOF)
 	}
 }
 

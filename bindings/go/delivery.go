@@ -1,6 +1,7 @@
 package haigha
 
-// #include "bridge.h"
+// #include "bridge_channel.h"
+// #include "bridge_message.h"
 import "C"
 
 import "unsafe"

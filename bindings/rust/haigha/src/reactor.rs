@@ -252,22 +252,28 @@ impl Reactor {
         let mut events = vec![sys::haigha_event::default(); BATCH];
         let mut stopped = false;
         while !stopped {
-            self.readiness.wait(|key| match key {
-                STOP => stopped = true,
-                INBOX => self.fetch(&mut events),
-                key => {
-                    let sleeper = lock(&self.sleepers).get(&key).cloned();
-                    match sleeper.map(|sleeper| lock(&sleeper.0).take()) {
-                        Some(Some(waker)) => wake(waker),
-                        Some(None) => {}
-                        None => self.give_back(key, &mut events),
-                    }
-                }
+            self.readiness.wait(|key| {
+                // Wakers are users' in their drops too: the thread outlives their panics.
+                let _ = catch_unwind(AssertUnwindSafe(|| match key {
+                    STOP => stopped = true,
+                    INBOX => self.fetch(&mut events),
+                    key => self.tell_owner(key, &mut events),
+                }));
             });
         }
         // They may refer to each other.
         let waiting = std::mem::take(&mut *lock(&self.waiting));
         drop(waiting);
+    }
+
+    /// An inbox that somebody waits for, or that was abandoned, is readable.
+    fn tell_owner(&self, key: u64, events: &mut [sys::haigha_event]) {
+        let sleeper = lock(&self.sleepers).get(&key).cloned();
+        match sleeper.map(|sleeper| lock(&sleeper.0).take()) {
+            Some(Some(waker)) => wake(waker),
+            Some(None) => {}
+            None => self.give_back(key, events),
+        }
     }
 
     fn fetch(&self, events: &mut [sys::haigha_event]) {

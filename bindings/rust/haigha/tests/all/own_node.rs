@@ -1,4 +1,4 @@
-//! What is done to a RabbitMQ of this test's own: TLS, alarms, a crash. One after the other, since nodes take
+//! What is done to a RabbitMQ of this test's own: TLS, a crash. One after the other, since nodes take
 //! long to start.
 
 use haigha::*;
@@ -59,10 +59,6 @@ impl Node {
         let uri = tool(&arguments);
         (Node { name, uri, folder }, port)
     }
-
-    fn ctl(&self, arguments: &[&str]) {
-        tool(&[&["ctl", &self.name, "--"], arguments].concat());
-    }
 }
 
 impl Drop for Node {
@@ -73,12 +69,11 @@ impl Drop for Node {
 }
 
 #[test]
-fn tls_alarms_and_a_crash() {
+fn tls_and_a_crash() {
     let (node, port) = Node::start();
     block_on(async {
         speaks_tls(&node, port).await;
         refuses_a_wrong_password(&node).await;
-        tells_that_it_is_blocked(&node).await;
         comes_back(&node).await;
     });
 }
@@ -102,26 +97,6 @@ async fn refuses_a_wrong_password(node: &Node) {
     let error = Connection::open(&options).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Auth);
     assert!(error.to_string().contains("ACCESS_REFUSED") && !format!("{error:?}").contains("sesame"));
-}
-
-async fn tells_that_it_is_blocked(node: &Node) {
-    let connection = connect(&node.uri).await.unwrap();
-    let channel = connection.channel().await.unwrap();
-    let exclusive = QueueOptions { exclusive: true, ..QueueOptions::default() };
-    let queue = channel.queue_declare("", &exclusive).await.unwrap().name;
-    let mut events = connection.events();
-    node.ctl(&["set_vm_memory_high_watermark", "0.0001"]);
-    // Told to those that publish.
-    let first = channel.publish("", &queue, b"x");
-    match events.next().await {
-        Some(Event::Blocked { reason }) => assert!(reason.contains("memory"), "{reason}"),
-        other => panic!("{other:?}"),
-    }
-    let second = channel.publish("", &queue, b"y");
-    node.ctl(&["set_vm_memory_high_watermark", "0.9"]);
-    assert!(matches!(events.next().await, Some(Event::Unblocked)));
-    first.await.unwrap();
-    second.await.unwrap();
 }
 
 async fn comes_back(node: &Node) {
