@@ -5,24 +5,21 @@
 // An input is a series of calls, as in fuzz_arguments.cpp. Objects are dropped in any order, their
 // connection, channel and loop among them, and then everything that was accepted has been released.
 #include <haigha/pieces.h>
-#include <haigha/pool.h>
-#include <haigha/rpc.h>
 #include <haigha/testing.h>
 #include <haigha/topology.h>
 #include <haigha/workers.h>
 
 #include <array>
-#include <functional>
 #include <memory>
-#include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "fuzz_target.h"
+#include "object_caller.h"
 #include "support/api_handles.h"
 #include "topology_handles.h"
-#include "value_caller.h"
 
 namespace haigha::fuzz {
 namespace {
@@ -33,11 +30,9 @@ using test::view;
 
 constexpr std::size_t most_calls = 60;
 
-using BodyWriterHandle = std::unique_ptr<haigha_body_writer, test::Drop<haigha_body_writer_unref>>;
-
-class Caller : private ValueCaller {
+class Caller : private ObjectCaller {
   public:
-    Caller(Input input, Environment& environment) : ValueCaller(input, environment) {}
+    Caller(Input input, Environment& environment) : ObjectCaller(input, environment) {}
 
     // Ends without a handle.
     void run() {
@@ -170,159 +165,6 @@ class Caller : private ValueCaller {
         add_common_field();
     }
 
-    // ---- what they have in common
-
-    // make(&made): in place of what `handle` was, if that succeeds.
-    template <class Handle, class Make>
-    void make(Handle& handle, Make make) {
-        typename Handle::pointer made = nullptr;
-        const haigha_status status = make(wanted(&made));
-        check(status, {HAIGHA_OK, HAIGHA_ERR_CLOSED});
-        require((status == HAIGHA_OK) == (made != nullptr), "what succeeds gives a handle");
-        if (status == HAIGHA_OK) handle.reset(made);
-    }
-    // Mostly the object, which may be none, with a reference more for the time of a turn.
-    template <class Handle>
-    typename Handle::pointer some(const Handle& handle) {
-        return wanted(handle.get());
-    }
-    haigha_loop* loop() { return wanted(environment_.loop()); }
-
-    // start(then) or wait(timeout_ms), which is refused on this thread.
-    template <class Start, class Wait>
-    void start_or_wait(std::initializer_list<haigha_status> allowed, Start start, Wait wait) {
-        if (input_.flag()) return check(start(then()), allowed);
-        check(wait(timeout()), {HAIGHA_ERR_CLOSED, HAIGHA_ERR_WRONG_THREAD});
-        require(reply_ == nullptr, "a call that fails gives no reply");
-    }
-
-    // ---- pools
-
-    void make_pool() {
-        haigha_pool_args args = HAIGHA_POOL_ARGS_INIT;
-        args.events = offer().then(input_);
-        args.mode = input_.u8() % 3;
-        args.retry = input_.u8() % 4;
-        args.correlate_returns = input_.u8() % 2;
-        fill(args.reserved);
-        args.max_channels = static_cast<std::uint32_t>(number_of_any_size());
-        args.max_attempts = input_.u8();
-        args.max_in_flight = number_of_any_size();
-        args.max_messages = number_of_any_size();
-        args.max_bytes = number_of_any_size();
-        const haigha_pool_args* const given = sized(args);
-        if (given == nullptr) offered_.clear();
-        haigha_connection* const on = connection();
-        make(pool_, [&](haigha_pool** made) { return haigha_pool_new(on, given, made, error()); });
-    }
-
-    void publish_by_pool() {
-        const haigha_publish_args* const given = publish_args();
-        const haigha_str body = text();
-        haigha_pool* const by = some(pool_);
-        if (input_.flag()) {
-            std::uint64_t number = 0;
-            const haigha_status status =
-                haigha_pool_publish(by, given, body, wanted(&number), error());
-            return check(status, {HAIGHA_OK, HAIGHA_ERR_CLOSED, HAIGHA_ERR_WOULD_BLOCK});
-        }
-        const std::int64_t timeout_ms = timeout();
-        refused_wait(haigha_pool_publish_wait(by, given, body, timeout_ms, &reply_, error()));
-    }
-
-    void end_pool() {
-        haigha_pool* const of = some(pool_);
-        const bool closes = input_.flag();
-        start_or_wait(
-            {HAIGHA_OK},
-            [&](const haigha_then* answer) {
-                return closes ? haigha_pool_close(of, answer, error())
-                              : haigha_pool_drain(of, answer, error());
-            },
-            [&](std::int64_t timeout_ms) {
-                return closes ? haigha_pool_close_wait(of, timeout_ms, error())
-                              : haigha_pool_drain_wait(of, timeout_ms, error());
-            });
-    }
-
-    // ---- requests and answers
-
-    void make_rpc_client() {
-        haigha_rpc_client_args args = HAIGHA_RPC_CLIENT_ARGS_INIT;
-        args.max_calls = number_of_any_size();
-        const haigha_rpc_client_args* const given = sized(args);
-        haigha_connection* const on = connection();
-        make(rpc_, [&](haigha_rpc_client** made) {
-            return haigha_rpc_client_new(on, given, made, error());
-        });
-    }
-
-    void call_rpc() {
-        const haigha_publish_args* const given = publish_args();
-        const haigha_str body = text();
-        haigha_rpc_client* const by = some(rpc_);
-        const std::int64_t timeout_ms = timeout();
-        if (input_.flag()) {
-            const haigha_then* const answer = then();
-            const haigha_status status =
-                haigha_rpc_call(by, given, body, timeout_ms, answer, error());
-            return check(status, {HAIGHA_OK, HAIGHA_ERR_CLOSED, HAIGHA_ERR_WOULD_BLOCK});
-        }
-        refused_wait(haigha_rpc_call_wait(by, given, body, timeout_ms, &reply_, error()));
-    }
-
-    void answer_rpc() {
-        const haigha_message* const request = message();
-        haigha_properties properties = HAIGHA_PROPERTIES_INIT;
-        properties.present = input_.u16() & 0xFFFCU;
-        properties.headers = table();
-        const haigha_properties* const given = sized(properties);
-        const haigha_str body = text();
-        const haigha_status status = haigha_rpc_reply(channel(), request, given, body, error());
-        check(status, {HAIGHA_ERR_CLOSED, HAIGHA_ERR_MALFORMED});
-    }
-
-    // ---- retries
-
-    void make_retry() {
-        haigha_retry_args args = HAIGHA_RETRY_ARGS_INIT;
-        args.queue = text();
-        args.prefix = text();
-        args.quarantine = text();
-        std::vector<std::uint64_t> delays(input_.below(4));
-        for (std::uint64_t& delay : delays)
-            delay = number_of_any_size();
-        args.delays_ms = wanted(delays.data());
-        args.delay_count = args.delays_ms == nullptr ? input_.u8() : delays.size();
-        args.quorum = input_.u8();
-        fill(args.reserved);
-        const haigha_retry_args* const given = sized(args);
-        haigha_connection* const on = connection();
-        make(retry_,
-             [&](haigha_retry** made) { return haigha_retry_new(on, given, made, error()); });
-    }
-
-    void retry_message() {
-        haigha_message* const again = message();
-        const haigha_str reason = text();
-        haigha_retry* const by = some(retry_);
-        haigha_channel* const on = channel();
-        const haigha_then* const answer = then();
-        const haigha_status status =
-            input_.flag() ? haigha_retry_message(by, on, again, reason, answer, error())
-                          : haigha_retry_quarantine(by, on, again, reason, answer, error());
-        check(status, {HAIGHA_OK, HAIGHA_ERR_CLOSED, HAIGHA_ERR_MALFORMED, HAIGHA_ERR_WOULD_BLOCK});
-    }
-
-    void use_retry() {
-        haigha_retry* const of = some(retry_);
-        haigha_topology* const to = some(topology_);
-        check(haigha_retry_describe(of, to, error()), {HAIGHA_OK});
-        const std::int64_t timeout_ms = timeout();
-        check(haigha_retry_declare_wait(of, timeout_ms, error()),
-              {HAIGHA_ERR_CLOSED, HAIGHA_ERR_WRONG_THREAD});
-    }
-
     // ---- streams
 
     void make_reader() {
@@ -348,8 +190,8 @@ class Caller : private ValueCaller {
         args.deliveries = offer().then(input_);
         args.no_ack = input_.u8() == 0xFF ? 1 : 0;
         args.pause_when_full = input_.u8();
-        args.arguments = table();
-        const haigha_consume_args* const given = sized(args);
+        args.arguments = input_.flag() ? table() : nullptr;
+        const haigha_consume_args* const given = input_.flag() ? sized(args) : whole(args);
         haigha_stream_reader* const by = some(reader_);
         start_or_wait(
             {HAIGHA_OK, HAIGHA_ERR_CLOSED},
@@ -378,7 +220,7 @@ class Caller : private ValueCaller {
     // ---- bodies in pieces
 
     void make_writer() {
-        const haigha_publish_args* const given = publish_args();
+        const haigha_publish_args* const given = request();
         const std::uint64_t size = number_of_any_size();
         haigha_channel* const on = channel();
         const haigha_then* const events = then();
@@ -404,9 +246,11 @@ class Caller : private ValueCaller {
     void consume_pieces() {
         haigha_pieces_args pieces = HAIGHA_PIECES_ARGS_INIT;
         Callback& taker = offer();
-        pieces.fn = input_.u8() == 0xFF ? nullptr : [](const haigha_piece*, void* self) {
-            static_cast<Callback*>(self)->tell();
-        };
+        if (input_.u8() != 0xFF) {
+            pieces.fn = [](const haigha_piece*, void* self) {
+                static_cast<Callback*>(self)->tell();
+            };
+        }
         pieces.user_data = &taker;
         pieces.release = &Callback::released;
         haigha_consume_args args = HAIGHA_CONSUME_ARGS_INIT;
@@ -457,10 +301,12 @@ class Caller : private ValueCaller {
         haigha_work_args args = HAIGHA_WORK_ARGS_INIT;
         args.queue = text();
         args.consumer_tag = text();
-        args.handle = input_.u8() == 0xFF ? nullptr : [](const haigha_event*, void* self) {
-            static_cast<Callback*>(self)->tell();
-            return std::int32_t{HAIGHA_WORK_ACK};
-        };
+        if (input_.u8() != 0xFF) {
+            args.handle = [](const haigha_event*, void* self) {
+                static_cast<Callback*>(self)->tell();
+                return std::int32_t{HAIGHA_WORK_ACK};
+            };
+        }
         args.user_data = &offer();
         args.release = &Callback::released;
         args.arguments = table();
@@ -498,7 +344,7 @@ class Caller : private ValueCaller {
     // ---- topologies
 
     void describe() {
-        haigha_topology* const to = topology();
+        haigha_topology* const to = some(topology_);
         switch (input_.below(4)) {
             case 0: {
                 haigha_exchange_declare_args args = HAIGHA_EXCHANGE_DECLARE_ARGS_INIT;
@@ -536,7 +382,7 @@ class Caller : private ValueCaller {
         }
     }
     void describe_text() {
-        haigha_topology* const to = topology();
+        haigha_topology* const to = some(topology_);
         check(haigha_topology_add_text(to, text(), error()), {HAIGHA_OK});
     }
 
@@ -578,11 +424,6 @@ class Caller : private ValueCaller {
                 "a struct that cannot be written is refused");
         if (status != HAIGHA_OK) return;
         require(index < rows && view(row->name) == report.rows[index].name, "a row is told");
-    }
-
-    haigha_topology* topology() {
-        if (topology_ == nullptr) check(haigha_topology_new(out(topology_), error()), {HAIGHA_OK});
-        return some(topology_);
     }
 
     // ---- the clock, traces, numbers
@@ -635,14 +476,6 @@ class Caller : private ValueCaller {
         haigha_body_writer_unref(haigha_body_writer_ref(writer_.get()));
         haigha_workers_unref(haigha_workers_ref(workers_.get()));
     }
-
-    test::PoolHandle pool_;
-    test::RpcClientHandle rpc_;
-    test::RetryHandle retry_;
-    test::StreamReaderHandle reader_;
-    BodyWriterHandle writer_;
-    test::WorkersHandle workers_;
-    test::TopologyHandle topology_;
 };
 
 void stop_clock(haigha_loop* loop) {
