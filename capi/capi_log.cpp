@@ -20,11 +20,11 @@ namespace {
 
 constexpr std::array<std::string_view, 5> levels = {"error", "warn", "info", "debug", "trace"};
 
+bool is_plain(char c) {
+    return static_cast<unsigned char>(c) > ' ' && c != '"' && c != '=' && c != '\\' && c != '\x7F';
+}
+
 void add_value(std::string& line, std::string_view value) {
-    const auto is_plain = [](char c) {
-        return static_cast<unsigned char>(c) > ' ' && c != '"' && c != '=' && c != '\\' &&
-               c != '\x7F';
-    };
     if (!value.empty() && std::all_of(value.begin(), value.end(), is_plain)) {
         line += value;
         return;
@@ -55,7 +55,10 @@ void add_value(std::string& line, std::string_view value) {
 
 void add(std::string& line, std::string_view name, std::string_view value) {
     if (!line.empty()) line += ' ';
-    line.append(name) += '=';
+    // Logfmt has no quotes for names.
+    for (const char c : name)
+        line += is_plain(c) ? c : '_';
+    line += '=';
     add_value(line, value);
 }
 

@@ -212,6 +212,11 @@ TEST(Logfmt, TakesTheRecordsOfTheFirstRelease) {
     EXPECT_EQ(HAIGHA_ERR_STRUCT_VERSION, haigha_log_logfmt(&record, nullptr, 0, &size, nullptr));
 }
 
+TEST(Logfmt, KeepsNamesInOnePiece) {
+    EXPECT_EQ(line_of(record_of("m", {text_field("a b=\"c\"\n\xC3\xA4", "v")})),
+              line_of(record_of("m", {})) + " a_b__c__\xC3\xA4=v");
+}
+
 // A record may be a program's own. Found by fuzz_objects.
 TEST(Logfmt, NamesTheTextThatHasASizeAndNoData) {
     const auto refusal = [](const haigha_log_record& record) {

@@ -223,6 +223,7 @@ class ValueCaller : public TableCaller {
             haigha_log_logfmt(given, to, buffer.size(), wanted(&size), error());
         check(status, {HAIGHA_OK});
         require(status == HAIGHA_OK ? size > 0 : size == 7, "a record has a line");
+        require(std::find(buffer.begin(), buffer.end(), '\n') == buffer.end(), "and one alone");
     }
 
     // ---- what these are made of
