@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 #include <ctime>
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -19,11 +20,11 @@ namespace {
 
 constexpr std::array<std::string_view, 5> levels = {"error", "warn", "info", "debug", "trace"};
 
+bool is_plain(char c) {
+    return static_cast<unsigned char>(c) > ' ' && c != '"' && c != '=' && c != '\\' && c != '\x7F';
+}
+
 void add_value(std::string& line, std::string_view value) {
-    const auto is_plain = [](char c) {
-        return static_cast<unsigned char>(c) > ' ' && c != '"' && c != '=' && c != '\\' &&
-               c != '\x7F';
-    };
     if (!value.empty() && std::all_of(value.begin(), value.end(), is_plain)) {
         line += value;
         return;
@@ -54,7 +55,10 @@ void add_value(std::string& line, std::string_view value) {
 
 void add(std::string& line, std::string_view name, std::string_view value) {
     if (!line.empty()) line += ' ';
-    line.append(name) += '=';
+    // Logfmt has no quotes for names.
+    for (const char c : name)
+        line += is_plain(c) ? c : '_';
+    line += '=';
     add_value(line, value);
 }
 
@@ -84,6 +88,24 @@ std::string field_text(const haigha_field& field) {
     }
 }
 
+void check_text(Arguments& arguments, haigha_str text, const char* name) {
+    (void)arguments.text(text, name, std::numeric_limits<std::size_t>::max());
+}
+
+// A record may be a program's own: what it points to is checked as other arguments are.
+void check_texts(Arguments& arguments, const haigha_log_record& record) {
+    check_text(arguments, record.subject, "record->subject");
+    check_text(arguments, record.message, "record->message");
+    check_text(arguments, record.event, "record->event");
+    for (std::size_t i = 0; i < record.field_count; ++i) {
+        const haigha_field& field = record.fields[i];
+        check_text(arguments, field.name, "record->fields->name");
+        const bool has_bytes =
+            field.type == HAIGHA_FIELD_STRING || field.type == HAIGHA_FIELD_BYTES;
+        if (has_bytes) check_text(arguments, field.bytes, "record->fields->bytes");
+    }
+}
+
 std::string logfmt(const haigha_log_record& record) {
     std::string line;
     add(line, "time", time_text(record.time_ns));
@@ -110,6 +132,7 @@ haigha_status haigha_log_logfmt(const haigha_log_record* record, char* buffer, s
         arguments.required(size, "size");
         if (capacity > 0) arguments.required(buffer, "buffer");
         if (given.field_count > 0) arguments.required(given.fields, "record->fields");
+        if (!arguments.bad()) check_texts(arguments, given);
         if (arguments.bad()) return arguments.refuse(error);
         const std::string line = logfmt(given);
         std::size_t written = std::min(capacity, line.size());

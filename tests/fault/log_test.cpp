@@ -212,5 +212,39 @@ TEST(Logfmt, TakesTheRecordsOfTheFirstRelease) {
     EXPECT_EQ(HAIGHA_ERR_STRUCT_VERSION, haigha_log_logfmt(&record, nullptr, 0, &size, nullptr));
 }
 
+TEST(Logfmt, KeepsNamesInOnePiece) {
+    EXPECT_EQ(line_of(record_of("m", {text_field("a b=\"c\"\n\xC3\xA4", "v")})),
+              line_of(record_of("m", {})) + " a_b__c__\xC3\xA4=v");
+}
+
+// A record may be a program's own. Found by fuzz_objects.
+TEST(Logfmt, NamesTheTextThatHasASizeAndNoData) {
+    const auto refusal = [](const haigha_log_record& record) {
+        Err error;
+        std::size_t size = 7;
+        EXPECT_EQ(HAIGHA_ERR_ARGUMENT, haigha_log_logfmt(&record, nullptr, 0, &size, error));
+        EXPECT_EQ(size, 7U);
+        return error.message();
+    };
+    for (const auto& [text, name] : {std::pair(&haigha_log_record::subject, "subject"),
+                                     std::pair(&haigha_log_record::message, "message"),
+                                     std::pair(&haigha_log_record::event, "event")}) {
+        haigha_log_record record = record_of("m", {});
+        record.*text = {nullptr, 3};
+        EXPECT_EQ(refusal(record), std::string("record->") + name + " has a size of 3 and no data");
+    }
+    haigha_field field{};
+    field.type = HAIGHA_FIELD_STRING;
+    field.bytes = {nullptr, 3};
+    haigha_log_record record = record_of("m", {});
+    record.fields = &field;
+    record.field_count = 1;
+    EXPECT_EQ(refusal(record), "record->fields->bytes has a size of 3 and no data");
+    field.type = HAIGHA_FIELD_INT64;  // its bytes are not looked at
+    EXPECT_EQ(line_of(record), line_of(record_of("m", {})) + " =0");
+    field.name = {nullptr, 3};
+    EXPECT_EQ(refusal(record), "record->fields->name has a size of 3 and no data");
+}
+
 }  // namespace
 }  // namespace haigha::test

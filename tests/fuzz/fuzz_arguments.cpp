@@ -4,237 +4,48 @@
 //
 // An input is a series of calls, each an octet that says which and what its arguments take.
 #include <haigha/haigha.h>
-#include <uv.h>
 
 #include <array>
-#include <cstring>
-#include <deque>
-#include <memory>
-#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "client/channel.h"
 #include "fuzz_target.h"
-#include "handles.h"
 #include "support/api_handles.h"
+#include "table_caller.h"
 
 namespace haigha::fuzz {
 namespace {
 
-using test::ChannelHandle;
 using test::ConnectionHandle;
 using test::InboxHandle;
-using test::LoopHandle;
 using test::OptionsHandle;
 using test::out;
 using test::str;
-using test::TableHandle;
 using test::view;
 
-constexpr std::size_t max_struct_size = 4096;
 constexpr std::size_t most_calls = 100;
-
-// A loop that is attached and run between inputs, and so needs no thread; a connection on it that
-// is not opened; and a channel, which no public function gives on such a connection.
-class Environment {
-  public:
-    Environment() {
-        require(uv_loop_init(&uv_) == 0, "a libuv loop is made");
-        require(haigha_loop_attach(&uv_, out(loop_), nullptr) == HAIGHA_OK, "a loop is attached");
-        require(haigha_connection_new(loop_.get(), nullptr, nullptr, out(connection_), nullptr) ==
-                    HAIGHA_OK,
-                "a connection is made");
-        auto made = Ref<client::Channel>::adopt(
-            new client::Channel(Ref<client::Connection>(capi::core(connection_.get())),
-                                client::Then(), client::ChannelModes()));
-        channel_.reset(reinterpret_cast<haigha_channel*>(made.leak()));
-    }
-    ~Environment() {
-        channel_.reset();
-        connection_.reset();
-        loop_.reset();
-        uv_run(&uv_, UV_RUN_DEFAULT);
-        uv_loop_close(&uv_);
-    }
-    Environment(const Environment&) = delete;
-    Environment& operator=(const Environment&) = delete;
-
-    haigha_loop* loop() const { return loop_.get(); }
-    haigha_connection* connection() const { return connection_.get(); }
-    haigha_channel* channel() const { return channel_.get(); }
-    void turn() { uv_run(&uv_, UV_RUN_NOWAIT); }
-
-  private:
-    uv_loop_t uv_{};
-    LoopHandle loop_;
-    ConnectionHandle connection_;
-    ChannelHandle channel_;
-};
 
 Environment& environment() {
     static Environment only;
     return only;
 }
 
-// What a call may be given besides its arguments, and what must not happen to it when it is
-// refused.
-class Callback {
-  public:
-    haigha_then then(Input& input) {
-        return {input.flag() ? &told : nullptr, this, &released, nullptr, input.u8()};
-    }
-    // For the call that came last.
-    void require_untouched() const {
-        require(told_ == 0 && released_ == 0, "a refused call takes nothing");
-    }
-    int released_times() const { return released_; }
-
-  private:
-    static void told(const haigha_event*, void* self) { ++static_cast<Callback*>(self)->told_; }
-    static void released(void* self) { ++static_cast<Callback*>(self)->released_; }
-    int told_ = 0;
-    int released_ = 0;
-};
-
 // Runs calls, and holds each to what the header says of statuses and errors.
-class Caller {
+class Caller : private TableCaller {
   public:
-    explicit Caller(Input input) : input_(input) {}
+    explicit Caller(Input input) : TableCaller(input, environment()) {}
 
     void run() {
         for (std::size_t calls = 0; !input_.empty() && calls < most_calls; ++calls)
             call(input_.u8());
-        environment().turn();
+        environment_.turn();
         for (const Callback& callback : callbacks_)
-            require(callback.released_times() <= 1, "a release hook runs once");
+            callback.require_released();
     }
 
   private:
-    // ---- arguments
-
-    // A string in memory of its own; a size without data; or nothing.
-    haigha_str text() {
-        const unsigned how = input_.u8();
-        if (how < 4) return {nullptr, how};
-        // Around the limit of names and of what one octet can say.
-        const std::size_t size = how < 0xF0 ? how / 8 : 248 + how % 16;
-        const Bytes given = input_.bytes(size);
-        std::vector<char>& kept = strings_.emplace_back(size, 'x');
-        if (!given.empty()) std::memcpy(kept.data(), given.data(), given.size());
-        return {kept.data(), kept.size()};
-    }
-    const haigha_table* table() {
-        switch (input_.below(3)) {
-            case 0:
-                return nullptr;
-            case 1:
-                return table_.get();
-            default:
-                return array_.get();
-        }
-    }
-    haigha_channel* channel() { return input_.u8() == 0xFF ? nullptr : environment().channel(); }
-    haigha_connection* connection() {
-        return input_.u8() == 0xFF ? nullptr : environment().connection();
-    }
-    std::int64_t timeout() { return static_cast<std::int8_t>(input_.u8()); }
-    const haigha_then* then() {
-        if (!input_.flag()) return nullptr;
-        callback_ = &callbacks_.emplace_back();
-        then_ = callback_->then(input_);
-        return &then_;
-    }
-
-    // The struct in memory of as many bytes as its size says, where that is believed: what lies
-    // behind it must not be read. Its own members are as the caller set them, but for flags.
-    // first_size: of its first release, where it has grown.
-    template <class Struct>
-    const Struct* sized(const Struct& today, std::size_t first_size = sizeof(Struct)) {
-        std::size_t size = sizeof(Struct);
-        switch (input_.below(8)) {
-            case 0:
-                return nullptr;
-            case 1:
-                size = input_.u16();
-                break;
-            case 2:
-                size = static_cast<std::size_t>(input_.u64());
-                break;
-            case 3:
-                size = sizeof(Struct) + input_.u8();
-                break;
-            default:
-                break;
-        }
-        const std::size_t kept = size > max_struct_size ? sizeof(Struct) : size;
-        std::vector<unsigned char>& memory = structs_.emplace_back(std::max(kept, sizeof size));
-        unsigned char* const bytes = memory.data();
-        std::memcpy(bytes, &today, std::min(kept, sizeof(Struct)));
-        std::memcpy(bytes, &size, sizeof size);
-        bool tail = false;
-        for (std::size_t i = sizeof(Struct); i < kept && input_.flag(); ++i)
-            tail |= (bytes[i] = input_.u8()) != 0;
-        if (size < first_size || size > max_struct_size || tail) unreadable_ = true;
-        return reinterpret_cast<const Struct*>(bytes);
-    }
-    template <std::size_t size>
-    void fill(std::uint8_t (&reserved)[size]) {
-        for (std::uint8_t& octet : reserved)
-            octet = input_.u8();
-    }
-
-    // ---- what must hold after a call
-
-    haigha_error** error() {
-        error_ = nullptr;
-        return input_.flag() ? &error_ : nullptr;
-    }
-    // `allowed`: the statuses besides ARGUMENT and STRUCT_VERSION.
-    void check(haigha_status status, std::initializer_list<haigha_status> allowed) {
-        bool documented = status == HAIGHA_ERR_ARGUMENT || status == HAIGHA_ERR_STRUCT_VERSION;
-        for (const haigha_status one : allowed)
-            documented |= one == status;
-        require(documented, "a call gives a status that is documented");
-        require(
-            !unreadable_ || status == HAIGHA_ERR_STRUCT_VERSION || status == HAIGHA_ERR_ARGUMENT,
-            "a struct that cannot be read is refused");
-        unreadable_ = false;
-        if (callback_ != nullptr && status != HAIGHA_OK) callback_->require_untouched();
-        callback_ = nullptr;
-        if (error_ == nullptr) return;
-        require(status != HAIGHA_OK, "a call that succeeds gives no error");
-        require(haigha_error_status(error_) == status, "an error has the status of its call");
-        require(std::strlen(haigha_error_message(error_)) > 0, "an error says what is wrong");
-        require(haigha_status_name(status) != nullptr, "a status has a name");
-        haigha_error* const copy = haigha_error_copy(error_);
-        haigha_error_free(std::exchange(error_, nullptr));
-        (void)view(haigha_error_reply_text(copy));
-        (void)view(haigha_error_host(copy));
-        require(std::strlen(haigha_error_stage_name(copy)) < 16, "a stage has a name");
-        haigha_error_free(copy);
-    }
-    // Of an operation on a channel that is not open: it ends with its arguments.
-    void refused(haigha_status status) { check(status, {HAIGHA_ERR_CLOSED}); }
-    void refused_wait(haigha_status status) {
-        check(status, {HAIGHA_ERR_CLOSED, HAIGHA_ERR_WRONG_THREAD});
-        require(reply_ == nullptr, "a call that fails gives no reply");
-    }
-
     // ---- the calls
-
-    template <class Struct, class Start, class Wait>
-    void operation(const Struct& args, Start start, Wait wait) {
-        const Struct* const given = sized(args);
-        if (input_.flag()) {
-            const haigha_then* const answer = then();
-            refused(start(channel(), given, answer, error()));
-        } else {
-            const std::int64_t timeout_ms = timeout();
-            refused_wait(wait(channel(), given, timeout_ms, &reply_, error()));
-        }
-    }
 
     void call(unsigned which) {
         switch (which % 32) {
@@ -351,32 +162,14 @@ class Caller {
         args.no_ack = input_.u8();
         args.arguments = table();
         fill(args.reserved);
-        Callback& deliveries = callbacks_.emplace_back();
+        Callback& deliveries = offer();
         args.deliveries = deliveries.then(input_);
         operation(args, haigha_consume, haigha_consume_wait);
         deliveries.require_untouched();
     }
 
     void publish() {
-        haigha_properties properties = HAIGHA_PROPERTIES_INIT;
-        properties.present = input_.flag() ? input_.u16() & 0xFFFCU : input_.u32();
-        properties.delivery_mode = input_.u8();
-        properties.timestamp = input_.u64();
-        for (haigha_str* const member :
-             {&properties.content_type, &properties.content_encoding, &properties.correlation_id,
-              &properties.reply_to, &properties.expiration, &properties.message_id,
-              &properties.type, &properties.user_id, &properties.app_id, &properties.cluster_id}) {
-            if (input_.flag()) *member = text();
-        }
-        properties.headers = table();
-        haigha_publish_args args = HAIGHA_PUBLISH_ARGS_INIT;
-        args.exchange = text();
-        args.routing_key = text();
-        args.properties = input_.flag() ? sized(properties) : nullptr;
-        // Not looked at when the struct that names them is refused first.
-        const bool bad_properties = std::exchange(unreadable_, false);
-        const haigha_publish_args* const given = sized(args);
-        unreadable_ |= bad_properties;
+        const haigha_publish_args* const given = publish_args();
         const haigha_str body = text();
         if (input_.flag()) {
             std::uint64_t sequence = 7;
@@ -390,7 +183,7 @@ class Caller {
 
     void open_channel() {
         haigha_channel_args args = HAIGHA_CHANNEL_ARGS_INIT;
-        Callback& events = callbacks_.emplace_back();
+        Callback& events = offer();
         args.events = events.then(input_);
         args.confirm = input_.u8();
         args.correlate_returns = input_.u8();
@@ -493,7 +286,7 @@ class Caller {
 
     void set_events() {
         const haigha_then* const events = then();
-        Callback* const callback = callback_;
+        Callback* const callback = events != nullptr ? offered_.back() : nullptr;
         haigha_status status = HAIGHA_OK;
         if (input_.flag()) {
             status = haigha_channel_set_events(channel(), events, error());
@@ -503,9 +296,9 @@ class Caller {
         check(status, {HAIGHA_OK});
         if (callback == nullptr || status != HAIGHA_OK) return;
         // Replaced at once, so that the hook has run before its memory goes.
-        haigha_channel_set_events(environment().channel(), nullptr, nullptr);
-        haigha_connection_set_events(environment().connection(), nullptr, nullptr);
-        environment().turn();
+        haigha_channel_set_events(environment_.channel(), nullptr, nullptr);
+        haigha_connection_set_events(environment_.connection(), nullptr, nullptr);
+        environment_.turn();
         require(callback->released_times() == 1, "a release hook runs once");
     }
 
@@ -518,7 +311,7 @@ class Caller {
               {HAIGHA_ERR_CLOSED});
         check(haigha_connection_peer_info(connection(), &table, error()), {HAIGHA_ERR_CLOSED});
         require(table == nullptr, "a call that fails gives no table");
-        require(haigha_connection_state(environment().connection()) == HAIGHA_STATE_NEW,
+        require(haigha_connection_state(environment_.connection()) == HAIGHA_STATE_NEW,
                 "no call opens a connection but open");
     }
 
@@ -562,7 +355,7 @@ class Caller {
         // Whatever was set makes a connection, if not one that can be opened.
         ConnectionHandle made;
         check(
-            haigha_connection_new(environment().loop(), options.get(), nullptr, out(made), error()),
+            haigha_connection_new(environment_.loop(), options.get(), nullptr, out(made), error()),
             {HAIGHA_OK});
     }
 
@@ -641,115 +434,13 @@ class Caller {
     // `set` gives a function to options, or takes it away again (NULL).
     template <class Set>
     void set_hook(bool given, Set set) {
-        Callback& asked = callbacks_.emplace_back();
+        Callback& asked = offer();
         const haigha_then hook = asked.then(input_);
         check(set(&hook), {HAIGHA_OK});
         if (!given) return asked.require_untouched();
         require(asked.released_times() == 0, "a release hook runs when its options are gone");
         check(set(nullptr), {HAIGHA_OK});
         require(asked.released_times() == 1, "a release hook runs once");
-    }
-
-    // ---- tables
-
-    TableHandle& some_table() {
-        TableHandle& chosen = input_.flag() ? array_ : table_;
-        const bool array = &chosen == &array_;
-        if (chosen == nullptr || input_.below(16) == 0) {
-            check(array ? haigha_table_new_array(out(chosen), error())
-                        : haigha_table_new(out(chosen), error()),
-                  {HAIGHA_OK});
-        }
-        return chosen;
-    }
-
-    void add_field() {
-        TableHandle& table = some_table();
-        haigha_field field{};
-        field.name = text();
-        field.bytes = text();
-        field.integer = static_cast<std::int64_t>(input_.u64());
-        const std::uint64_t real = input_.u64();
-        std::memcpy(&field.real, &real, sizeof real);
-        constexpr std::string_view types = "tbBsuIilLfdDSxTAFV";
-        field.type = input_.flag() ? static_cast<unsigned char>(types[input_.below(types.size())])
-                                   : input_.u32();
-        field.scale = input_.flag() ? input_.u8() : input_.u32();
-        check(haigha_table_add(table.get(), &field, error()), {HAIGHA_OK});
-        require_walks(table.get());
-    }
-
-    void add_common_field() {
-        TableHandle& table = some_table();
-        const haigha_str name = text();
-        switch (input_.below(5)) {
-            case 0:
-                return check(haigha_table_add_string(table.get(), name, text(), error()),
-                             {HAIGHA_OK});
-            case 1:
-                return check(haigha_table_add_int(table.get(), name,
-                                                  static_cast<std::int64_t>(input_.u64()), error()),
-                             {HAIGHA_OK});
-            case 2:
-                return check(haigha_table_add_bool(table.get(), name, input_.u8(), error()),
-                             {HAIGHA_OK});
-            case 3: {
-                const std::uint64_t bits = input_.u64();
-                double value = 0;
-                std::memcpy(&value, &bits, sizeof value);
-                return check(haigha_table_add_double(table.get(), name, value, error()),
-                             {HAIGHA_OK});
-            }
-            default: {
-                // One may be put into itself: it is copied.
-                const std::size_t before = size_of(table.get());
-                if (before > 1U << 16) return;
-                return check(haigha_table_add_table(table.get(), name, this->table(), error()),
-                             {HAIGHA_OK});
-            }
-        }
-    }
-
-    static std::size_t size_of(const haigha_table* table) {
-        haigha_cursor cursor;
-        return haigha_table_cursor(table, &cursor) == HAIGHA_OK ? cursor.left_bytes : 0;
-    }
-
-    static int walk(haigha_cursor cursor, std::size_t depth) {
-        require(depth < 40, "a walk ends");
-        haigha_field field;
-        for (;;) {
-            const int status = haigha_cursor_next(&cursor, &field);
-            require(status == 1 || status == 0 || status == HAIGHA_ERR_MALFORMED ||
-                        status == HAIGHA_ERR_ARGUMENT,
-                    "a cursor gives a status that is documented");
-            if (status != 1) return status;
-            require(field.name.size <= 255, "a name is a name");
-            haigha_cursor nested;
-            if (haigha_cursor_enter(&cursor, &field, &nested) != HAIGHA_OK) continue;
-            if (const int inner = walk(nested, depth + 1); inner != 0) return inner;
-        }
-    }
-    static void require_walks(const haigha_table* table) {
-        haigha_cursor cursor;
-        require(haigha_table_cursor(table, &cursor) == HAIGHA_OK, "a table has a cursor");
-        require(walk(cursor, 0) == 0, "what was added can be walked");
-    }
-    void walk_table() { require_walks(some_table().get()); }
-
-    void walk_bytes() {
-        const haigha_str bytes = text();
-        haigha_cursor cursor{bytes.data, bytes.size, input_.u32(), 0};
-        cursor.depth = input_.flag() ? input_.below(40) : input_.u32();
-        (void)walk(cursor, 0);
-        haigha_cursor nested;
-        haigha_field field{};
-        field.bytes = bytes;
-        field.type = input_.u32();
-        const haigha_status status = haigha_cursor_enter(&cursor, &field, &nested);
-        require(
-            status == HAIGHA_OK || status == HAIGHA_ERR_ARGUMENT || status == HAIGHA_ERR_MALFORMED,
-            "a cursor enters what it may");
     }
 
     // ---- the rest
@@ -780,19 +471,6 @@ class Caller {
 
     static constexpr std::array<std::string_view, 4> info_names = {"frame_max", "outbox_bytes",
                                                                    "channels", "local_port"};
-
-    Input input_;
-    // What was passed in stays where it is until the end, so that a late read shows.
-    std::deque<std::vector<char>> strings_;
-    std::deque<std::vector<unsigned char>> structs_;
-    std::deque<Callback> callbacks_;
-    TableHandle table_;
-    TableHandle array_;
-    haigha_then then_{};
-    Callback* callback_ = nullptr;  // of the call that is being made
-    haigha_reply* reply_ = nullptr;
-    haigha_error* error_ = nullptr;
-    bool unreadable_ = false;  // the struct of the call that is being made
 };
 
 }  // namespace

@@ -11,6 +11,7 @@ docs/fuzzing.md.
 
 import hashlib
 import os
+import random
 import re
 import socket
 import struct
@@ -287,10 +288,22 @@ def option_uris():
     return [f"amqps://h/v?{name}=1" for name in names]
 
 
-# How many calls fuzz_arguments.cpp knows, and octets to take their arguments from: strings of five
-# octets, numbers, and small numbers by which most structs are given as they are today.
+# How many calls fuzz_arguments.cpp and fuzz_objects.cpp know, and octets to take their arguments
+# from: strings of five octets, numbers, and small numbers by which most structs are given as they
+# are today.
 CALLS = 32
 ARGUMENTS = (b"\x28abcde" * 12, bytes(range(4, 100)), b"\1" * 40, b"\5" * 60)
+
+
+def series():
+    """Calls one after the other, by small numbers and letters; the same ones each time."""
+    chosen = random.Random(7)
+    octets = bytes(range(8)) + b"\1\1\1\x28\x30aq"
+    for _ in range(300):
+        yield b"".join(
+            bytes([chosen.randrange(CALLS), *chosen.choices(octets, k=chosen.randint(4, 30))])
+            for _ in range(chosen.randint(2, 25))
+        )
 
 
 TOPOLOGY = """# orders and who hears of them
@@ -346,7 +359,7 @@ def server_properties(methods):
 
 def main():
     uri = urllib.parse.urlparse(sys.argv[1])
-    names = ("arguments", "machine", "method", "properties", "table", "topology", "uri")
+    names = ("arguments", "machine", "method", "objects", "properties", "table", "topology", "uri")
     seeds = {name: set() for name in names}
     record(uri)
     methods = {}
@@ -366,7 +379,9 @@ def main():
     seeds["uri"].update(b"\1" + "\0".join(parts).encode() for parts in URI_PARTS)
     seeds["topology"].update(topology())
     for octets in ARGUMENTS:
-        seeds["arguments"].update(bytes([call]) + octets for call in range(CALLS))
+        for target in ("arguments", "objects"):
+            seeds[target].update(bytes([call]) + octets for call in range(CALLS))
+    seeds["objects"].update(series())
     for target, inputs in seeds.items():
         folder = os.path.join(sys.argv[2], target)
         os.makedirs(folder, exist_ok=True)
