@@ -75,7 +75,7 @@ func TestConformance(t *testing.T) {
 			t.Run("stub", func(t *testing.T) {
 				e := stubEnv(t, b.Script...)
 				test(e, b)
-				if violations := e.stub.do("violations"); violations != "0" && b.Name != "bad-frame" {
+				if violations := e.stub.do("violations"); violations != "0" {
 					t.Error(violations)
 				}
 			})
@@ -299,14 +299,7 @@ func badFrame(e *env, _ *behaviour) {
 	if !errors.Is(err, haigha.ErrProtocol) {
 		e.Fatal(err)
 	}
-	e.stub.do("wait connection.close 1 60000")
-	if said := e.stub.do("violations"); !strings.Contains(said, "501") {
-		// What the broker is told is in the error as well.
-		var broken *haigha.Error
-		if !errors.As(err, &broken) || broken.ReplyCode != haigha.FrameError {
-			e.Log(said, err)
-		}
-	}
+	e.stub.do("wait connection.close 1 60000") // its code: ConformanceFrames of the library's tests
 }
 
 func directReply(e *env, _ *behaviour) {
