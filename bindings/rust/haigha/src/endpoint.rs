@@ -3,15 +3,17 @@
 use crate::connection::Core;
 use crate::error::Result;
 use crate::outcomes::{Outcomes, Sender};
-use crate::reactor::Listener;
+use crate::reactor::Reactor;
 use haigha_sys as sys;
-use std::sync::Arc;
+use std::os::raw::c_void;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::ptr::null_mut;
+use std::sync::{Arc, Weak};
 
 /// A channel, or a pool, with what its futures and deliveries need.
 pub(crate) struct Endpoint {
     pub(crate) sender: Sender,
     pub(crate) outcomes: Arc<Outcomes>,
-    tag: u64,
     pub(crate) core: Arc<Core>,
 }
 
@@ -22,11 +24,21 @@ impl Endpoint {
         make: impl FnOnce(sys::haigha_then) -> Result<Sender>,
     ) -> Result<Arc<Endpoint>> {
         let outcomes = Arc::new(Outcomes::new(core.number(), Arc::clone(&core.hub)));
-        let (tag, then) = core.reactor().listen(core.number(), Listener::Outcomes(Arc::clone(&outcomes)));
+        let listener =
+            Arc::new(Listener { outcomes: Arc::clone(&outcomes), reactor: Arc::downgrade(core.reactor()) });
+        let user_data = Arc::into_raw(listener) as *mut c_void;
+        let then = sys::haigha_then {
+            fn_: Some(hear),
+            user_data,
+            release: Some(release),
+            inbox: null_mut(),
+            tag: 0,
+        };
         match make(then) {
-            Ok(sender) => Ok(Arc::new(Endpoint { sender, outcomes, tag, core: Arc::clone(core) })),
+            Ok(sender) => Ok(Arc::new(Endpoint { sender, outcomes, core: Arc::clone(core) })),
             Err(error) => {
-                core.reactor().forget(tag);
+                // SAFETY: what was refused has taken nothing.
+                unsafe { release(user_data) };
                 Err(error)
             }
         }
@@ -41,8 +53,34 @@ impl Endpoint {
     }
 }
 
-impl Drop for Endpoint {
-    fn drop(&mut self) {
-        self.core.reactor().forget(self.tag);
-    }
+/// What the library holds of a channel or a pool, until it has told its last event.
+struct Listener {
+    outcomes: Arc<Outcomes>,
+    reactor: Weak<Reactor>,
+}
+
+unsafe extern "C" fn release(user_data: *mut c_void) {
+    // SAFETY: it is the share that was given away.
+    let listener = unsafe { Arc::from_raw(user_data as *const Listener) };
+    let _ = catch_unwind(AssertUnwindSafe(move || drop(listener)));
+}
+
+/// On the library's thread: outcomes are so many that an inbox for them costs more than a call each.
+unsafe extern "C" fn hear(event: *const sys::haigha_event, user_data: *mut c_void) {
+    // SAFETY: the library gives an event that lives for the time of the call, and what it was given.
+    let (event, listener) = unsafe { (&*event, &*(user_data as *const Listener)) };
+    // Nothing unwinds into the library.
+    let _ = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: as above.
+        unsafe {
+            if event.type_ == sys::HAIGHA_EVENT_OUTCOME {
+                listener.outcomes.settle(event);
+                return;
+            }
+            listener.outcomes.hear(event);
+        }
+        if let Some(reactor) = listener.reactor.upgrade() {
+            reactor.hear(event.type_);
+        }
+    }));
 }

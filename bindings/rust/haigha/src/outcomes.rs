@@ -154,29 +154,27 @@ impl Outcomes {
 
     pub(crate) fn publish(&self, sender: &Sender, head: Head<'_>, content: Content<'_>) -> Result<Begun> {
         let mut content = Some(content);
-        // Held over the call: its outcome may come before it returns.
-        let mut inner = lock(&self.inner);
-        let slot = inner.take_slot();
-        if inner.waiting.is_empty() {
+        let (slot, may_try) = {
+            let mut inner = lock(&self.inner);
+            (inner.take_slot(), inner.waiting.is_empty())
+        };
+        // Not under the lock, which the library's thread takes for each outcome; this one's may come before
+        // the call returns.
+        if may_try {
             match attempt(sender, head, &mut content, slot) {
                 Ok(Some(0)) => {
-                    inner.free_slot(slot);
-                    drop(inner);
+                    lock(&self.inner).free_slot(slot);
                     return Ok(Begun::Taken);
                 }
-                Ok(Some(_)) => {
-                    // What the user lent is dropped, if it is here, without the lock.
-                    drop(inner);
-                    return Ok(Begun::Slot(slot));
-                }
+                Ok(Some(_)) => return Ok(Begun::Slot(slot)),
                 Ok(None) => {}
                 Err(error) => {
-                    inner.free_slot(slot);
-                    drop(inner);
+                    lock(&self.inner).free_slot(slot);
                     return Err(error);
                 }
             }
         }
+        let mut inner = lock(&self.inner);
         let another = sender.another();
         let (another, content) = match (another, content.take()) {
             (Some(another), Some(content)) if inner.waiting.len() < MOST_WAITING => (another, content),
@@ -279,22 +277,19 @@ impl Outcomes {
     }
 
     /// # Safety
-    /// The events are outcomes, and live for the time of the call.
-    pub(crate) unsafe fn settle(&self, events: &[sys::haigha_event]) {
-        let mut wakers = Vec::new();
-        let mut inner = lock(&self.inner);
-        for event in events {
-            let result = match event.outcome {
-                sys::HAIGHA_OUTCOME_CONFIRMED => Ok(()),
-                // SAFETY: as above.
-                _ => Err(unsafe { outcome_error(event) }),
-            };
-            // What it was given, see `attempt`.
-            let slot = (event.user_data as usize).wrapping_sub(1);
-            wakers.extend(inner.finish(slot, result));
+    /// The event is an outcome, and lives for the time of the call.
+    pub(crate) unsafe fn settle(&self, event: &sys::haigha_event) {
+        let result = match event.outcome {
+            sys::HAIGHA_OUTCOME_CONFIRMED => Ok(()),
+            // SAFETY: as above.
+            _ => Err(unsafe { outcome_error(event) }),
+        };
+        // What it was given, see `attempt`.
+        let slot = (event.user_data as usize).wrapping_sub(1);
+        let waker = lock(&self.inner).finish(slot, result);
+        if let Some(waker) = waker {
+            wake(waker);
         }
-        drop(inner);
-        wakers.into_iter().for_each(wake);
     }
 
     /// # Safety

@@ -32,8 +32,6 @@ const PAUSE: Duration = Duration::from_micros(50);
 pub(crate) enum Listener {
     /// Of one operation, once.
     Answer(Arc<Answer>),
-    /// Of a channel or a pool.
-    Outcomes(Arc<Outcomes>),
     /// Of a connection.
     Hub(Arc<Hub>),
 }
@@ -295,57 +293,32 @@ impl Reactor {
             if count == 0 {
                 return;
             }
-            let mut rest = &events[..count];
-            while let Some(first) = rest.first() {
-                let same = rest
-                    .iter()
-                    .take_while(|event| event.tag == first.tag && event.type_ == sys::HAIGHA_EVENT_OUTCOME)
-                    .count()
-                    .max(1);
-                let (run, after) = rest.split_at(same);
-                self.tell(first.tag, run);
-                rest = after;
-            }
+            events[..count].iter().for_each(|event| self.tell(event));
         }
     }
 
-    /// Either one event, or outcomes.
-    fn tell(&self, tag: u64, run: &[sys::haigha_event]) {
-        let event = &run[0];
-        match self.listener(tag) {
+    fn tell(&self, event: &sys::haigha_event) {
+        match self.listener(event.tag) {
             Some(Listener::Answer(answer)) => {
-                self.forget(tag);
+                self.forget(event.tag);
                 // SAFETY: the event lives until the inbox is polled again.
                 unsafe { answer.complete(event) };
-            }
-            Some(Listener::Outcomes(outcomes)) => {
-                if event.type_ == sys::HAIGHA_EVENT_OUTCOME {
-                    // SAFETY: as above.
-                    unsafe { outcomes.settle(run) };
-                } else {
-                    // SAFETY: as above.
-                    unsafe { outcomes.hear(event) };
-                }
-                if is_last(event) {
-                    self.forget(tag);
-                }
             }
             // SAFETY: as above.
             Some(Listener::Hub(hub)) => unsafe { hub.hear(event) },
             None => {}
         }
-        // When a channel ends, or is lost, they hear that they were not sent.
-        let room =
+        self.hear(event.type_);
+    }
+
+    /// Publishes that wait may go; or their channel has ended, or is lost, and they hear that they were not sent.
+    pub(crate) fn hear(&self, event_type: u32) {
+        let told =
             [sys::HAIGHA_EVENT_WRITABLE, sys::HAIGHA_EVENT_CHANNEL_STATE, sys::HAIGHA_EVENT_POOL_STATE];
-        if room.contains(&event.type_) {
+        if told.contains(&event_type) {
             self.retry();
         }
     }
-}
-
-fn is_last(event: &sys::haigha_event) -> bool {
-    let told = [sys::HAIGHA_EVENT_CHANNEL_STATE, sys::HAIGHA_EVENT_POOL_STATE];
-    told.contains(&event.type_) && event.state == sys::HAIGHA_STATE_CLOSED
 }
 
 /// How many there were; none is waited for.
