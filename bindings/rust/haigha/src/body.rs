@@ -17,7 +17,8 @@ pub struct Body<'a>(pub(crate) Content<'a>);
 
 impl Body<'static> {
     /// Bytes that are written from where they are, such as `bytes::Bytes` or an `Arc<[u8]>`. The owner is
-    /// dropped when they are not needed any more, on any thread.
+    /// dropped when they are not needed any more, on any thread; it holds nothing of this crate's, whose
+    /// threads that may be.
     pub fn lent(owner: impl AsRef<[u8]> + Send + 'static) -> Body<'static> {
         Body(Content::Owned(Box::new(owner)))
     }
