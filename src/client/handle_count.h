@@ -9,6 +9,17 @@ namespace haigha::client {
 class HandleCount {
   public:
     void add() { count_.fetch_add(1, std::memory_order_relaxed); }
+    // For who came by the object without a handle of his own. False when the last one was dropped:
+    // that happens once.
+    bool add_to_others() {
+        std::uint32_t count = count_.load(std::memory_order_relaxed);
+        while (count != 0) {
+            if (count_.compare_exchange_weak(count, count + 1, std::memory_order_relaxed)) {
+                return true;
+            }
+        }
+        return false;
+    }
     // True for the last one.
     bool drop() { return count_.fetch_sub(1, std::memory_order_acq_rel) == 1; }
 

@@ -1,6 +1,7 @@
 #include "pool/channel_pool.h"
 
 #include <algorithm>
+#include <memory>
 #include <new>
 #include <string>
 #include <utility>
@@ -44,6 +45,13 @@ ErrorRef ChannelPool::create(Ref<client::Connection> connection, Then events,
                              Ref<ChannelPool>* pool) {
     Ref<ChannelPool> made = Ref<ChannelPool>::adopt(
         new ChannelPool(std::move(connection), std::move(events), settings, correlate_returns));
+    // A reader of a stream comes by its channel, whose connection may have been dropped already.
+    if (!made->connection_->handles().add_to_others()) {
+        made->events_.disarm();
+        return make_error(Status::closed, "the connection was dropped");
+    }
+    constexpr auto drop = [](client::Connection* of) { client::drop_handle(*of); };
+    std::unique_ptr<client::Connection, decltype(drop)> handle(made->connection_.get(), drop);
     ErrorRef refused = made->connection_->watch_states(
         made.get(),
         [made](State now, const ErrorRef& error) { made->connection_state(now, error); });
@@ -51,7 +59,7 @@ ErrorRef ChannelPool::create(Ref<client::Connection> connection, Then events,
         made->events_.disarm();
         return refused;
     }
-    made->connection_->handles().add();
+    (void)handle.release();
     *pool = std::move(made);
     return nullptr;
 }

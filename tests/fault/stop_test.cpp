@@ -1,4 +1,6 @@
 // Stopping a connection so that nothing is left, against a stub broker.
+#include <haigha/streams.h>
+
 #include <string>
 #include <thread>
 
@@ -173,6 +175,28 @@ TEST_F(Stopping, TellsHowItEndedWhenItEndsBefore) {
     stopped_.wait_count(HAIGHA_EVENT_REPLY, 2);
     EXPECT_EQ(stopped_.reply().status, HAIGHA_ERR_IO);
     EXPECT_GE(left_.unconfirmed, 1U);
+}
+
+// Found by fuzz_objects: the connection was taken up again, and given back twice.
+TEST_F(Stopping, NoReaderIsMadeOfAChannelWhoseConnectionWasDropped) {
+    ConnectionHandle connection = connect();
+    const ChannelHandle channel = open_channel(connection.get());
+    haigha_status made = HAIGHA_OK;
+    StreamReaderHandle reader;
+    Err error;
+    EventLog log([&](const haigha_event&) {
+        // On the loop's thread, which has not ended the connection yet.
+        connection.reset();
+        haigha_stream_reader_args args = HAIGHA_STREAM_READER_ARGS_INIT;
+        args.stream = str("s");
+        args.name = str("n");
+        made = haigha_stream_reader_new(channel.get(), &args, out(reader), error);
+    });
+    declare_soon(channel.get(), "q", log.then());
+    log.wait_count(HAIGHA_EVENT_REPLY, 1);
+    EXPECT_EQ(made, HAIGHA_ERR_CLOSED);
+    EXPECT_EQ(error.message(), "the connection was dropped");
+    EXPECT_EQ(reader, nullptr);
 }
 
 }  // namespace
