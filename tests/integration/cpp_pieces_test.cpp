@@ -110,7 +110,7 @@ TEST_F(CppPieces, AWriterThatWaitsAndOneThatHasNotBegun) {
     channel_.qos({.prefetch_count = 1}).wait().value();  // the connection goes on
 }
 
-// Nothing comes while reading is paused, and then it does.
+// What pausing holds back is tested in pieces_test.cpp; here, that both calls arrive.
 TEST_F(CppPieces, ReadingIsPausedAndResumed) {
     EXPECT_TRUE(pause_reading(connection_));
     std::promise<void> answered;
