@@ -47,7 +47,7 @@ std::shared_ptr<void> tells(std::promise<void>& gone) {
     return {nullptr, [&gone](void*) { gone.set_value(); }};
 }
 
-TEST_F(CppMore, WorkersHandleInOrderAndSettle) {
+TEST_F(CppMore, WorkersHandleAndSettle) {
     const Workers workers = Workers::create(loop_, {.threads = 2}).value();
     std::promise<std::thread::id> where;
     std::promise<void> four;
@@ -84,7 +84,7 @@ TEST_F(CppMore, WorkersHandleInOrderAndSettle) {
     workers.close().wait().value();
 }
 
-TEST_F(CppMore, WorkersKeepTheOrderOfAKey) {
+TEST_F(CppMore, WorkersHandleKeysAtTheSameTime) {
     const Workers workers = Workers::create(loop_).value();
     std::promise<void> first;
     std::promise<void> second;

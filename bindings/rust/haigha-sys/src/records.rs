@@ -85,6 +85,9 @@ pub struct haigha_log_record {
     pub time_ns: u64,
     pub subject: haigha_str,
     pub message: haigha_str,
+    pub event: haigha_str,
+    pub fields: *const haigha_field,
+    pub field_count: usize,
 }
 
 #[repr(C)]

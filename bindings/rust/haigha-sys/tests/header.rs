@@ -212,7 +212,7 @@ fn structs_have_their_layouts() {
         haigha_cursor { at, left_bytes, kind, depth }
         haigha_event { type_, flags, tag, number, user_data, error, reply, message, connection, channel, exchange, routing_key, consumer_tag, body, channel_id, outcome, state, previous_state, delay_ms, name }
         haigha_then { fn_, user_data, release, inbox, tag }
-        haigha_log_record { size, level, connection_id, time_ns, subject, message }
+        haigha_log_record { size, level, connection_id, time_ns, subject, message, event, fields, field_count }
         haigha_host_state { host, failures, refused }
         haigha_recovery_entity { kind, reserved, name, exchange, routing_key, consumer_tag }
         haigha_option_info { size, name, meaning, default_string, default_int, minimum, maximum, type_, secret }
