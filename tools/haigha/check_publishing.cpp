@@ -93,10 +93,10 @@ std::string commit(ProbeScope& scope) {
     const std::string queue = scope.queue();
     select_transactions(scope);
     scope.publish("", queue, "x");
-    expect(scope.message_count(queue) == 0, "a message was there before the commit");
+    expect(!scope.get_at_once(queue), "a message was there before the commit");
     ErrorSlot error;
     require(haigha_tx_commit_wait(scope.channel(), scope.timeout_ms(), nullptr, error), error);
-    expect(scope.message_count(queue) == 1, "the message was not there after the commit");
+    scope.get(queue);  // a queue may be asked for its count before it has what came before
     return "";
 }
 
@@ -106,7 +106,7 @@ std::string rollback(ProbeScope& scope) {
     scope.publish("", queue, "x");
     ErrorSlot error;
     require(haigha_tx_rollback_wait(scope.channel(), scope.timeout_ms(), nullptr, error), error);
-    expect(scope.message_count(queue) == 0, "a message was there after the rollback");
+    expect(!scope.get_at_once(queue), "a message was there after the rollback");
     return "";
 }
 
