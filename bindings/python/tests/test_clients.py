@@ -270,8 +270,7 @@ async def test_consumer_that_is_closed_gives_back(api: Api) -> None:
         assert [bytes(message) for message in again] == [b"two", b"three"]
 
 
-async def test_cancelled_waits_lose_nothing() -> None:
-    uri = os.environ.get("HAIGHA_TEST_URI", "amqp://localhost")
+async def test_cancelled_waits_lose_nothing(uri: str) -> None:
     async with haigha_asyncio.connect(uri) as connection, connection.channel() as channel:
         queue = (await channel.queue_declare(exclusive=True)).queue
         consumer = await channel.consume(queue)
