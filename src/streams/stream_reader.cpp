@@ -79,13 +79,15 @@ ErrorRef StreamReader::create(Ref<Channel> channel, ReaderSettings settings,
         reader->release();  // what the events had
         return refused;
     }
+    // The pool's events have a share in it: it goes first, also when there is no memory for the
+    // rest.
+    constexpr auto drop = [](ChannelPool* pool) { client::drop_handle(*pool); };
+    std::unique_ptr<ChannelPool, decltype(drop)> handle(reader->pool_.leak(), drop);
     refused = connection.watch_states(reader.get(), [reader](State now, const ErrorRef&) {
         if (now == State::closed) reader->timer_.reset();
     });
-    if (refused) {
-        client::drop_handle(*reader->pool_.leak());
-        return refused;
-    }
+    if (refused) return refused;
+    reader->pool_ = Ref<ChannelPool>::adopt(handle.release());
     reader->channel_->handles().add();
     *made = reader;
     return nullptr;

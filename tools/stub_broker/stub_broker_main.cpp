@@ -9,6 +9,7 @@
 #include <iostream>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "stub_broker/stub_broker.h"
@@ -204,6 +205,21 @@ int serve(int argc, char** argv) {
     return 0;
 }
 
+// The system frees the port; there is nothing else to put in order. A thread waits for the signal:
+// a handler may come late, or between a look and the sleep that it was to end. Before other
+// threads.
+void end_by(int signal) {
+    sigset_t ends;
+    ::sigemptyset(&ends);
+    ::sigaddset(&ends, signal);
+    ::pthread_sigmask(SIG_BLOCK, &ends, nullptr);
+    std::thread([ends] {
+        int came = 0;
+        ::sigwait(&ends, &came);
+        ::_exit(0);
+    }).detach();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -212,9 +228,8 @@ int main(int argc, char** argv) {
         return 0;
     }
     std::signal(SIGPIPE, SIG_IGN);
-    // The system frees the port; there is nothing else to put in order.
-    std::signal(SIGTERM, [](int) { ::_exit(0); });
     try {
+        end_by(SIGTERM);
         return serve(argc, argv);
     } catch (const std::exception& error) {
         std::cerr << "haigha-stub-broker: " << error.what() << "\n";
