@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstring>
 #include <ctime>
 #include <limits>
 #include <string>
@@ -141,7 +140,7 @@ haigha_status haigha_log_logfmt(const haigha_log_record* record, char* buffer, s
                (static_cast<unsigned char>(line[written]) & 0xC0U) == 0x80U) {
             --written;
         }
-        if (written > 0) std::memcpy(buffer, line.data(), written);
+        std::copy_n(line.data(), written, buffer);
         *size = line.size();
         return HAIGHA_OK;
     });

@@ -32,7 +32,7 @@ void hand_over(const Ref<haigha::transport::Loop>& transport, haigha_loop** loop
 haigha_field told(const haigha::wire::Field& from) {
     haigha_field to{};
     to.name = haigha::capi::str(from.name);
-    to.type = static_cast<std::uint32_t>(from.tag);
+    to.type = static_cast<unsigned char>(from.tag);
     to.integer = from.integer;
     to.bytes = {reinterpret_cast<const char*>(from.bytes.data()), from.bytes.size()};
     return to;
