@@ -64,6 +64,7 @@ SAME_NUMBER(client::AuthQuestion::credentials, HAIGHA_AUTH_CREDENTIALS);
 SAME_NUMBER(client::AuthQuestion::response, HAIGHA_AUTH_RESPONSE);
 SAME_NUMBER(client::AuthQuestion::renewal, HAIGHA_AUTH_RENEWAL);
 SAME_NUMBER(client::flag_redelivered, HAIGHA_FLAG_REDELIVERED);
+SAME_NUMBER(client::flag_properties, HAIGHA_FLAG_PROPERTIES);
 SAME_NUMBER(client::State::fresh, HAIGHA_STATE_NEW);
 SAME_NUMBER(client::State::opening, HAIGHA_STATE_OPENING);
 SAME_NUMBER(client::State::open, HAIGHA_STATE_OPEN);

@@ -331,7 +331,12 @@ enum {
     HAIGHA_AUTH_RENEWAL = 3 /* the credentials are about to expire; answered as CREDENTIALS */
 };
 
-enum { HAIGHA_FLAG_REDELIVERED = 1 /* DELIVERY, and a reply of get */ };
+enum {
+    HAIGHA_FLAG_REDELIVERED = 1, /* DELIVERY, and a reply of get */
+    /* DELIVERY, RETURN, and a reply of get: the message has a property or a header. Without it
+     * haigha_message_properties and haigha_message_headers have nothing to tell. */
+    HAIGHA_FLAG_PROPERTIES = 2
+};
 
 /* What became of a publish. */
 enum {

@@ -64,7 +64,7 @@ class Completion {
         if (reply && reply->message) {
             event.message = reply->message.get();
             event.number = reply->message->delivery_tag;
-            event.flags = reply->message->redelivered ? flag_redelivered : 0;
+            event.flags = reply->message->flags();
             event.exchange = reply->message->exchange;
             event.routing_key = reply->message->routing_key;
             event.body = reply->message->body;

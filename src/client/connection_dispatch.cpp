@@ -274,7 +274,7 @@ void Connection::dispatch_delivery(MachineEvent& event) {
         ~Settled() { pool.settle(message, slab); }
     } const settled{*messages_, message, event.slab ? event.slab.get() : input_.slab()};
     Event told = event_for(EventType::delivery, channel);
-    told.flags = event.redelivered ? flag_redelivered : 0;
+    told.flags = message->flags();
     told.number = event.number;
     told.message = message;
     told.exchange = message->exchange;
@@ -296,6 +296,7 @@ void Connection::dispatch_return(MachineEvent& event) {
     if (channel == nullptr) return;
     Message* message = make_message(event);
     Event told = event_for(EventType::returned, channel);
+    told.flags = message->flags();
     told.number = event.number;
     told.message = message;
     told.error = event.error.get();

@@ -60,7 +60,7 @@ void Connection::dispatch_piece(MachineEvent& event) {
     if (event.kind == EventKind::delivery_begin) {
         message = make_message(event);
         told.message = message;
-        told.flags = event.redelivered ? flag_redelivered : 0;
+        told.flags = message->flags();
         told.body_size = event.body_size;
     } else {
         told.kind = event.kind == EventKind::delivery_piece ? PieceKind::octets

@@ -67,6 +67,7 @@ enum class RecoveryStep : std::int32_t {
 };
 
 inline constexpr std::uint32_t flag_redelivered = 1;
+inline constexpr std::uint32_t flag_properties = 2;
 
 struct Event {
     EventType type = EventType::reply;

@@ -26,6 +26,14 @@ struct Message {
     std::uint64_t delivery_tag = 0;
     bool redelivered = false;
 
+    bool has_properties() const {
+        constexpr std::byte none{};
+        return properties.size() >= 2 && (properties[0] != none || properties[1] != none);
+    }
+    std::uint32_t flags() const {
+        return (redelivered ? flag_redelivered : 0) | (has_properties() ? flag_properties : 0);
+    }
+
     void add_ref() const { refs_.fetch_add(1, std::memory_order_relaxed); }
     void release() const {
         if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) recycle();

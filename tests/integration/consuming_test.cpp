@@ -75,6 +75,35 @@ TEST_F(Consuming, DeliveriesComeInOrderWithTheirFields) {
     EXPECT_TRUE(wait_messages(ch_, queue_, 0));
 }
 
+TEST_F(Consuming, FlagsTellWhetherThereAreProperties) {
+    haigha_properties sent = HAIGHA_PROPERTIES_INIT;
+    haigha_publish_args args = HAIGHA_PUBLISH_ARGS_INIT;
+    args.properties = &sent;
+    args.routing_key = str(queue_);
+    const std::uint32_t present[] = {0, HAIGHA_PROPERTY_MESSAGE_ID, HAIGHA_PROPERTY_PRIORITY};
+    // Each kind once for a consumer and once for get.
+    for (int round = 0; round < 2; ++round) {
+        for (const std::uint32_t bits : present) {
+            sent.present = bits;
+            ASSERT_EQ(HAIGHA_OK, haigha_publish_wait(ch_, &args, str("body"), -1, nullptr, error_))
+                << error_;
+        }
+    }
+    for (const std::uint32_t bits : present) {
+        haigha_get_args wanted = HAIGHA_GET_ARGS_INIT;
+        wanted.queue = str(queue_);
+        const Recorded got = completion(
+            [&](const haigha_then* then) { return haigha_get(ch_, &wanted, then, error_); });
+        EXPECT_EQ((got.flags & HAIGHA_FLAG_PROPERTIES) != 0, bits != 0);
+    }
+    EventLog log;
+    ASSERT_EQ(HAIGHA_OK, consume(ch_, queue_, log.then())) << error_;
+    log.wait_count(HAIGHA_EVENT_DELIVERY, 3);
+    const auto events = log.events();
+    for (std::size_t i = 0; i < 3; ++i)
+        EXPECT_EQ((events[i].flags & HAIGHA_FLAG_PROPERTIES) != 0, present[i] != 0);
+}
+
 TEST_F(Consuming, ATagOfTheCallersChoice) {
     EventLog log;
     ASSERT_EQ(HAIGHA_OK, consume(ch_, queue_, log.then(), true, "mine")) << error_;
