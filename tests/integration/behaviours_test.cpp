@@ -14,8 +14,8 @@
 #include <string>
 #include <vector>
 
-#include "fault/recovery_fixture.h"
 #include "stub_broker/stub_script.h"
+#include "support/recovery_fixture.h"
 
 namespace haigha::test {
 namespace {
