@@ -205,7 +205,11 @@ impl Stream for Consumer {
                 // What has come since has it told at once.
                 return match this.endpoint.core.reactor().arm(&this.inbox, this.key) {
                     Ok(()) => Poll::Pending,
-                    Err(error) => Poll::Ready(Some(Err(error))),
+                    Err(error) => {
+                        // A forked child has nothing to wait for.
+                        this.ended = error.kind() == ErrorKind::Forked;
+                        Poll::Ready(Some(Err(error)))
+                    }
                 };
             }
         }

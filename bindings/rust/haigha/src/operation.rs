@@ -80,7 +80,7 @@ pub struct Operation<T> {
     convert: Option<Box<dyn FnOnce(Reply) -> Result<T> + Send>>,
     unclaimed: Option<Unclaimed>,
     /// The connection lives until the answer has come or is not wanted.
-    _core: Option<Arc<Core>>,
+    core: Option<Arc<Core>>,
 }
 
 impl<T> Operation<T> {
@@ -101,11 +101,11 @@ impl<T> Operation<T> {
             }
         };
         let convert = Some(Box::new(convert) as _);
-        Operation { started, convert, unclaimed: None, _core: Some(Arc::clone(core)) }
+        Operation { started, convert, unclaimed: None, core: Some(Arc::clone(core)) }
     }
 
     pub(crate) fn failed(error: Error) -> Operation<T> {
-        Operation { started: Err(Some(error)), convert: None, unclaimed: None, _core: None }
+        Operation { started: Err(Some(error)), convert: None, unclaimed: None, core: None }
     }
 
     /// Is given what nobody has waited for.
@@ -121,12 +121,16 @@ impl<T> Future for Operation<T> {
     /// # Panics
     /// When it is polled after it was ready.
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T>> {
-        let result = match &mut self.started {
+        let this = &mut *self;
+        let result = match &mut this.started {
             Err(error) => Err(error.take().expect("an operation is not polled after it was ready")),
             Ok(answer) => {
                 let mut state = lock(&answer.0);
                 match &mut *state {
                     State::Pending(waker) => {
+                        if let Some(core) = &this.core {
+                            core.reactor().process().check()?;
+                        }
                         *waker = Some(context.waker().clone());
                         return Poll::Pending;
                     }

@@ -5,7 +5,7 @@ use crate::events::Hub;
 use crate::native::{check, Handle};
 use crate::operation::Answer;
 use crate::outcomes::Outcomes;
-use crate::readiness::Readiness;
+use crate::readiness::{Process, Readiness};
 use haigha_sys as sys;
 use std::collections::HashMap;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -111,6 +111,11 @@ impl Reactor {
     /// Nothing more is told. Does not wait for the thread, which may be this one.
     pub(crate) fn stop(&self) {
         self.readiness.wake();
+    }
+
+    /// The one that it tells.
+    pub(crate) fn process(&self) -> Process {
+        self.readiness.process()
     }
 
     pub(crate) fn next(&self) -> u64 {
