@@ -204,7 +204,10 @@ impl Stream for Events {
             Some(event) => Poll::Ready(Some(event)),
             None if queue.ended || self.process.check().is_err() => Poll::Ready(None),
             None => {
-                queue.waker = Some(context.waker().clone());
+                let before = queue.waker.replace(context.waker().clone());
+                drop(queue);
+                // It may be the last that holds these.
+                drop(before);
                 Poll::Pending
             }
         }

@@ -19,6 +19,7 @@ impl Reply {
     }
 }
 
+type Convert<T> = Box<dyn FnOnce(Result<Reply>) -> Result<T> + Send>;
 type Unclaimed = Box<dyn FnOnce(Reply) + Send>;
 
 enum State {
@@ -77,7 +78,7 @@ impl Answer {
 #[must_use = "whether it succeeded is told by awaiting it"]
 pub struct Operation<T> {
     started: Result<Arc<Answer>, Option<Error>>,
-    convert: Option<Box<dyn FnOnce(Reply) -> Result<T> + Send>>,
+    convert: Option<Convert<T>>,
     unclaimed: Option<Unclaimed>,
     /// The connection lives until the answer has come or is not wanted.
     core: Option<Arc<Core>>,
@@ -90,6 +91,16 @@ impl<T> Operation<T> {
         start: impl FnOnce(&sys::haigha_then, *mut *mut sys::haigha_error) -> i32,
         convert: impl FnOnce(Reply) -> Result<T> + Send + 'static,
     ) -> Operation<T> {
+        Operation::start_and_end(core, start, move |result| result.and_then(convert))
+    }
+
+    /// As `start`; `convert` is given an error as well, and is not called when there is no answer yet
+    /// when this is dropped.
+    pub(crate) fn start_and_end(
+        core: &Arc<Core>,
+        start: impl FnOnce(&sys::haigha_then, *mut *mut sys::haigha_error) -> i32,
+        convert: impl FnOnce(Result<Reply>) -> Result<T> + Send + 'static,
+    ) -> Operation<T> {
         let answer = Arc::new(Answer(Mutex::new(State::Pending(None))));
         let reactor = core.reactor();
         let (tag, then) = reactor.listen(core.number(), Listener::Answer(Arc::clone(&answer)));
@@ -100,7 +111,7 @@ impl<T> Operation<T> {
                 Err(Some(error))
             }
         };
-        let convert = Some(Box::new(convert) as _);
+        let convert: Option<Convert<T>> = Some(Box::new(convert));
         Operation { started, convert, unclaimed: None, core: Some(Arc::clone(core)) }
     }
 
@@ -131,7 +142,10 @@ impl<T> Future for Operation<T> {
                         if let Some(core) = &this.core {
                             core.reactor().process().check()?;
                         }
-                        *waker = Some(context.waker().clone());
+                        let before = waker.replace(context.waker().clone());
+                        drop(state);
+                        // It may be the last that holds another operation.
+                        drop(before);
                         return Poll::Pending;
                     }
                     _ => match std::mem::replace(&mut *state, State::Dropped(None)) {
@@ -143,10 +157,10 @@ impl<T> Future for Operation<T> {
         };
         self.unclaimed = None;
         let convert = self.convert.take();
-        Poll::Ready(result.and_then(|reply| match convert {
-            Some(convert) => convert(reply),
-            None => Err(Error::of_status(sys::HAIGHA_ERR_INTERNAL)),
-        }))
+        Poll::Ready(match convert {
+            Some(convert) => convert(result),
+            None => result.and(Err(Error::of_status(sys::HAIGHA_ERR_INTERNAL))),
+        })
     }
 }
 
@@ -166,7 +180,13 @@ impl<T> Drop for Operation<T> {
                     unclaimed(reply);
                 }
             }
-            State::Done(Err(_)) | State::Dropped(_) => {}
+            State::Done(Err(error)) => {
+                drop(state);
+                if let Some(convert) = self.convert.take() {
+                    drop(convert(Err(error)));
+                }
+            }
+            State::Dropped(_) => {}
         }
     }
 }
