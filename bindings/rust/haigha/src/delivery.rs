@@ -177,7 +177,12 @@ impl Delivery {
         self.settle(sys::haigha_nack, if requeue { sys::HAIGHA_REQUEUE } else { 0 })
     }
 
-    /// The same in AMQP's own words.
+    /// It and all earlier ones of the channel are not done.
+    pub fn nack_multiple(&self, requeue: bool) -> Result<()> {
+        self.settle(sys::haigha_nack, sys::HAIGHA_MULTIPLE | if requeue { sys::HAIGHA_REQUEUE } else { 0 })
+    }
+
+    /// The same as `nack` in AMQP's own words.
     pub fn reject(&self, requeue: bool) -> Result<()> {
         self.settle(sys::haigha_reject, if requeue { sys::HAIGHA_REQUEUE } else { 0 })
     }

@@ -262,6 +262,32 @@ fn a_channel_bounds_what_is_in_flight() {
 }
 
 #[test]
+fn several_are_settled_at_once() {
+    let site = Site::broker();
+    block_on(async {
+        let (_connection, channel) = site.open().await;
+        for octet in b"abcde" {
+            channel.publish("", &site.queue, &[*octet]).await.unwrap();
+        }
+        let mut consumer = channel.consume(&site.queue, &ConsumeOptions::default()).await.unwrap();
+        let mut taken = Vec::new();
+        while taken.len() < 5 {
+            taken.push(consumer.next().await.unwrap().unwrap());
+        }
+        taken[1].ack_multiple().unwrap();
+        taken[3].nack_multiple(true).unwrap();
+        assert_eq!(taken[2].ack().unwrap_err().kind(), ErrorKind::Argument);
+        for body in [b"c", b"d"] {
+            let again = consumer.next().await.unwrap().unwrap();
+            assert!(again.redelivered() && again.body() == body);
+            again.nack_multiple(false).unwrap();
+        }
+        consumer.cancel().await.unwrap();
+        assert_eq!(site.size(&channel).await, 0);
+    });
+}
+
+#[test]
 fn exchanges_bindings_and_queues() {
     let site = Site::broker();
     block_on(async {
