@@ -362,6 +362,9 @@ void Connection::dispatch_outcomes(MachineEvent& event) {
             if (one.outcome == protocol::Outcome::returned) {
                 const std::lock_guard lock(mutex_);
                 why = event.ring->take_return(one.sequence);
+            } else if (one.outcome == protocol::Outcome::not_sent ||
+                       one.outcome == protocol::Outcome::unknown) {
+                why = event.error;
             }
             if (one.waiter) {
                 const Ref<Waiter> waiter = Ref<Waiter>::adopt(static_cast<Waiter*>(one.data));
