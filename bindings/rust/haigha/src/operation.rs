@@ -172,21 +172,24 @@ impl<T> Drop for Operation<T> {
             Err(_) => return,
         };
         let mut state = lock(&answer.0);
-        match std::mem::replace(&mut *state, State::Dropped(None)) {
-            State::Pending(_) => *state = State::Dropped(unclaimed),
+        let before = std::mem::replace(&mut *state, State::Dropped(None));
+        if matches!(before, State::Pending(_)) {
+            *state = State::Dropped(unclaimed);
+            return drop((state, before));
+        }
+        drop(state);
+        match before {
             State::Done(Ok(reply)) => {
-                drop(state);
                 if let Some(unclaimed) = unclaimed {
                     unclaimed(reply);
                 }
             }
             State::Done(Err(error)) => {
-                drop(state);
                 if let Some(convert) = self.convert.take() {
                     drop(convert(Err(error)));
                 }
             }
-            State::Dropped(_) => {}
+            State::Pending(_) | State::Dropped(_) => {}
         }
     }
 }
