@@ -122,6 +122,8 @@ impl Future for Confirmation {
                 let polled = self.endpoint.outcomes.poll(slot, context.waker());
                 if polled.is_ready() {
                     self.progress = Progress::Ended(None);
+                } else {
+                    self.endpoint.core.reactor().process().check()?;
                 }
                 polled
             }

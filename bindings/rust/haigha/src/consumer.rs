@@ -79,18 +79,21 @@ impl Consumer {
             ..Default::default()
         };
         let mut started = false;
-        let call = |channel, then: &_, error| {
+        let call = |then: &_, error| {
             // SAFETY: the channel and the arguments live for the time of the call.
-            let status = unsafe { sys::haigha_consume(channel, &args, then, error) };
+            let status = unsafe { sys::haigha_consume(channel.0.channel(), &args, then, error) };
             started = status == sys::HAIGHA_OK;
             status
         };
         // It is with the operation before it is known whether it was started: then there is nothing to cancel.
         let place = Arc::new(std::sync::Mutex::new(None));
         let taken = Arc::clone(&place);
-        let operation = channel.call(call, move |_| {
+        let operation = Operation::start_and_end(&channel.0.core, call, move |result| {
             let consumer: Option<Consumer> = crate::reactor::lock(&taken).take();
-            consumer.ok_or_else(|| Error::of_status(sys::HAIGHA_ERR_INTERNAL))
+            let mut consumer = consumer.ok_or_else(|| Error::of_status(sys::HAIGHA_ERR_INTERNAL))?;
+            // One that was refused is nothing that could be cancelled.
+            consumer.ended = result.is_err();
+            result.map(|_| consumer)
         });
         consumer.ended = !started;
         *crate::reactor::lock(&place) = Some(consumer);
@@ -205,7 +208,11 @@ impl Stream for Consumer {
                 // What has come since has it told at once.
                 return match this.endpoint.core.reactor().arm(&this.inbox, this.key) {
                     Ok(()) => Poll::Pending,
-                    Err(error) => Poll::Ready(Some(Err(error))),
+                    Err(error) => {
+                        // A forked child has nothing to wait for.
+                        this.ended = error.kind() == ErrorKind::Forked;
+                        Poll::Ready(Some(Err(error)))
+                    }
                 };
             }
         }

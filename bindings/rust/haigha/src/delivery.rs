@@ -14,6 +14,8 @@ use std::sync::Arc;
 pub struct Message {
     native: Handle<sys::haigha_message>,
     body: sys::haigha_str,
+    /// It has neither properties nor headers. Where that is not known they are asked for.
+    is_bare: bool,
 }
 
 // SAFETY: a message does not change, and its references may be dropped on any thread. `body` is of it.
@@ -29,7 +31,8 @@ impl Message {
     pub(crate) unsafe fn kept(event: &sys::haigha_event) -> Option<Message> {
         // SAFETY: as above; another reference is ours, and keeps the body.
         let native = unsafe { Handle::adopt(sys::haigha_message_ref(event.message)) }?;
-        Some(Message { native, body: event.body })
+        let is_bare = event.flags & sys::HAIGHA_FLAG_PROPERTIES == 0;
+        Some(Message { native, body: event.body, is_bare })
     }
 
     /// # Safety
@@ -42,7 +45,7 @@ impl Message {
         unsafe {
             let native = Handle::adopt(sys::haigha_message_ref(message))?;
             let body = sys::haigha_message_body(native.get());
-            Some(Message { native, body })
+            Some(Message { native, body, is_bare: false })
         }
     }
 
@@ -66,6 +69,9 @@ impl Message {
 
     /// Its properties, decoded now, with the headers.
     pub fn properties(&self) -> Result<Properties> {
+        if self.is_bare {
+            return Ok(Properties::default());
+        }
         let mut native = sys::haigha_properties::default();
         let message = self.native.get();
         // SAFETY: `native` says how long it is, and borrows the message.
@@ -80,6 +86,9 @@ impl Message {
 
     /// Its headers, decoded now; none where it has none.
     pub fn headers(&self) -> Result<Table> {
+        if self.is_bare {
+            return Ok(Table::new());
+        }
         let mut cursor = sys::haigha_cursor::default();
         // SAFETY: the cursor borrows the message, which is held.
         unsafe {
@@ -93,7 +102,8 @@ impl Clone for Message {
     fn clone(&self) -> Self {
         // SAFETY: it is alive, so there can be another reference; the body stays where it is.
         let native = unsafe { Handle::adopt(sys::haigha_message_ref(self.native.get())) };
-        Message { native: native.expect("a message that is alive"), body: self.body }
+        let native = native.expect("a message that is alive");
+        Message { native, body: self.body, is_bare: self.is_bare }
     }
 }
 
@@ -167,7 +177,12 @@ impl Delivery {
         self.settle(sys::haigha_nack, if requeue { sys::HAIGHA_REQUEUE } else { 0 })
     }
 
-    /// The same in AMQP's own words.
+    /// It and all earlier ones of the channel are not done.
+    pub fn nack_multiple(&self, requeue: bool) -> Result<()> {
+        self.settle(sys::haigha_nack, sys::HAIGHA_MULTIPLE | if requeue { sys::HAIGHA_REQUEUE } else { 0 })
+    }
+
+    /// The same as `nack` in AMQP's own words.
     pub fn reject(&self, requeue: bool) -> Result<()> {
         self.settle(sys::haigha_reject, if requeue { sys::HAIGHA_REQUEUE } else { 0 })
     }

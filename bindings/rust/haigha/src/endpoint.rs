@@ -2,11 +2,11 @@
 
 use crate::connection::Core;
 use crate::error::Result;
+use crate::native::contain;
 use crate::outcomes::{Outcomes, Sender};
 use crate::reactor::Reactor;
 use haigha_sys as sys;
 use std::os::raw::c_void;
-use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::ptr::null_mut;
 use std::sync::{Arc, Weak};
 
@@ -62,7 +62,7 @@ struct Listener {
 unsafe extern "C" fn release(user_data: *mut c_void) {
     // SAFETY: it is the share that was given away.
     let listener = unsafe { Arc::from_raw(user_data as *const Listener) };
-    let _ = catch_unwind(AssertUnwindSafe(move || drop(listener)));
+    contain(move || drop(listener));
 }
 
 /// On the library's thread: outcomes are so many that an inbox for them costs more than a call each.
@@ -70,7 +70,7 @@ unsafe extern "C" fn hear(event: *const sys::haigha_event, user_data: *mut c_voi
     // SAFETY: the library gives an event that lives for the time of the call, and what it was given.
     let (event, listener) = unsafe { (&*event, &*(user_data as *const Listener)) };
     // Nothing unwinds into the library.
-    let _ = catch_unwind(AssertUnwindSafe(|| {
+    contain(|| {
         // SAFETY: as above.
         unsafe {
             if event.type_ == sys::HAIGHA_EVENT_OUTCOME {
@@ -82,5 +82,5 @@ unsafe extern "C" fn hear(event: *const sys::haigha_event, user_data: *mut c_voi
         if let Some(reactor) = listener.reactor.upgrade() {
             reactor.hear(event.type_);
         }
-    }));
+    });
 }

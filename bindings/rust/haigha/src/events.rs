@@ -4,6 +4,7 @@ use crate::delivery::Message;
 use crate::error::Error;
 use crate::native::string;
 use crate::reactor::{lock, wake};
+use crate::readiness::Process;
 use futures_core::Stream;
 use haigha_sys as sys;
 use std::collections::VecDeque;
@@ -179,7 +180,10 @@ struct Queue {
 
 /// The events of a connection, from the call on that made it: a `Stream`, which ends with the connection.
 /// Of one that is not fetched from the oldest ones are dropped, and counted.
-pub struct Events(Arc<Mutex<Queue>>);
+pub struct Events {
+    queue: Arc<Mutex<Queue>>,
+    process: Process,
+}
 
 impl Events {
     /// The next one; None at the end of the connection.
@@ -192,15 +196,18 @@ impl Stream for Events {
     type Item = Event;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Event>> {
-        let mut queue = lock(&self.0);
+        let mut queue = lock(&self.queue);
         if queue.missed > 0 {
             return Poll::Ready(Some(Event::Missed(std::mem::take(&mut queue.missed))));
         }
         match queue.events.pop_front() {
             Some(event) => Poll::Ready(Some(event)),
-            None if queue.ended => Poll::Ready(None),
+            None if queue.ended || self.process.check().is_err() => Poll::Ready(None),
             None => {
-                queue.waker = Some(context.waker().clone());
+                let before = queue.waker.replace(context.waker().clone());
+                drop(queue);
+                // It may be the last that holds these.
+                drop(before);
                 Poll::Pending
             }
         }
@@ -209,7 +216,7 @@ impl Stream for Events {
 
 impl std::fmt::Debug for Events {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Events").field("waiting", &lock(&self.0).events.len()).finish()
+        f.debug_struct("Events").field("waiting", &lock(&self.queue).events.len()).finish()
     }
 }
 
@@ -229,7 +236,7 @@ impl Hub {
         let queue = Arc::new(Mutex::new(Queue { ended: listeners.ended, ..Queue::default() }));
         listeners.queues.retain(|queue| queue.strong_count() > 0);
         listeners.queues.push(Arc::downgrade(&queue));
-        Events(queue)
+        Events { queue, process: Process::this() }
     }
 
     fn tell(&self, event: Event) {

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use haigha_sys as sys;
+use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::ptr::{null_mut, NonNull};
 
 /// A type of the library's whose references are counted.
@@ -86,6 +87,14 @@ pub(crate) fn check(call: impl FnOnce(*mut *mut sys::haigha_error) -> i32) -> Re
     }
     // SAFETY: the error that a failing call gives is its caller's.
     Err(unsafe { Error::adopt(error, status) })
+}
+
+/// Does what may run users' code, such as a waker's, where nothing may unwind. What a panic carries is forgotten,
+/// since its drop may panic as well.
+pub(crate) fn contain(work: impl FnOnce()) {
+    if let Err(carried) = catch_unwind(AssertUnwindSafe(work)) {
+        std::mem::forget(carried);
+    }
 }
 
 pub(crate) fn text(bytes: &(impl AsRef<[u8]> + ?Sized)) -> sys::haigha_str {

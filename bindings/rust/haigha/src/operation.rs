@@ -19,6 +19,7 @@ impl Reply {
     }
 }
 
+type Convert<T> = Box<dyn FnOnce(Result<Reply>) -> Result<T> + Send>;
 type Unclaimed = Box<dyn FnOnce(Reply) + Send>;
 
 enum State {
@@ -77,10 +78,10 @@ impl Answer {
 #[must_use = "whether it succeeded is told by awaiting it"]
 pub struct Operation<T> {
     started: Result<Arc<Answer>, Option<Error>>,
-    convert: Option<Box<dyn FnOnce(Reply) -> Result<T> + Send>>,
+    convert: Option<Convert<T>>,
     unclaimed: Option<Unclaimed>,
     /// The connection lives until the answer has come or is not wanted.
-    _core: Option<Arc<Core>>,
+    core: Option<Arc<Core>>,
 }
 
 impl<T> Operation<T> {
@@ -89,6 +90,16 @@ impl<T> Operation<T> {
         core: &Arc<Core>,
         start: impl FnOnce(&sys::haigha_then, *mut *mut sys::haigha_error) -> i32,
         convert: impl FnOnce(Reply) -> Result<T> + Send + 'static,
+    ) -> Operation<T> {
+        Operation::start_and_end(core, start, move |result| result.and_then(convert))
+    }
+
+    /// As `start`; `convert` is given an error as well, and is not called when there is no answer yet
+    /// when this is dropped.
+    pub(crate) fn start_and_end(
+        core: &Arc<Core>,
+        start: impl FnOnce(&sys::haigha_then, *mut *mut sys::haigha_error) -> i32,
+        convert: impl FnOnce(Result<Reply>) -> Result<T> + Send + 'static,
     ) -> Operation<T> {
         let answer = Arc::new(Answer(Mutex::new(State::Pending(None))));
         let reactor = core.reactor();
@@ -100,12 +111,12 @@ impl<T> Operation<T> {
                 Err(Some(error))
             }
         };
-        let convert = Some(Box::new(convert) as _);
-        Operation { started, convert, unclaimed: None, _core: Some(Arc::clone(core)) }
+        let convert: Option<Convert<T>> = Some(Box::new(convert));
+        Operation { started, convert, unclaimed: None, core: Some(Arc::clone(core)) }
     }
 
     pub(crate) fn failed(error: Error) -> Operation<T> {
-        Operation { started: Err(Some(error)), convert: None, unclaimed: None, _core: None }
+        Operation { started: Err(Some(error)), convert: None, unclaimed: None, core: None }
     }
 
     /// Is given what nobody has waited for.
@@ -121,13 +132,20 @@ impl<T> Future for Operation<T> {
     /// # Panics
     /// When it is polled after it was ready.
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T>> {
-        let result = match &mut self.started {
+        let this = &mut *self;
+        let result = match &mut this.started {
             Err(error) => Err(error.take().expect("an operation is not polled after it was ready")),
             Ok(answer) => {
                 let mut state = lock(&answer.0);
                 match &mut *state {
                     State::Pending(waker) => {
-                        *waker = Some(context.waker().clone());
+                        if let Some(core) = &this.core {
+                            core.reactor().process().check()?;
+                        }
+                        let before = waker.replace(context.waker().clone());
+                        drop(state);
+                        // It may be the last that holds another operation.
+                        drop(before);
                         return Poll::Pending;
                     }
                     _ => match std::mem::replace(&mut *state, State::Dropped(None)) {
@@ -139,10 +157,10 @@ impl<T> Future for Operation<T> {
         };
         self.unclaimed = None;
         let convert = self.convert.take();
-        Poll::Ready(result.and_then(|reply| match convert {
-            Some(convert) => convert(reply),
-            None => Err(Error::of_status(sys::HAIGHA_ERR_INTERNAL)),
-        }))
+        Poll::Ready(match convert {
+            Some(convert) => convert(result),
+            None => result.and(Err(Error::of_status(sys::HAIGHA_ERR_INTERNAL))),
+        })
     }
 }
 
@@ -154,15 +172,24 @@ impl<T> Drop for Operation<T> {
             Err(_) => return,
         };
         let mut state = lock(&answer.0);
-        match std::mem::replace(&mut *state, State::Dropped(None)) {
-            State::Pending(_) => *state = State::Dropped(unclaimed),
+        let before = std::mem::replace(&mut *state, State::Dropped(None));
+        if matches!(before, State::Pending(_)) {
+            *state = State::Dropped(unclaimed);
+            return drop((state, before));
+        }
+        drop(state);
+        match before {
             State::Done(Ok(reply)) => {
-                drop(state);
                 if let Some(unclaimed) = unclaimed {
                     unclaimed(reply);
                 }
             }
-            State::Done(Err(_)) | State::Dropped(_) => {}
+            State::Done(Err(error)) => {
+                if let Some(convert) = self.convert.take() {
+                    drop(convert(Err(error)));
+                }
+            }
+            State::Pending(_) | State::Dropped(_) => {}
         }
     }
 }

@@ -3,13 +3,12 @@
 use crate::body::Lent;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::Hub;
-use crate::native::{text, Handle};
+use crate::native::{contain, text, Handle};
 use crate::properties::Properties;
 use crate::reactor::{lock, wake};
 use haigha_sys as sys;
 use std::collections::VecDeque;
 use std::os::raw::c_void;
-use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::ptr::{null, null_mut};
 use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
@@ -237,7 +236,7 @@ impl Outcomes {
         let left = inner.registered;
         drop(inner);
         // What users lent may do anything when it is dropped.
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(done)));
+        contain(|| drop(done));
         wakers.into_iter().for_each(wake);
         left
     }
@@ -245,7 +244,7 @@ impl Outcomes {
     /// Gives up on those that wait.
     pub(crate) fn abandon(&self) {
         let abandoned = std::mem::take(&mut lock(&self.inner).waiting);
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(abandoned)));
+        contain(|| drop(abandoned));
     }
 
     pub(crate) fn poll(&self, slot: usize, waker: &Waker) -> Poll<Result<()>> {
@@ -253,7 +252,12 @@ impl Outcomes {
         if let Slot::Pending(place) = &mut inner.slots[slot] {
             match place {
                 Some(before) if before.will_wake(waker) => {}
-                _ => *place = Some(waker.clone()),
+                _ => {
+                    // Its drop may be that of a future of this channel.
+                    let before = place.replace(waker.clone());
+                    drop(inner);
+                    drop(before);
+                }
             }
             return Poll::Pending;
         }
@@ -327,7 +331,7 @@ unsafe extern "C" fn release_lent(owner: *mut c_void) {
     // SAFETY: it is what `attempt` has given away, and comes back once.
     let owner = unsafe { Box::from_raw(owner.cast::<Box<dyn Lent>>()) };
     // Nothing unwinds into the library.
-    let _ = catch_unwind(AssertUnwindSafe(move || drop(owner)));
+    contain(move || drop(owner));
 }
 
 /// Some(its number, or 0 where no outcome comes), None: there is no room. `content` is taken where the

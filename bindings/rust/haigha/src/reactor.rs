@@ -2,13 +2,12 @@
 
 use crate::error::Result;
 use crate::events::Hub;
-use crate::native::{check, Handle};
+use crate::native::{check, contain, Handle};
 use crate::operation::Answer;
 use crate::outcomes::Outcomes;
-use crate::readiness::Readiness;
+use crate::readiness::{Process, Readiness};
 use haigha_sys as sys;
 use std::collections::HashMap;
-use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -45,7 +44,12 @@ impl Sleeper {
         let mut place = lock(&self.0);
         match &*place {
             Some(before) if before.will_wake(waker) => {}
-            _ => *place = Some(waker.clone()),
+            _ => {
+                // Its drop may be that of another task.
+                let before = place.replace(waker.clone());
+                drop(place);
+                drop(before);
+            }
         }
     }
 }
@@ -56,6 +60,14 @@ struct Abandoned {
     connection: u64,
     channel: Handle<sys::haigha_channel>,
     inbox: Handle<sys::haigha_inbox>,
+}
+
+impl Abandoned {
+    /// Nothing comes any more, and what was there has gone back. One that was refused hears nothing else.
+    fn has_ended(&self) -> bool {
+        // SAFETY: the channel lives.
+        unsafe { sys::haigha_channel_state(self.channel.get()) == sys::HAIGHA_STATE_CLOSED }
+    }
 }
 
 pub(crate) struct Reactor {
@@ -77,7 +89,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// A waker is a user's code: what it does is not to end the thread.
 pub(crate) fn wake(waker: Waker) {
-    let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+    contain(|| waker.wake());
 }
 
 pub(crate) fn new_inbox() -> Result<Handle<sys::haigha_inbox>> {
@@ -113,6 +125,11 @@ impl Reactor {
         self.readiness.wake();
     }
 
+    /// The one that it tells.
+    pub(crate) fn process(&self) -> Process {
+        self.readiness.process()
+    }
+
     pub(crate) fn next(&self) -> u64 {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
@@ -140,14 +157,7 @@ impl Reactor {
             }
             stays
         });
-        let mut gone_inboxes = Vec::new();
-        {
-            let mut abandoned = lock(&self.abandoned);
-            let of_this = abandoned.iter().filter(|(_, one)| one.connection == connection);
-            let keys: Vec<u64> = of_this.map(|(key, _)| *key).collect();
-            gone_inboxes.extend(keys.iter().filter_map(|key| abandoned.remove(key)));
-        }
-        drop(gone_inboxes);
+        self.forget_abandoned(|one| one.connection == connection);
         let mut gone = Vec::new();
         lock(&self.waiting).retain(|outcomes| {
             let stays = outcomes.connection != connection;
@@ -199,10 +209,23 @@ impl Reactor {
     ) {
         let removed = lock(&self.sleepers).remove(&key);
         drop(removed);
-        let mut abandoned = lock(&self.abandoned);
-        if self.arm(&inbox, key).is_ok() {
-            abandoned.insert(key, Abandoned { connection, channel, inbox });
+        {
+            let mut abandoned = lock(&self.abandoned);
+            if self.arm(&inbox, key).is_ok() {
+                abandoned.insert(key, Abandoned { connection, channel, inbox });
+            }
         }
+        // Its channel's end may have been told before.
+        self.forget_abandoned(Abandoned::has_ended);
+    }
+
+    fn forget_abandoned(&self, which: impl Fn(&Abandoned) -> bool) {
+        let mut gone = Vec::new();
+        let mut abandoned = lock(&self.abandoned);
+        let keys: Vec<u64> = abandoned.iter().filter(|(_, one)| which(one)).map(|(key, _)| *key).collect();
+        gone.extend(keys.iter().filter_map(|key| abandoned.remove(key)));
+        drop(abandoned);
+        drop(gone);
     }
 
     fn give_back(&self, key: u64, events: &mut [sys::haigha_event]) {
@@ -232,6 +255,7 @@ impl Reactor {
             // This thread is the one that would be told.
             let _ = self.arm(&abandoned.inbox, key);
             lock(&self.abandoned).insert(key, abandoned);
+            self.forget_abandoned(Abandoned::has_ended);
         }
     }
 
@@ -263,11 +287,11 @@ impl Reactor {
                     std::thread::sleep(PAUSE);
                 }
                 // Wakers are users' in their drops too: the thread outlives their panics.
-                let _ = catch_unwind(AssertUnwindSafe(|| match key {
+                contain(|| match key {
                     STOP => stopped = true,
                     INBOX => self.fetch(&mut events),
                     key => self.tell_owner(key, &mut events),
-                }));
+                });
             });
             told = Instant::now();
         }
@@ -317,6 +341,9 @@ impl Reactor {
             [sys::HAIGHA_EVENT_WRITABLE, sys::HAIGHA_EVENT_CHANNEL_STATE, sys::HAIGHA_EVENT_POOL_STATE];
         if told.contains(&event_type) {
             self.retry();
+        }
+        if event_type == sys::HAIGHA_EVENT_CHANNEL_STATE {
+            self.forget_abandoned(Abandoned::has_ended);
         }
     }
 }

@@ -47,10 +47,30 @@ impl Drop for Descriptor {
     }
 }
 
+/// The process that something was made in. In one that was forked since, nobody is told anything: the threads
+/// that would are the parent's.
+#[derive(Clone, Copy)]
+pub(crate) struct Process(u32);
+
+impl Process {
+    pub(crate) fn this() -> Process {
+        Process(std::process::id())
+    }
+
+    /// An error in another one.
+    pub(crate) fn check(self) -> Result<()> {
+        match std::process::id() == self.0 {
+            true => Ok(()),
+            false => Err(Error::of_status(sys::HAIGHA_ERR_FORKED)),
+        }
+    }
+}
+
 /// Descriptors by keys of the owner's, and one key more by which the waiter can be woken.
 pub(crate) struct Readiness {
     epoll: Descriptor,
     waker: Descriptor,
+    process: Process,
 }
 
 impl Readiness {
@@ -59,12 +79,18 @@ impl Readiness {
         let (epoll, waker) = unsafe {
             (Descriptor::new(epoll_create1(CLOEXEC))?, Descriptor::new(eventfd(0, CLOEXEC | NONBLOCK))?)
         };
-        let readiness = Readiness { epoll, waker };
+        let readiness = Readiness { epoll, waker, process: Process::this() };
         readiness.control(ADD, readiness.waker.0, READABLE, waker_key)?;
         Ok(readiness)
     }
 
+    pub(crate) fn process(&self) -> Process {
+        self.process
+    }
+
     fn control(&self, operation: c_int, fd: c_int, events: u32, key: u64) -> Result<()> {
+        // What is waited for is one with the parent's, which would feel it.
+        self.process.check()?;
         let mut event = EpollEvent { events, data: key };
         // SAFETY: `event` lives for the time of the call.
         match unsafe { epoll_ctl(self.epoll.0, operation, fd, &mut event) } {
@@ -89,12 +115,15 @@ impl Readiness {
     }
 
     pub(crate) fn remove(&self, fd: c_int) {
-        // It was added, and is open: nothing can be wrong.
+        // It was added, and is open: nothing can be wrong, but that the process was forked.
         let _ = self.control(DELETE, fd, 0, 0);
     }
 
     /// Has `wait` return the waker's key, now and ever after.
     pub(crate) fn wake(&self) {
+        if self.process.check().is_err() {
+            return;
+        }
         // SAFETY: a number.
         unsafe { eventfd_write(self.waker.0, 1) };
     }

@@ -262,6 +262,32 @@ fn a_channel_bounds_what_is_in_flight() {
 }
 
 #[test]
+fn several_are_settled_at_once() {
+    let site = Site::broker();
+    block_on(async {
+        let (_connection, channel) = site.open().await;
+        for octet in b"abcde" {
+            channel.publish("", &site.queue, &[*octet]).await.unwrap();
+        }
+        let mut consumer = channel.consume(&site.queue, &ConsumeOptions::default()).await.unwrap();
+        let mut taken = Vec::new();
+        while taken.len() < 5 {
+            taken.push(consumer.next().await.unwrap().unwrap());
+        }
+        taken[1].ack_multiple().unwrap();
+        taken[3].nack_multiple(true).unwrap();
+        assert_eq!(taken[2].ack().unwrap_err().kind(), ErrorKind::Argument);
+        for body in [b"c", b"d"] {
+            let again = consumer.next().await.unwrap().unwrap();
+            assert!(again.redelivered() && again.body() == body);
+            again.nack_multiple(false).unwrap();
+        }
+        consumer.cancel().await.unwrap();
+        assert_eq!(site.size(&channel).await, 0);
+    });
+}
+
+#[test]
 fn exchanges_bindings_and_queues() {
     let site = Site::broker();
     block_on(async {
@@ -428,5 +454,111 @@ fn a_task_that_panics_leaves_the_connection_alone() {
         while channel.get(&site.queue, true).await.unwrap().is_none() {
             assert!(std::time::Instant::now() < deadline, "the message comes back");
         }
+    });
+}
+
+/// A waker that keeps something, which goes with its last reference.
+struct Keeps<T>(T);
+
+impl<T: Send + Sync + 'static> std::task::Wake for Keeps<T> {
+    fn wake(self: Arc<Self>) {}
+}
+
+fn poll_with<F: std::future::Future + Unpin>(
+    future: &mut F,
+    waker: Arc<impl std::task::Wake + Send + Sync + 'static>,
+) {
+    let waker = waker.into();
+    let mut context = std::task::Context::from_waker(&waker);
+    assert!(std::pin::Pin::new(future).poll(&mut context).is_pending());
+}
+
+#[test]
+fn a_waker_may_be_the_last_to_hold_another_future() {
+    let script = ["on basic.publish#1 hold".to_owned(), "on queue.declare#2 hold".to_owned()];
+    let site = Site::stub(&script);
+    block_on(async {
+        let (connection, channel) = site.open().await;
+        let mut first = channel.publish("", "q", b"1");
+        let other = channel.publish("", "q", b"2");
+        // What is replaced drops a future of the same channel.
+        poll_with(&mut first, Arc::new(Keeps(std::sync::Mutex::new(other))));
+        poll_with(&mut first, Arc::new(Keeps(())));
+        let mut declaring = channel.queue_declare("other", &QueueOptions::default());
+        let events = connection.events();
+        poll_with(&mut declaring, Arc::new(Keeps(std::sync::Mutex::new(events))));
+        poll_with(&mut declaring, Arc::new(Keeps(())));
+        site.stub.as_ref().unwrap().wait("fired", 1);
+        site.say("go");
+        first.await.unwrap();
+        channel.qos(1).await.unwrap();
+    });
+}
+
+/// What a panic may carry: its drop panics too.
+struct Again;
+
+impl Drop for Again {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            panic!("what a panic carried panics when it is dropped");
+        }
+    }
+}
+
+#[test]
+fn what_a_panic_carries_does_no_harm() {
+    struct Bad;
+    impl std::task::Wake for Bad {
+        fn wake(self: Arc<Self>) {
+            std::panic::panic_any(Again);
+        }
+    }
+    struct Lent(Vec<u8>);
+    impl AsRef<[u8]> for Lent {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+    impl Drop for Lent {
+        fn drop(&mut self) {
+            std::panic::panic_any(Again);
+        }
+    }
+    let site = Site::stub(&["on basic.publish#1 hold".to_owned()]);
+    block_on(async {
+        let (_connection, channel) = site.open().await;
+        let mut publishing = channel.publish("", "q", Body::lent(Lent(vec![7; 100_000])));
+        poll_with(&mut publishing, Arc::new(Bad));
+        site.stub.as_ref().unwrap().wait("fired", 1);
+        site.say("go");
+        let mut declaring = channel.queue_declare("other", &QueueOptions::default());
+        poll_with(&mut declaring, Arc::new(Bad));
+        channel.qos(1).await.unwrap();
+        declaring.await.unwrap();
+        publishing.await.unwrap();
+        assert_eq!(channel.get("q", true).await.unwrap().unwrap().body().len(), 100_000);
+    });
+}
+
+#[test]
+fn consumers_that_were_refused_leave_nothing() {
+    let site = Site::stub(&[]);
+    block_on(async {
+        let (connection, _channel) = site.open().await;
+        let descriptors = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+        let before = descriptors();
+        // More than what other tests may open meanwhile.
+        for _ in 0..500 {
+            let channel = connection.channel().await.unwrap();
+            let refused = channel.consume("nowhere", &ConsumeOptions::default()).await.unwrap_err();
+            assert_eq!((refused.kind(), refused.reply_code()), (ErrorKind::ChannelClosedByBroker, 404));
+            // Nor those that nobody waits for.
+            let channel = connection.channel().await.unwrap();
+            drop(channel.consume("nowhere", &ConsumeOptions::default()));
+            assert!(channel.qos(1).await.is_err());
+        }
+        let after = descriptors();
+        assert!(after < before + 400, "{before} descriptors, and then {after}");
     });
 }
