@@ -90,7 +90,6 @@ static inline hg_error hg_error_read(const haigha_error* error) {
 /* In C's memory: cgo would look through an array of Go's for pointers with each call. */
 typedef struct hg_batch {
     haigha_event events[HG_BATCH];
-    uint32_t present[HG_BATCH]; /* of a message: which properties it has */
 } hg_batch;
 
 static inline hg_result hg_inbox_new(size_t capacity) {
@@ -103,17 +102,7 @@ static inline hg_result hg_inbox_new(size_t capacity) {
 
 static inline size_t hg_poll(haigha_inbox* inbox, hg_batch* batch) {
     size_t count = 0;
-    size_t i;
     haigha_inbox_poll(inbox, batch->events, sizeof(haigha_event), HG_BATCH, 0, &count, NULL);
-    for (i = 0; i < count; ++i) {
-        const uint32_t type = batch->events[i].type;
-        batch->present[i] = 0;
-        if (type == HAIGHA_EVENT_DELIVERY || type == HAIGHA_EVENT_RETURN) {
-            haigha_properties properties = HAIGHA_PROPERTIES_INIT;
-            haigha_message_properties(batch->events[i].message, &properties, NULL);
-            batch->present[i] = properties.present;
-        }
-    }
     return count;
 }
 

@@ -17,8 +17,6 @@ typedef struct hg_message {
     haigha_str exchange;
     haigha_str routing_key;
     uint64_t delivery_tag;
-    int32_t redelivered;
-    uint32_t present;
 } hg_message;
 
 static inline hg_message hg_message_read(const haigha_message* message) {
@@ -28,8 +26,6 @@ static inline hg_message hg_message_read(const haigha_message* message) {
     read.exchange = haigha_message_exchange(message);
     read.routing_key = haigha_message_routing_key(message);
     read.delivery_tag = haigha_message_delivery_tag(message);
-    read.redelivered = haigha_message_redelivered(message);
-    read.present = hg_message_properties(message).present;
     return read;
 }
 

@@ -125,7 +125,7 @@ func (o *ChannelOptions) forC() C.hg_channel_options {
 }
 
 // told is given the channel's events, locked.
-func (s *channelState) told(event *C.haigha_event, present uint32) {
+func (s *channelState) told(event *C.haigha_event) {
 	switch event._type {
 	case C.HAIGHA_EVENT_OUTCOME:
 		s.settle(uint64(event.number), outcomeError(event.outcome, event.error))
@@ -136,7 +136,7 @@ func (s *channelState) told(event *C.haigha_event, present uint32) {
 		s.core.events.put(stateChanged(event))
 	case C.HAIGHA_EVENT_RETURN:
 		if event.number == 0 {
-			s.core.events.put(returned(event, present))
+			s.core.events.put(returned(event))
 		}
 	case C.HAIGHA_EVENT_FLOW:
 		s.core.events.put(FlowChanged{Channel: int(event.channel_id), Active: event.state != 0})
@@ -151,7 +151,7 @@ func (s *channelState) told(event *C.haigha_event, present uint32) {
 	}
 }
 
-func returned(event *C.haigha_event, present uint32) Returned {
+func returned(event *C.haigha_event) Returned {
 	r := Returned{
 		Channel:    int(event.channel_id),
 		Exchange:   goString(event.exchange),
@@ -159,7 +159,7 @@ func returned(event *C.haigha_event, present uint32) Returned {
 		Body:       goBytes(event.body),
 		Err:        readError(event.error),
 	}
-	if properties := readProperties(event.message, present); properties != nil {
+	if properties := readProperties(event.message, event.flags); properties != nil {
 		r.Properties = *properties
 	}
 	return r

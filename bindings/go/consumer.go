@@ -128,11 +128,11 @@ func (c *Consumer) Next(ctx context.Context) (Delivery, error) {
 	s.mu.Lock()
 	for {
 		for s.at < s.count {
-			event, present := &s.inbox.batch.events[s.at], uint32(s.inbox.batch.present[s.at])
+			event := &s.inbox.batch.events[s.at]
 			s.at++
 			switch event._type {
 			case C.HAIGHA_EVENT_DELIVERY:
-				delivery := s.names.delivery(event, present, c.channel)
+				delivery := s.names.delivery(event, c.channel)
 				s.mu.Unlock()
 				return delivery, nil
 			case C.HAIGHA_EVENT_CONSUMER_CANCELLED:

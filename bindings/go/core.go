@@ -31,8 +31,8 @@ type core struct {
 type sink interface {
 	lock()
 	unlock()
-	told(event *C.haigha_event, present uint32) // locked
-	abandoned()                                 // the connection was given up; not locked
+	told(event *C.haigha_event) // locked
+	abandoned()                 // the connection was given up; not locked
 }
 
 // An operation that was started and has no answer yet.
@@ -154,7 +154,7 @@ func (c *core) tell(count int) {
 			}
 			to.lock()
 		}
-		to.told(event, uint32(c.inbox.batch.present[i]))
+		to.told(event)
 	}
 	if to != nil {
 		to.unlock()
@@ -198,7 +198,7 @@ func (c *core) complete(event *C.haigha_event) {
 		got.unwritten, got.unconfirmed = uint64(read.unwritten_bytes), uint64(read.unconfirmed)
 		got.unsettled = uint64(read.unsettled)
 		if read.message != nil {
-			got.delivery = deliveryOf(read.message)
+			got.delivery = deliveryOf(read.message, event.flags)
 		}
 	}
 	c.mu.Lock()

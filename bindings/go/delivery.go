@@ -81,15 +81,15 @@ func goBytes(view C.haigha_str) []byte {
 }
 
 // A message without an event: of get.
-func deliveryOf(message *C.haigha_message) *Delivery {
+func deliveryOf(message *C.haigha_message, flags C.uint32_t) *Delivery {
 	read := C.hg_message_read(message)
 	return &Delivery{
 		Body:        goBytes(read.body),
 		Exchange:    goString(read.exchange),
 		RoutingKey:  goString(read.routing_key),
 		Tag:         uint64(read.delivery_tag),
-		Redelivered: read.redelivered != 0,
-		properties:  readProperties(message, uint32(read.present)),
+		Redelivered: flags&C.HAIGHA_FLAG_REDELIVERED != 0,
+		properties:  readProperties(message, flags),
 	}
 }
 
@@ -131,7 +131,7 @@ func (n *names) of(view C.haigha_str, last *string) string {
 	return *last
 }
 
-func (n *names) delivery(event *C.haigha_event, present uint32, channel *Channel) Delivery {
+func (n *names) delivery(event *C.haigha_event, channel *Channel) Delivery {
 	return Delivery{
 		Body:        n.body(event.body),
 		Exchange:    n.of(event.exchange, &n.exchange),
@@ -139,7 +139,7 @@ func (n *names) delivery(event *C.haigha_event, present uint32, channel *Channel
 		ConsumerTag: n.of(event.consumer_tag, &n.consumerTag),
 		Tag:         uint64(event.number),
 		Redelivered: event.flags&C.HAIGHA_FLAG_REDELIVERED != 0,
-		properties:  readProperties(event.message, present),
+		properties:  readProperties(event.message, event.flags),
 		channel:     channel,
 	}
 }

@@ -81,13 +81,14 @@ func (p *Properties) seconds() uint64 {
 	return uint64(p.Timestamp.Unix())
 }
 
-// Those of a message of which `present` is known; nil when there are none. Headers that cannot be
+// Those of a message, of whose event the flags are; nil when there are none. Headers that cannot be
 // decoded are left out: such a message is delivered all the same.
-func readProperties(message *C.haigha_message, present uint32) *Properties {
-	if present == 0 {
+func readProperties(message *C.haigha_message, flags C.uint32_t) *Properties {
+	if flags&C.HAIGHA_FLAG_PROPERTIES == 0 {
 		return nil
 	}
 	read := C.hg_message_properties(message)
+	present := uint32(read.present)
 	properties := &Properties{
 		ContentType:     goString(read.content_type),
 		ContentEncoding: goString(read.content_encoding),
