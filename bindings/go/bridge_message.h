@@ -6,10 +6,16 @@
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
-static inline haigha_properties hg_message_properties(const haigha_message* message) {
-    haigha_properties properties = HAIGHA_PROPERTIES_INIT;
-    haigha_message_properties(message, &properties, NULL);
-    return properties;
+typedef struct hg_properties {
+    haigha_properties of;
+    int32_t status;
+    uint32_t reserved;
+} hg_properties;
+
+static inline hg_properties hg_message_properties(const haigha_message* message) {
+    hg_properties read = {HAIGHA_PROPERTIES_INIT, 0, 0};
+    read.status = haigha_message_properties(message, &read.of, NULL);
+    return read;
 }
 
 typedef struct hg_message {

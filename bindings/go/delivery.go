@@ -29,12 +29,12 @@ func (d *Delivery) Properties() Properties {
 	return *d.properties
 }
 
-// Headers of the message; nil when it has none.
-func (d *Delivery) Headers() Table {
+// Headers of the message; nil when it has none. ErrMalformed: they cannot be decoded.
+func (d *Delivery) Headers() (Table, error) {
 	if d.properties == nil {
-		return nil
+		return nil, nil
 	}
-	return d.properties.Headers
+	return d.properties.Headers, d.properties.Err
 }
 
 func (d *Delivery) settle(how C.int32_t, flags C.uint32_t) error {
