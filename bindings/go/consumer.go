@@ -124,6 +124,9 @@ func (s *consumerState) fetch() bool {
 // everything was had; any other error is the context's, or why the consumer has ended:
 // ErrConsumerCancelled by the broker, or the channel's or the connection's end.
 func (c *Consumer) Next(ctx context.Context) (Delivery, error) {
+	if err := ctx.Err(); err != nil {
+		return Delivery{}, &waitError{"waiting for a delivery", err}
+	}
 	s := c.consumerState
 	s.mu.Lock()
 	for {
@@ -320,12 +323,15 @@ func (c *Consumer) Handle(ctx context.Context, handler func(context.Context, Del
 }
 
 func handled(ctx context.Context, delivery Delivery, handler func(context.Context, Delivery) error) (err error) {
+	returned := false
 	defer func() {
-		if value := recover(); value != nil {
-			err = &PanicError{Value: value, Stack: debug.Stack()}
+		if !returned { // of a panic(nil), before Go 1.21, recover gives nil too
+			err = &PanicError{Value: recover(), Stack: debug.Stack()}
 		}
 	}()
-	return handler(ctx, delivery)
+	err = handler(ctx, delivery)
+	returned = true
+	return err
 }
 
 // Get is one message of a queue; nil when it is empty.
