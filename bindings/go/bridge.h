@@ -90,7 +90,11 @@ static inline hg_error hg_error_read(const haigha_error* error) {
 /* In C's memory: cgo would look through an array of Go's for pointers with each call. */
 typedef struct hg_batch {
     haigha_event events[HG_BATCH];
+    size_t shared; /* octets of the bodies that are no larger than HG_SHARED */
 } hg_batch;
+
+/* Bodies up to this share memory with their neighbours. */
+#define HG_SHARED 2048
 
 static inline hg_result hg_inbox_new(size_t capacity) {
     hg_result result = hg_result_of();
@@ -102,7 +106,13 @@ static inline hg_result hg_inbox_new(size_t capacity) {
 
 static inline size_t hg_poll(haigha_inbox* inbox, hg_batch* batch) {
     size_t count = 0;
+    size_t i;
     haigha_inbox_poll(inbox, batch->events, sizeof(haigha_event), HG_BATCH, 0, &count, NULL);
+    batch->shared = 0;
+    for (i = 0; i < count; ++i) {
+        const size_t size = batch->events[i].body.size;
+        if (size <= HG_SHARED) batch->shared += size;
+    }
     return count;
 }
 

@@ -40,6 +40,7 @@ type consumerState struct {
 	at       int    // the next of the batch
 	count    int
 	names    names
+	bodies   bodies
 	fetching chan struct{} // closed when there is something to be had; nil: nobody waits
 	wanted   chan struct{} // the goroutine is to wait for events
 	err      error         // why it has ended
@@ -103,13 +104,19 @@ func (s *consumerState) watch(box *inbox) {
 	}
 }
 
+// poll fetches a batch, locked; 0: there is nothing.
+func (s *consumerState) poll() int {
+	s.at, s.count = 0, s.inbox.poll()
+	s.bodies.batch = int(s.inbox.batch.shared)
+	return s.count
+}
+
 // fetch tells those who wait when there is something to be had.
 func (s *consumerState) fetch() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.inbox != nil && s.at == s.count {
-		s.at, s.count = 0, s.inbox.poll()
-		if s.count == 0 {
+		if s.poll() == 0 {
 			return false
 		}
 	}
@@ -135,7 +142,7 @@ func (c *Consumer) Next(ctx context.Context) (Delivery, error) {
 			s.at++
 			switch event._type {
 			case C.HAIGHA_EVENT_DELIVERY:
-				delivery := s.names.delivery(event, c.channel)
+				delivery := s.delivery(event, c.channel)
 				s.mu.Unlock()
 				return delivery, nil
 			case C.HAIGHA_EVENT_CONSUMER_CANCELLED:
@@ -150,7 +157,7 @@ func (c *Consumer) Next(ctx context.Context) (Delivery, error) {
 			return Delivery{}, s.err
 		}
 		if s.fetching == nil {
-			if s.at, s.count = 0, s.inbox.poll(); s.count > 0 {
+			if s.poll() > 0 {
 				continue
 			}
 			s.fetching = make(chan struct{})

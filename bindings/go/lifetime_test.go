@@ -418,3 +418,40 @@ func TestPanicsOfHandlers(t *testing.T) {
 	equal(t, e.stub.do("count basic.ack"), "0")
 	check(t, consumer.Close())
 }
+
+// Bodies that are released are written over, and no others.
+func TestReleasedBodies(t *testing.T) {
+	e := stubEnv(t)
+	channel := e.declared()
+	const count, size = 10_000, 1000
+	filler := strings.Repeat("x", size)
+	body := func(number int) string { return (numbered(number) + filler)[:size] }
+	for i := 0; i < count; i++ {
+		_, err := channel.PublishAsync(e.ctx, haigha.Message{RoutingKey: "q", Body: []byte(body(i))})
+		check(t, err)
+	}
+	consumer := e.consume(channel, haigha.ConsumeOptions{NoAck: true})
+	kept := map[int]haigha.Delivery{}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for i := 0; i < count; i++ {
+		delivery := e.next(consumer)
+		if i%1000 == 7 {
+			kept[i] = delivery
+			continue
+		}
+		if string(delivery.Body) != body(i) {
+			t.Fatalf("%d: %q", i, delivery.Body)
+		}
+		delivery.Release()
+		delivery.Release()
+		equal(t, len(delivery.Body), 0)
+	}
+	runtime.ReadMemStats(&after)
+	for i, delivery := range kept {
+		equal(t, string(delivery.Body), body(i))
+	}
+	if made := after.TotalAlloc - before.TotalAlloc; made > count*size*3/2 {
+		t.Fatalf("%d octets were allocated", made)
+	}
+}
