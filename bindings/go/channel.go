@@ -70,7 +70,7 @@ func (c *Connection) Channel(ctx context.Context, options ...ChannelOptions) (*C
 	if s.tag = c.core.addSink(s); s.tag == 0 {
 		return nil, closedError("the connection")
 	}
-	_, err := c.call(ctx, "opening a channel", func(handle *C.haigha_connection, box *C.haigha_inbox,
+	got, err := c.call(ctx, "opening a channel", func(handle *C.haigha_connection, box *C.haigha_inbox,
 		tag C.uint64_t) C.hg_result {
 		result := C.hg_channel_open(handle, given, box, C.uint64_t(s.tag), tag)
 		s.own((*C.haigha_channel)(result.object))
@@ -81,7 +81,7 @@ func (c *Connection) Channel(ctx context.Context, options ...ChannelOptions) (*C
 		s.guard.close()
 		return nil, err
 	}
-	s.number = int(C.haigha_channel_id(s.handle))
+	s.number = got.channel // the handle may be gone already, with its connection
 	return &Channel{c, s}, nil
 }
 
@@ -237,9 +237,18 @@ func (s *Channel) Err() error {
 // Qos has at most `prefetch` deliveries be without acknowledgement, of each consumer that is started
 // afterwards; 0: any number. A channel without it has the option prefetch (300).
 func (s *Channel) Qos(ctx context.Context, prefetch uint16) error {
+	return s.qos(ctx, prefetch, 0)
+}
+
+// QosOfChannel is Qos of all consumers of the channel together, the present ones included.
+func (s *Channel) QosOfChannel(ctx context.Context, prefetch uint16) error {
+	return s.qos(ctx, prefetch, 1)
+}
+
+func (s *Channel) qos(ctx context.Context, prefetch uint16, ofChannel C.int32_t) error {
 	_, err := s.call(ctx, "basic.qos", func(handle *C.haigha_channel, box *C.haigha_inbox,
 		tag C.uint64_t) C.hg_result {
-		return C.hg_qos(handle, C.uint16_t(prefetch), 0, box, tag)
+		return C.hg_qos(handle, C.uint16_t(prefetch), ofChannel, box, tag)
 	}, nil)
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"reflect"
 	"testing"
@@ -396,4 +397,58 @@ func TestPropertiesThatCannotBeRead(t *testing.T) {
 	table, err := delivery.Headers()
 	check(t, err)
 	equal(t, len(table), 1)
+}
+
+func TestPausingAConsumer(t *testing.T) {
+	e := stubEnv(t)
+	channel := e.declared()
+	consumer := e.consume(channel)
+	e.publish(channel, "one")
+	one := e.next(consumer)
+	check(t, consumer.Pause(e.ctx))
+	e.publish(channel, "two")
+	e.holds(channel, 1)
+	check(t, one.Ack())
+	check(t, consumer.Resume(e.ctx))
+	equal(t, string(e.next(consumer).Body), "two")
+	is(t, consumer.Resume(e.ctx), haigha.ErrArgument)
+}
+
+func TestDrainingAConsumer(t *testing.T) {
+	e := stubEnv(t)
+	channel := e.declared()
+	consumer := e.consume(channel)
+	e.publish(channel, "one")
+	one := e.next(consumer)
+	drained := make(chan error)
+	go func() {
+		left, err := consumer.Drain(e.ctx, patience)
+		if err == nil && left != 0 {
+			err = fmt.Errorf("%d are left", left)
+		}
+		drained <- err
+	}()
+	e.stub.do("wait basic.cancel 1 60000")
+	check(t, one.Ack())
+	check(t, <-drained)
+	_, err := consumer.Next(e.ctx)
+	is(t, err, io.EOF)
+}
+
+func TestSettlingAll(t *testing.T) {
+	e := stubEnv(t)
+	channel := e.declared()
+	check(t, channel.QosOfChannel(e.ctx, 2))
+	first, second := e.consume(channel), e.consume(channel)
+	e.publish(channel, "one", "two", "three")
+	one, _ := e.next(first), e.next(second)
+	e.holds(channel, 1)
+	check(t, channel.NackAll(true))
+	is(t, one.Ack(), haigha.ErrArgument)
+	e.next(first)
+	e.next(second)
+	check(t, channel.AckAll())
+	check(t, first.Close())
+	check(t, second.Close())
+	check(t, channel.AckAll())
 }

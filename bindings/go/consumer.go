@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
+	"time"
 )
 
 // ConsumeOptions of a consumer.
@@ -214,11 +215,34 @@ func (s *consumerState) end(why error) {
 // Cancel has the broker deliver no more. What is on its way is still to be had from Next, and then
 // io.EOF.
 func (c *Consumer) Cancel(ctx context.Context) error {
-	_, err := c.channel.call(ctx, "basic.cancel", func(handle *C.haigha_channel, box *C.haigha_inbox,
-		tag C.uint64_t) C.hg_result {
-		return C.hg_cancel(handle, c.tag, box, tag)
-	}, nil)
+	_, err := c.call(ctx, "basic.cancel", C.HG_CANCEL, 0)
 	return err
+}
+
+func (c *Consumer) call(ctx context.Context, what string, call C.int32_t, timeout C.int64_t) (answer, error) {
+	return c.channel.call(ctx, what, func(handle *C.haigha_channel, box *C.haigha_inbox,
+		tag C.uint64_t) C.hg_result {
+		return C.hg_consumer_call(handle, call, c.tag, timeout, box, tag)
+	}, nil)
+}
+
+// Pause has the broker deliver no more until Resume. What is on its way is still to be had from Next.
+func (c *Consumer) Pause(ctx context.Context) error {
+	_, err := c.call(ctx, "pausing a consumer", C.HG_PAUSE, 0)
+	return err
+}
+
+// Resume undoes Pause, once that has ended.
+func (c *Consumer) Resume(ctx context.Context) error {
+	_, err := c.call(ctx, "resuming a consumer", C.HG_RESUME, 0)
+	return err
+}
+
+// Drain is Cancel, and ends when each delivery is settled, for which others have to go on taking and
+// settling them; or after the timeout, with the number of those that are not.
+func (c *Consumer) Drain(ctx context.Context, timeout time.Duration) (int, error) {
+	got, err := c.call(ctx, "draining a consumer", C.HG_DRAIN, C.int64_t(timeout.Milliseconds()))
+	return int(got.messages), err
 }
 
 // Close cancels the consumer, and has the broker give to others what was not taken from Next.

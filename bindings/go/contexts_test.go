@@ -95,8 +95,19 @@ var waits = []waiting{
 	}),
 	onChannel("Cancel", "basic.cancel", func(e *env, ctx context.Context, channel *haigha.Channel) error {
 		consumer := e.consume(channel)
-		defer consumer.Close()
+		defer func() { go consumer.Close() }() // which waits for the same answer
 		return consumer.Cancel(ctx)
+	}),
+	onChannel("Pause", "basic.cancel", func(e *env, ctx context.Context, channel *haigha.Channel) error {
+		consumer := e.consume(channel)
+		defer func() { go consumer.Close() }() // which waits for the same answer
+		return consumer.Pause(ctx)
+	}),
+	onChannel("Drain", "basic.cancel", func(e *env, ctx context.Context, channel *haigha.Channel) error {
+		consumer := e.consume(channel)
+		defer func() { go consumer.Close() }() // which waits for the same answer
+		_, err := consumer.Drain(ctx, patience)
+		return err
 	}),
 	onChannel("Publish", "basic.publish", func(_ *env, ctx context.Context, channel *haigha.Channel) error {
 		return channel.Publish(ctx, haigha.Message{RoutingKey: "q"})
@@ -144,13 +155,14 @@ func TestContextsOfEveryCall(t *testing.T) {
 			expired, cancel := context.WithDeadline(e.ctx, time.Unix(0, 0))
 			defer cancel()
 			// Where what is waited for was begun before.
-			begun := w.name == "ChannelPool.Drain" || w.name == "ChannelPool, full" || w.name == "Cancel"
+			begun := w.method == "basic.cancel" || w.name == "ChannelPool.Drain" || w.name == "ChannelPool, full"
 			of(context.Canceled, cancelled())
 			of(context.DeadlineExceeded, expired)
 			of(haigha.ErrTimeout, expired)
 			if !begun {
 				equal(t, e.stub.do("count "+w.method), heard)
 			}
+			e.settled(goroutines)
 			e.stub.do("on " + w.method + "#1 hold")
 			ctx, cancel := context.WithCancel(e.ctx)
 			left := make(chan error)

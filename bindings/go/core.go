@@ -49,6 +49,7 @@ type answer struct {
 	err         error
 	queue       string
 	consumerTag string
+	channel     int // its number
 	messages    uint32
 	consumers   uint32
 	unwritten   uint64
@@ -186,7 +187,7 @@ func (c *core) dropSink(tag uint64) {
 }
 
 func (c *core) complete(event *C.haigha_event) {
-	got := answer{}
+	got := answer{channel: int(event.channel_id)}
 	if event.error != nil {
 		got.err = readError(event.error)
 	}

@@ -40,12 +40,23 @@ func (d *Delivery) Headers() (Table, error) {
 }
 
 func (d *Delivery) settle(how C.int32_t, flags C.uint32_t) error {
-	s := d.channel
+	return d.channel.settle(d.Tag, how, flags)
+}
+
+func (s *Channel) settle(tag uint64, how C.int32_t, flags C.uint32_t) error {
 	if s == nil || !s.guard.enter() {
 		return closedError("the channel")
 	}
 	defer s.guard.leave()
-	return failure(C.hg_settle(s.handle, how, C.uint64_t(d.Tag), flags))
+	return failure(C.hg_settle(s.handle, how, C.uint64_t(tag), flags))
+}
+
+// AckAll is Ack of all that was delivered on the channel and is not settled.
+func (s *Channel) AckAll() error { return s.settle(0, C.HG_ACK, C.HAIGHA_MULTIPLE) }
+
+// NackAll is Nack of all that was delivered on the channel and is not settled.
+func (s *Channel) NackAll(requeue bool) error {
+	return s.settle(0, C.HG_NACK, C.HAIGHA_MULTIPLE|requeueFlag(requeue))
 }
 
 // Ack tells the broker that the message is done with. It never waits, as the broker does not answer.
