@@ -3,6 +3,7 @@
 #include <array>
 #include <chrono>
 
+#include "base/record_copy.h"
 #include "boundary.h"
 #include "handles.h"
 
@@ -81,12 +82,7 @@ haigha_status haigha_inbox_poll(haigha_inbox* inbox, haigha_event* events, size_
         std::array<Event, 64> batch;
         const std::size_t wanted = std::min(capacity, batch.size());
         *count = core(inbox)->poll(std::span(batch).first(wanted), timeout_ms);
-        auto* at = reinterpret_cast<unsigned char*>(events);
-        for (std::size_t i = 0; i < *count; ++i, at += event_bytes) {
-            const std::size_t known = std::min(event_bytes, sizeof(Event));
-            std::memcpy(at, &batch[i], known);
-            std::memset(at + known, 0, event_bytes - known);
-        }
+        haigha::copy_records(batch.data(), sizeof(Event), events, event_bytes, *count);
         return HAIGHA_OK;
     });
 }

@@ -275,7 +275,8 @@ enum {
     HAIGHA_EVENT_REPLY = 1,    /* an operation completed: reply, or error */
     HAIGHA_EVENT_DELIVERY = 2, /* basic.deliver */
     HAIGHA_EVENT_OUTCOME = 3,  /* what became of one publish on a confirm channel; error: with
-                                * RETURNED, the broker's code and text; a pool's: why not CONFIRMED */
+                                * RETURNED the broker's code and text, with NOT_SENT and UNKNOWN how
+                                * its channel ended; a pool's: why not CONFIRMED */
     HAIGHA_EVENT_RETURN = 4,   /* basic.return: message, and error with the broker's code, text */
     /* The last event of a connection or a channel is that it is CLOSED; the release hook of what
      * hears them runs then. */
@@ -390,7 +391,10 @@ typedef void (*haigha_event_fn)(const haigha_event* event, void* user_data);
 
 /* How something answers: by a callback, or into an inbox. One of fn and inbox, or neither (no
  * answer wanted). The user_data and release of a call that was accepted are the library's until
- * release has run. Unused members are zero. Frozen: this struct never grows. */
+ * release has run: with fn after the last call of it, with an inbox once the last event is in it,
+ * where that may still wait. So there user_data, and tag, should name what is found by a look-up,
+ * rather than carry a reference that release drops. Unused members are zero. Frozen: this struct
+ * never grows. */
 typedef struct haigha_then {
     haigha_event_fn fn;
     void* user_data;
@@ -418,7 +422,8 @@ HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_inbox_new(size_t capacity_eve
 HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_inbox_set_capacity_bytes(
     haigha_inbox* inbox, uint64_t capacity_bytes, haigha_error** error);
 /* A descriptor that is readable while events wait (level, not edge). Owned by the inbox: wait for
- * it, never read or close it. -1 for NULL. Since: 0.1. */
+ * it, never read or close it; a poller that wants one of its own may dup() it. -1 for NULL.
+ * Since: 0.1. */
 HAIGHA_API HAIGHA_NONBLOCKING int haigha_inbox_fd(const haigha_inbox* inbox);
 /* Fills at most `capacity` events and sets *count, which is 0 when the time is up. `event_bytes` is
  * sizeof(haigha_event) as the caller was compiled: the array keeps its stride when a later library
@@ -912,7 +917,8 @@ HAIGHA_API HAIGHA_NONBLOCKING haigha_str haigha_reply_consumer_tag(const haigha_
 HAIGHA_API HAIGHA_NONBLOCKING haigha_message* haigha_reply_message(const haigha_reply* reply);
 /* publish_wait on a confirm channel: HAIGHA_OUTCOME_*; otherwise 0. */
 HAIGHA_API HAIGHA_NONBLOCKING int32_t haigha_reply_outcome(const haigha_reply* reply);
-/* publish_wait whose outcome is RETURNED: the broker's code and text; otherwise NULL. */
+/* publish_wait whose outcome is RETURNED: the broker's code and text; NOT_SENT, UNKNOWN: how its
+ * channel ended; otherwise NULL. */
 HAIGHA_API HAIGHA_NONBLOCKING const haigha_error* haigha_reply_return_reason(
     const haigha_reply* reply);
 /* haigha_connection_stop: bytes that were taken and not written, publishes without an outcome, and

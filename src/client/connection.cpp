@@ -79,7 +79,8 @@ Connection::Connection(Ref<EventLoop> loop, Options options, Then events)
       }),
       messages_(Ref<MessagePool>::adopt(new MessagePool)),
       input_(loop_->transport().slabs()),
-      machine_events_(loop_->machine_events()) {
+      machine_events_(loop_->machine_events()),
+      filler_(loop_->filler()) {
     if (recovers()) {
         std::random_device seed;
         strategy_.emplace(endpoints_.size(), strategy_settings(),

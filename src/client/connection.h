@@ -310,6 +310,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     void dispatch_one(protocol::MachineEvent& event);
     void note_ends();
     void dispatch_delivery(protocol::MachineEvent& event);
+    Inbox::Fill hand_over(const Then& then, Event& delivery);
     void dispatch_return(protocol::MachineEvent& event);
     void ask(AuthQuestion question, std::string_view mechanism, std::string_view challenge);
     ErrorRef take_question(std::uint64_t question, bool credentials);  // with the mutex held
@@ -474,6 +475,7 @@ class Connection final : public Counted<Connection>, public transport::Flushable
     ErrorRef hard_close_;         // what a graceful close that took too long is answered with
     // The loop's, empty whenever another connection has its turn.
     protocol::EventList& machine_events_;
+    InboxFiller& filler_;
     std::vector<Ref<Inbox>> full_inboxes_;
 
     // ---- of recovery, of the loop's thread

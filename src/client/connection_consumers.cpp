@@ -18,6 +18,7 @@ using transport::Loop;
 
 void Connection::inbox_is_full(Channel& channel, const Consumer& consumer, Inbox::Fill fill) {
     if (consumer.pauses_when_full) {
+        filler_.flush();  // so that it knows that it is full
         std::function<void()> go_on = hold_back(channel, consumer.tag);
         if (go_on) consumer.then.inbox()->when_half_empty(std::move(go_on));
         return;
@@ -25,6 +26,7 @@ void Connection::inbox_is_full(Channel& channel, const Consumer& consumer, Inbox
     // The broker holds it back: what comes in has a bound already.
     if (fill == Inbox::Fill::too_many && consumer.is_limited) return;
     // Stop reading once this batch is told; the inbox says when to go on.
+    if (!full_inboxes_.empty() && full_inboxes_.back().get() == consumer.then.inbox()) return;
     insist([&] { full_inboxes_.emplace_back(consumer.then.inbox()); });
 }
 

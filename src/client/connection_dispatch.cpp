@@ -43,6 +43,7 @@ void Connection::dispatch() {
                 if (event.kind == EventKind::delivery) [[likely]] {
                     dispatch_delivery(event);
                 } else {
+                    filler_.flush();
                     dispatch_one(event);
                 }
             }
@@ -51,6 +52,7 @@ void Connection::dispatch() {
             without_memory = true;
         }
     }
+    filler_.flush();
     machine_events_.clear();
     if (without_memory && !ended_) throw std::bad_alloc();
     if (recovered_is_due_) [[unlikely]]
@@ -285,10 +287,17 @@ void Connection::dispatch_delivery(MachineEvent& event) {
     if (!muted_.load(std::memory_order_acquire)) {
         if (consumer->observer) [[unlikely]]
             consumer->observer->delivered(*message);
-        const Inbox::Fill fill = consumer->then.deliver(told);
+        const Inbox::Fill fill = hand_over(consumer->then, told);
         if (fill != Inbox::Fill::room) [[unlikely]]
             inbox_is_full(*channel, *consumer, fill);
     }
+}
+
+// Into an inbox with those that follow; else user code runs now, which finds all before it told.
+Inbox::Fill Connection::hand_over(const Then& then, Event& delivery) {
+    if (then.inbox() != nullptr) return filler_.add(then, delivery);
+    filler_.flush();
+    return then.deliver(delivery);
 }
 
 void Connection::dispatch_return(MachineEvent& event) {
@@ -353,6 +362,9 @@ void Connection::dispatch_outcomes(MachineEvent& event) {
             if (one.outcome == protocol::Outcome::returned) {
                 const std::lock_guard lock(mutex_);
                 why = event.ring->take_return(one.sequence);
+            } else if (one.outcome == protocol::Outcome::not_sent ||
+                       one.outcome == protocol::Outcome::unknown) {
+                why = event.error;
             }
             if (one.waiter) {
                 const Ref<Waiter> waiter = Ref<Waiter>::adopt(static_cast<Waiter*>(one.data));

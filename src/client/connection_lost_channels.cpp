@@ -137,6 +137,7 @@ void Connection::end_kept(Channel& channel) {
     event.kind = EventKind::outcomes;
     event.owner = &channel;
     event.ring = channel.kept_;
+    event.error = channel.refusal(Status::closed);
     std::size_t ranges = 0;
     {
         const std::lock_guard lock(mutex_);

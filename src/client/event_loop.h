@@ -12,6 +12,7 @@
 #include "base/ref.h"
 #include "client/completion.h"
 #include "client/handle_count.h"
+#include "client/inbox_filler.h"
 #include "client/log_fields.h"
 #include "client/log_limit.h"
 #include "protocol/machine_event.h"
@@ -88,6 +89,8 @@ class EventLoop : public Counted<EventLoop> {
     // since one that was busy would keep some fifty kilobytes for the next time. Nothing is
     // reported while user code runs.
     protocol::EventList& machine_events() { return machine_events_; }
+    // Of the loop's thread, for all connections as well.
+    InboxFiller& filler() { return filler_; }
     // Of the loop's thread.
     void add(Connection* connection) { connections_.push_back(connection); }
     void remove(Connection* connection) { std::erase(connections_, connection); }
@@ -110,6 +113,7 @@ class EventLoop : public Counted<EventLoop> {
     LogLimit log_limit_;
     std::vector<Connection*> connections_;
     protocol::EventList machine_events_;
+    InboxFiller filler_;
 };
 
 }  // namespace haigha::client

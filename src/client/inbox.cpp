@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include "base/insist.h"
@@ -35,19 +36,50 @@ Inbox::~Inbox() {
 Inbox::Fill Inbox::push(const Event& event) {
     const std::lock_guard lock(mutex_);
     if (dropped_) return Fill::room;
-    filler_ = std::this_thread::get_id();
-    const bool first = waiting_.empty();
-    insist([&] { waiting_.push(KeptEvent(event)); });
+    insist([&] { filled_.emplace_back(event, KeptEvent::place_after(filled_, event)); });
     if (event.type == EventType::delivery) {
         ++waiting_deliveries_;
         waiting_bytes_ += weight(event);
     }
-    if (first) {
+    wake_for(1);
+    return fill_with(0, 0);
+}
+
+void Inbox::push(std::vector<KeptEvent>& deliveries) {
+    std::size_t bytes = 0;
+    for (const KeptEvent& one : deliveries)
+        bytes += weight(one.event());
+    const std::lock_guard lock(mutex_);
+    if (dropped_) return;
+    waiting_deliveries_ += deliveries.size();
+    waiting_bytes_ += bytes;
+    const std::size_t count = deliveries.size();
+    if (filled_.empty()) {
+        filled_.swap(deliveries);
+    } else {
+        insist([&] { filled_.reserve(filled_.size() + count); });
+        std::move(deliveries.begin(), deliveries.end(), std::back_inserter(filled_));
+    }
+    wake_for(count);
+}
+
+void Inbox::wake_for(std::size_t events) {
+    filler_ = std::this_thread::get_id();
+    if (waiting_ == 0) {
         const std::uint64_t one = 1;
         (void)!::write(fd_, &one, sizeof one);
     }
-    if (waiting_bytes_ > capacity_bytes_) return Fill::too_heavy;
-    return waiting_deliveries_ > capacity_ ? Fill::too_many : Fill::room;
+    waiting_ += events;
+}
+
+Inbox::Fill Inbox::fill_with(std::size_t deliveries, std::size_t bytes) const {
+    if (waiting_bytes_.load(std::memory_order_relaxed) + bytes >
+        capacity_bytes_.load(std::memory_order_relaxed)) {
+        return Fill::too_heavy;
+    }
+    return waiting_deliveries_.load(std::memory_order_relaxed) + deliveries > capacity_
+               ? Fill::too_many
+               : Fill::room;
 }
 
 void Inbox::set_capacity_bytes(std::size_t bytes) {
@@ -69,16 +101,16 @@ bool Inbox::on_a_filling_thread() const {
 
 void Inbox::drop_handle() {
     if (!handles_.drop()) return;
-    Queue<KeptEvent> dropped;
+    std::vector<KeptEvent> dropped;
     std::vector<std::function<void()>> resume;
     {
         const std::lock_guard lock(mutex_);
         dropped_ = true;
-        std::swap(dropped, waiting_);
-        waiting_deliveries_ = waiting_bytes_ = 0;
+        dropped.swap(filled_);
+        waiting_ = waiting_deliveries_ = waiting_bytes_ = 0;
         resume.swap(resume_);
     }
-    handed_out_.clear();
+    fetched_.clear();
     for (const auto& call : resume)
         call();
     release();
@@ -95,28 +127,44 @@ void Inbox::when_half_empty(std::function<void()> resume) {
     resume();
 }
 
+// What the last poll handed out. A place is held until all that was fetched with it has gone.
+void Inbox::let_go_of_last() {
+    if (handed_out_ == fetched_.size()) {
+        fetched_.clear();
+        handed_out_ = let_go_ = 0;
+        return;
+    }
+    for (; let_go_ < handed_out_; ++let_go_)
+        fetched_[let_go_].let_go();
+}
+
 std::size_t Inbox::take(std::span<Event> events) {
+    if (fetched_.empty()) {
+        const std::lock_guard lock(mutex_);
+        fetched_.swap(filled_);
+    }
+    const std::size_t count = std::min(events.size(), fetched_.size() - handed_out_);
+    if (count == 0) return 0;
+    std::size_t deliveries = 0;
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+        events[i] = fetched_[handed_out_ + i].event();
+        if (events[i].type != EventType::delivery) continue;
+        ++deliveries;
+        bytes += weight(events[i]);
+    }
+    handed_out_ += count;
     std::vector<std::function<void()>> resume;
-    std::size_t count = 0;
     {
         const std::lock_guard lock(mutex_);
-        while (count < events.size() && !waiting_.empty()) {
-            handed_out_.push_back(waiting_.pop());
-            const Event& event = handed_out_.back().raw();
-            if (event.type == EventType::delivery) {
-                --waiting_deliveries_;
-                waiting_bytes_ -= weight(event);
-            }
-            ++count;
-        }
-        if (count > 0 && waiting_.empty()) {
+        waiting_deliveries_ -= deliveries;
+        waiting_bytes_ -= bytes;
+        waiting_ -= count;
+        if (waiting_ == 0) {
             std::uint64_t drained = 0;
             (void)!::read(fd_, &drained, sizeof drained);
         }
         if (half_empty()) resume.swap(resume_);
-    }
-    for (std::size_t i = 0; i < count; ++i) {
-        events[i] = handed_out_[i].event();
     }
     for (const auto& call : resume)
         call();
@@ -142,7 +190,7 @@ void Inbox::wait(std::int64_t timeout_ms) const {
 }
 
 std::size_t Inbox::poll(std::span<Event> events, std::int64_t timeout_ms) {
-    handed_out_.clear();
+    let_go_of_last();
     std::size_t count = take(events);
     if (count > 0 || timeout_ms == 0) return count;
     wait(timeout_ms);

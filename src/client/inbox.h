@@ -1,6 +1,7 @@
 // A queue of events that a program fetches in batches, with a descriptor to wait for.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -10,7 +11,6 @@
 #include <vector>
 
 #include "base/counted.h"
-#include "base/queue.h"
 #include "base/ref.h"
 #include "client/event.h"
 #include "client/handle_count.h"
@@ -45,6 +45,12 @@ class Inbox : public Counted<Inbox> {
     // Keeps what the event refers to. Whoever fills it beyond its capacity should hold back until
     // it is half empty.
     Fill push(const Event& event);
+    // Takes all of them, of which all are deliveries, and leaves memory for others.
+    void push(std::vector<KeptEvent>& deliveries);
+    // How full it is with so many deliveries more, of that weight together.
+    Fill fill_with(std::size_t deliveries, std::size_t bytes) const;
+    // What a delivery counts for, of capacity_bytes.
+    static std::size_t weight(const Event& event) { return event.body.size + delivery_overhead; }
     // Calls `resume` once, from a poll, when the inbox is half empty; at once if it is already.
     void when_half_empty(std::function<void()> resume);
 
@@ -57,10 +63,12 @@ class Inbox : public Counted<Inbox> {
     explicit Inbox(std::size_t capacity, int fd) : capacity_(capacity), fd_(fd) {}
     ~Inbox();
 
-    static std::size_t weight(const Event& event) { return event.body.size + delivery_overhead; }
     bool half_empty() const {
         return waiting_deliveries_ <= capacity_ / 2 && waiting_bytes_ <= capacity_bytes_ / 2;
     }
+    // With the mutex held.
+    void wake_for(std::size_t events);
+    void let_go_of_last();
     std::size_t take(std::span<Event> events);
     void wait(std::int64_t timeout_ms) const;
 
@@ -70,12 +78,18 @@ class Inbox : public Counted<Inbox> {
     mutable std::mutex mutex_;
     bool dropped_ = false;
     std::thread::id filler_;  // of the last event
-    Queue<KeptEvent> waiting_;
-    std::size_t waiting_deliveries_ = 0;
-    std::size_t waiting_bytes_ = 0;  // of deliveries
-    std::size_t capacity_bytes_ = default_capacity_bytes;
+    std::vector<KeptEvent> filled_;
+    std::size_t waiting_ = 0;  // there and in the fetched ones
+    // Changed with the mutex held.
+    std::atomic<std::size_t> waiting_deliveries_ = 0;
+    std::atomic<std::size_t> waiting_bytes_ = 0;  // of deliveries
+    std::atomic<std::size_t> capacity_bytes_ = default_capacity_bytes;
     std::vector<std::function<void()>> resume_;
-    std::vector<KeptEvent> handed_out_;  // of the poller
+
+    // Of the poller, who takes all that is there and hands it out in as many polls as that takes.
+    std::vector<KeptEvent> fetched_;
+    std::size_t handed_out_ = 0;  // of them
+    std::size_t let_go_ = 0;      // of those
 };
 
 }  // namespace haigha::client

@@ -1,7 +1,8 @@
 // An event that outlives its telling: a copy, and a share in all that it points to.
 #pragma once
 
-#include <string>
+#include <memory>
+#include <vector>
 
 #include "client/event.h"
 
@@ -9,18 +10,26 @@ namespace haigha::client {
 
 class KeptEvent {
   public:
-    explicit KeptEvent(const Event& from);
+    // Its place is its connection and channel. In a row of events the first of a place can hold it
+    // for those that follow: threads that count the same shares up and down wait for each other.
+    enum class Place : bool { held, lent };
+
+    explicit KeptEvent(const Event& from, Place place = Place::held);
+    // That of one which follows those.
+    static Place place_after(const std::vector<KeptEvent>& row, const Event& event);
     KeptEvent(KeptEvent&& other) noexcept;
     KeptEvent& operator=(KeptEvent&& other) noexcept;
     ~KeptEvent();
 
-    const Event& raw() const { return event_; }
-    // To be told: its names point into this object where no message holds them.
-    Event event() const;
+    // Its names belong to this object, where no message holds them.
+    const Event& event() const { return event_; }
+    // Gives back all but the place.
+    void let_go();
 
   private:
     Event event_;
-    std::string text_;
+    Place place_ = Place::held;
+    std::unique_ptr<char[]> text_;  // the names, one after the other
 };
 
 }  // namespace haigha::client

@@ -87,11 +87,14 @@ class Then {
     bool wanted() const { return fn_ != nullptr || inbox_; }
     Inbox* inbox() const { return inbox_.get(); }
 
-    // Completes the event with the tag and the user_data, and delivers it. Returns how full an
-    // inbox is that it went into.
-    Inbox::Fill deliver(Event& event) const {
+    // With the tag and the user_data.
+    void complete(Event& event) const {
         event.tag = tag_;
         if (event.type != EventType::outcome) event.user_data = user_data_;
+    }
+    // Completes the event and delivers it. Returns how full an inbox is that it went into.
+    Inbox::Fill deliver(Event& event) const {
+        complete(event);
         if (fn_ != nullptr) {
             invoke_(fn_, event, user_data_);
             return Inbox::Fill::room;

@@ -326,6 +326,14 @@ std::uint64_t ChannelMachine::count_waiting_publishes() const {
     return count;
 }
 
+void ChannelMachine::add_outcomes(std::size_t ranges, const ErrorRef& why, EventList& events) {
+    for (; ranges > 0; --ranges) {
+        MachineEvent& event = add_event(events, EventKind::outcomes);
+        event.ring = ring_;
+        event.error = why;
+    }
+}
+
 void ChannelMachine::end(const ErrorRef& error, std::uint64_t unsent, EventList& events) {
     const ErrorRef closed =
         error ? error
@@ -333,9 +341,7 @@ void ChannelMachine::end(const ErrorRef& error, std::uint64_t unsent, EventList&
     // Publishes that never reached the outbox are not sent either.
     unsent += count_waiting_publishes();
     if (ring_) {
-        for (std::size_t ranges = ring_->end(unsent); ranges > 0; --ranges) {
-            add_event(events, EventKind::outcomes).ring = ring_;
-        }
+        add_outcomes(ring_->end(unsent), closed, events);
         ring_ = nullptr;
     }
     const auto fail_call = [&](Call& call) {

@@ -54,10 +54,8 @@ void ChannelMachine::lose(const ErrorRef& error, std::uint64_t unsent, EventList
     if (ring_ && ring_->kept() != nullptr) {
         KeptPublishes& kept = *ring_->kept();
         kept.refused |= refused;
-        std::size_t ranges = ring_->lose(unsent + count_waiting_publishes(),
-                                         kept.again() && !blames_a_publish(error));
-        for (; ranges > 0; --ranges)
-            add_event(events, EventKind::outcomes).ring = ring_;
+        const bool again = kept.again() && !blames_a_publish(error);
+        add_outcomes(ring_->lose(unsent + count_waiting_publishes(), again), error, events);
         ring_ = nullptr;
     }
     end(error, unsent, events);
@@ -113,15 +111,20 @@ void ChannelMachine::continue_publishes(Ref<ConfirmRing> ring, Instant now, Even
     special_ = true;
     KeptPublishes& kept = *ring_->kept();
     kept.frame_max = context_.frame_max;
-    std::size_t ranges = ring_->restart([&](std::uint64_t sequence, bool sent) {
+    const std::size_t ranges = ring_->restart([&](std::uint64_t sequence, bool sent) {
         const KeptPublish& publish = kept.at(sequence);
         if (kept.is_too_old(publish, now) || !write_kept(publish, sent)) return false;
         note_kept(sequence);
         ++context_.counters.republishes;
         return true;
     });
-    for (; ranges > 0; --ranges)
-        add_event(events, EventKind::outcomes).ring = ring_;
+    if (ranges == 0) return;
+    const ErrorRef why = insist([this] {
+        return channel_error(Status::closed,
+                             "the channel was lost, and back only when the message was older than "
+                             "publish_max_age_ms or had no room in the new connection's frames");
+    });
+    add_outcomes(ranges, why, events);
 }
 
 void ConnectionMachine::continue_publishes(ChannelId channel, Ref<ConfirmRing> ring, Instant now,

@@ -31,7 +31,7 @@ enum class EventKind : std::uint8_t {
     call_done,           // subject is the call; error, or the reply's members
     delivery,            // subject is the consumer; message
     returned,            // owner; message, and error with the broker's code and text
-    outcomes,            // owner; one settled range waits in ring
+    outcomes,            // owner; one settled range waits in ring; error: why it was not the broker
     consumer_cancelled,  // subject; error, or null after a cancel; its last event
     consumer_lost,       // subject; error: the broker has cancelled it, see resubscribe()
     body_room,           // subject: the writer of a body in pieces, which was refused, has room

@@ -190,11 +190,21 @@ void Connector::resolve() {
     hints.ai_family = endpoint_.address_family == 4   ? AF_INET
                       : endpoint_.address_family == 6 ? AF_INET6
                                                       : AF_UNSPEC;
+    const std::string port = std::to_string(endpoint_.port);
+    // An address is not looked up: that would start libuv's threads, for which a child of fork that
+    // ends by exit() waits for ever.
+    hints.ai_flags = AI_NUMERICSERV | AI_NUMERICHOST;
+    addrinfo* list = nullptr;
+    if (::getaddrinfo(endpoint_.host.c_str(), port.c_str(), &hints, &list) == 0) {
+        const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> found(list, &::freeaddrinfo);
+        take_addresses(found.get());
+        timer_.set(loop_.now());
+        return;
+    }
     hints.ai_flags = AI_NUMERICSERV;
     lookup_ = new Lookup;
     lookup_->owner = this;
     lookup_->request.data = lookup_;
-    const std::string port = std::to_string(endpoint_.port);
     const int code = uv_getaddrinfo(
         loop_.uv(), &lookup_->request,
         [](uv_getaddrinfo_t* request, int status, addrinfo* list) {
@@ -225,8 +235,11 @@ void Connector::on_resolved(int status, const addrinfo* list) {
         finish(-1, ErrorRef(error.get()));
         return;
     }
-    stage_ = Stage::connect;
-    resolved_();
+    take_addresses(list);
+    next_attempt();
+}
+
+void Connector::take_addresses(const addrinfo* list) {
     for (; list != nullptr; list = list->ai_next) {
         if (list->ai_addrlen > sizeof(sockaddr_storage)) continue;
         Address address;
@@ -235,10 +248,13 @@ void Connector::on_resolved(int status, const addrinfo* list) {
         address.text = address_text(list->ai_addr);
         addresses_.push_back(std::move(address));
     }
-    next_attempt();
 }
 
 void Connector::next_attempt() {
+    if (stage_ == Stage::resolve && !addresses_.empty()) {
+        stage_ = Stage::connect;
+        resolved_();
+    }
     while (next_address_ < addresses_.size()) {
         const Address address = addresses_[next_address_++];
         std::unique_ptr<Attempt, Discard> made(new Attempt);

@@ -72,6 +72,7 @@ class Connector {
 
     void resolve();
     void on_resolved(int status, const addrinfo* list);
+    void take_addresses(const addrinfo* list);
     void next_attempt();
     void on_ready(Attempt* attempt);
     void attempt_failed(const Address& address, int error);

@@ -37,7 +37,7 @@ constexpr Duration for_ever{std::numeric_limits<std::int64_t>::max() / 4};
 struct WorkerPool::Item final : Work {
     Item(Ref<WorkConsumer> whose, KeptEvent what, std::size_t weight)
         : consumer(std::move(whose)), event(std::move(what)), bytes(weight) {}
-    bool is_delivery() const { return event.raw().type == EventType::delivery; }
+    bool is_delivery() const { return event.event().type == EventType::delivery; }
     Ref<WorkConsumer> consumer;
     KeptEvent event;
     std::size_t bytes;

@@ -18,6 +18,8 @@ constexpr std::uint64_t bytes_per_turn = 512 * 1024;
 // One report for many settled publishes: their producer waits for a part of its window, not for
 // each of them.
 constexpr std::uint64_t settled_per_report = window / 4;
+// Fetched from an inbox by one call.
+constexpr std::size_t events_per_fetch = 256;
 
 }  // namespace
 
@@ -62,6 +64,7 @@ Client::~Client() {
     check(haigha_connection_close(connection_, &closed, &error), error, "close");
     wait_done();
     haigha_publisher_unref(publisher_);
+    haigha_inbox_unref(inbox_);
     haigha_channel_unref(channel_);
     haigha_connection_unref(connection_);
     haigha_loop_unref(loop_);
@@ -222,12 +225,31 @@ void Client::consume(std::uint64_t count, std::size_t size, bool ack) {
                                   : "consume:" + std::to_string(size) + ":" + std::to_string(count);
     args.queue = str(queue);
     args.no_ack = ack ? 0 : 1;
-    args.deliveries.fn = &Client::on_delivery;
     args.deliveries.user_data = this;
+    if (options_.inbox) {
+        check(haigha_inbox_new(0, &inbox_, &error), error, "inbox");
+        args.deliveries.inbox = inbox_;
+    } else {
+        args.deliveries.fn = &Client::on_delivery;
+    }
     check(haigha_consume(channel_, &args, nullptr, &error), error, "consume");
+    if (options_.inbox) fetch_deliveries();
     wait_until([&] { return all_received_; });
     if (ack) round_trip();
     if (wrong_ > 0) give_up(std::to_string(wrong_) + " deliveries are not what was sent");
+}
+
+void Client::fetch_deliveries() {
+    std::vector<haigha_event> events(events_per_fetch);
+    while (received_ < expected_) {
+        haigha_error* error = nullptr;
+        std::size_t count = 0;
+        check(haigha_inbox_poll(inbox_, events.data(), sizeof(haigha_event), events.size(), -1,
+                                &count, &error),
+              error, "poll");
+        for (std::size_t i = 0; i < count; ++i)
+            on_delivery(&events[i], events[i].user_data);
+    }
 }
 
 void Client::on_delivery(const haigha_event* event, void* user_data) {

@@ -26,6 +26,7 @@ struct ClientOptions {
     bool tls = false;                    // believing any certificate
     bool prepared = false;               // publishing by a haigha_publisher
     bool lent = false;                   // the same, of bodies that are lent
+    bool inbox = false;                  // consuming from an inbox, on the calling thread
     std::string uri = {};                // of another peer than that on a port of the loopback
     // What is published to and consumed from; empty: what the loopback peer understands.
     std::string queue = {};
@@ -79,6 +80,7 @@ class Client {
     haigha_status publish_lent(std::uint64_t number, std::size_t size);
     void prepare(const haigha_publish_args& args);
     void round_trip();
+    void fetch_deliveries();
 
     static void on_done(const haigha_event* event, void* user_data);
     static void on_channel(const haigha_event* event, void* user_data);
@@ -91,6 +93,7 @@ class Client {
     haigha_connection* connection_ = nullptr;
     haigha_channel* channel_ = nullptr;
     haigha_publisher* publisher_ = nullptr;
+    haigha_inbox* inbox_ = nullptr;
 
     // Guarded by the mutex, on an owned loop.
     std::mutex mutex_;

@@ -81,6 +81,13 @@ std::vector<Contender> haigha_contenders(const ClientOptions& common, bool attac
             all.push_back(contender);
         }
     }
+    ClientOptions options = common;
+    options.inbox = true;
+    Contender contender;
+    contender.name = "haigha, owned, inbox";
+    contender.run = [options](const Task& task) { return run_haigha(options, task); };
+    contender.only_consumes = true;
+    all.push_back(contender);
     return all;
 }
 
@@ -97,6 +104,7 @@ Contender peer_contender(const PeerProgram& program) {
 
 bool is_wanted(const std::string& only, const Contender& contender, const Task& task) {
     if (contender.only_publishes && !publishes(task.work)) return false;
+    if (contender.only_consumes && publishes(task.work)) return false;
     if (task.size < contender.least_size) return false;
     const std::string row =
         std::to_string(task.size) + " " + name_of(task.work) + " " + contender.name;

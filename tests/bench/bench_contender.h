@@ -21,6 +21,7 @@ struct Contender {
     std::uint64_t warm_divisor = 0;
     std::uint64_t least_warm = 0;
     bool only_publishes = false;  // it has no way of its own to consume
+    bool only_consumes = false;
     std::size_t least_size = 0;   // of what it publishes
     bool is_peer = false;         // what is wrong with it is no failure of the benchmark
     // Nothing when it failed, which it has said.
@@ -29,7 +30,8 @@ struct Contender {
     Task share_of(Task whole) const;
 };
 
-// The library on a loop of the program's (attached) or of its own, publishing plainly or prepared.
+// The library on a loop of the program's (attached) or of its own, publishing plainly or prepared,
+// and consuming by callbacks or from an inbox.
 std::vector<Contender> haigha_contenders(const ClientOptions& common, bool attached_too);
 Contender peer_contender(const PeerProgram& program);
 

@@ -129,7 +129,9 @@ void Behaviours::publish_returned() {
 void Behaviours::publish_unknown() {
     open(confirming(outcomes_));
     EXPECT_EQ(HAIGHA_OK, publish(channel_.get(), "q", "one"));
-    EXPECT_EQ(outcomes_.wait_for(HAIGHA_EVENT_OUTCOME).outcome, HAIGHA_OUTCOME_UNKNOWN);
+    const Recorded outcome = outcomes_.wait_for(HAIGHA_EVENT_OUTCOME);
+    EXPECT_EQ(outcome.outcome, HAIGHA_OUTCOME_UNKNOWN);
+    EXPECT_EQ(outcome.status, HAIGHA_ERR_IO) << outcome.error;  // how the connection ended
 }
 
 void Behaviours::consume_and_ack() {

@@ -216,6 +216,10 @@ TEST_F(RecoveryPublishes, EndWhenRecoveryIsGivenUp) {
     outcomes_.state(HAIGHA_STATE_CLOSED);
     EXPECT_EQ(outcomes(), (std::map<std::uint64_t, int>{{1, HAIGHA_OUTCOME_UNKNOWN},
                                                         {2, HAIGHA_OUTCOME_NOT_SENT}}));
+    for (const Recorded& event : outcomes_.events()) {
+        if (event.type != HAIGHA_EVENT_OUTCOME) continue;
+        EXPECT_NE(event.error.find("the channel has ended: "), std::string::npos) << event.error;
+    }
     // They are told before their channel's end.
     EXPECT_EQ(outcomes_.events().back().type, HAIGHA_EVENT_CHANNEL_STATE);
 }

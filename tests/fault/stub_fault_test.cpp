@@ -241,6 +241,7 @@ TEST_F(StubFault, OnlyCloseOkFollowsTheServersClose) {
         if (event.type != HAIGHA_EVENT_OUTCOME) continue;
         EXPECT_TRUE(event.outcome == HAIGHA_OUTCOME_NOT_SENT ||
                     event.outcome == HAIGHA_OUTCOME_UNKNOWN);
+        EXPECT_EQ(event.reply_code, 404);  // why it ended
         unknown += event.outcome == HAIGHA_OUTCOME_UNKNOWN ? 1 : 0;
     }
     script("resume");
@@ -397,6 +398,21 @@ TEST_F(StubFault, ThreadsShareAChannel) {
     ASSERT_TRUE(saw("basic.publish", threads * rounds));
     EXPECT_EQ(HAIGHA_OK, declare(channel.get(), "last")) << error_;
     EXPECT_EQ(broker_->queue_size("shared"), threads * rounds);
+}
+
+TEST_F(StubFault, AWaitingPublishHearsHowItsChannelEnded) {
+    const ConnectionHandle connection = connect();
+    const ChannelHandle channel = open_channel(connection.get(), nullptr, true);
+    script("on basic.publish reset");
+    haigha_publish_args args = HAIGHA_PUBLISH_ARGS_INIT;
+    args.routing_key = str("q");
+    ReplyHandle reply;
+    ASSERT_EQ(HAIGHA_OK,
+              haigha_publish_wait(channel.get(), &args, str("x"), -1, out(reply), error_))
+        << error_;
+    EXPECT_EQ(haigha_reply_outcome(reply.get()), HAIGHA_OUTCOME_UNKNOWN);
+    const haigha_error* const why = haigha_reply_return_reason(reply.get());
+    EXPECT_EQ(haigha_error_status(why), HAIGHA_ERR_IO) << haigha_error_message(why);
 }
 
 }  // namespace

@@ -364,6 +364,7 @@ TEST_F(Confirms, WhatAClosedChannelLeavesIsUnknownOrNotSent) {
         EXPECT_TRUE(event.outcome == HAIGHA_OUTCOME_UNKNOWN ||
                     event.outcome == HAIGHA_OUTCOME_NOT_SENT)
             << event.outcome;
+        EXPECT_EQ(event.reply_code, 404) << "the original reason";
     }
     EXPECT_EQ(haigha_connection_state(connection_.get()), HAIGHA_STATE_OPEN);
     EXPECT_EQ(HAIGHA_ERR_CLOSED, publish(ch_, queue_, "late"));

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <functional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "support/amqp_greeting.h"
@@ -77,6 +78,20 @@ TEST_F(Process, AForkedChildIsToldSo) {
         ASSERT_EQ(HAIGHA_OK, publish(channel.get(), queue, "x")) << error_;
     EXPECT_TRUE(wait_messages(channel.get(), queue, 10));
     EXPECT_EQ(HAIGHA_OK, haigha_connection_close_wait(connection.get(), -1, error_)) << error_;
+}
+
+// A child that ends by exit() runs what the libraries have left for that.
+TEST_F(Process, AForkedChildMayEndByExit) {
+    const ConnectionHandle connection = connect();
+    const ChannelHandle channel = open_channel(connection.get());
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) std::exit(0);
+    int status = -1;
+    ASSERT_EQ(child, ::waitpid(child, &status, 0));
+    ASSERT_TRUE(WIFEXITED(status)) << "the child was killed by signal " << WTERMSIG(status);
+    EXPECT_EQ(WEXITSTATUS(status), 0);
+    EXPECT_FALSE(declare_queue(channel.get()).empty());
 }
 
 // rule 34: no select() anywhere.
@@ -214,6 +229,46 @@ TEST_F(ProcessDeathTest, ExitWithALiveConnection) {
             std::quick_exit(count == 1 ? 0 : 9);
         },
         testing::ExitedWithCode(0), "");
+}
+
+// The same at other moments: nothing was fetched yet, or only a part, and a thread waits for more.
+TEST_F(ProcessDeathTest, ExitAtAnyMomentWithUnreadEvents) {
+    for (const std::size_t wanted : {0, 1, 100, 1000}) {
+        SCOPED_TRACE(wanted);
+        EXPECT_EXIT(
+            {
+                haigha_loop* const loop = start_loop().release();
+                haigha_connection* const connection =
+                    new_connection(loop, options().get()).release();
+                haigha_connection_open_wait(connection, -1, nullptr);
+                haigha_channel* const channel = open_channel(connection).release();
+                const std::string queue = declare_queue(channel);
+                haigha_inbox* inbox = nullptr;
+                haigha_inbox_new(0, &inbox, nullptr);
+                haigha_then then{};
+                then.inbox = inbox;
+                consume(channel, queue, then, true);
+                for (int i = 0; i < 2000; ++i)
+                    publish(channel, queue, "x");
+                std::size_t seen = 0;
+                while (seen < wanted) {
+                    haigha_event events[10];
+                    std::size_t count = 0;
+                    haigha_inbox_poll(inbox, events, sizeof events[0], 10, 60'000, &count, nullptr);
+                    seen += count;
+                }
+                // Which it goes on doing while the process ends.
+                std::thread([inbox] {
+                    haigha_event events[10];
+                    std::size_t count = 0;
+                    while (haigha_inbox_poll(inbox, events, sizeof events[0], 10, -1, &count,
+                                             nullptr) == HAIGHA_OK) {
+                    }
+                }).detach();
+                std::exit(seen >= wanted ? 0 : 9);
+            },
+            testing::ExitedWithCode(0), "");
+    }
 }
 
 TEST_F(ProcessDeathTest, ReturnFromMainWithALiveConnection) {

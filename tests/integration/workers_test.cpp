@@ -375,6 +375,7 @@ TEST_F(Workers, CancelledAConsumerHasItsRestHandledAndIsToldLast) {
     handling.shut();
     ASSERT_EQ(HAIGHA_OK, work(channel_.get(), args)) << error_;
     publish_numbers(queue_, 1, 50);
+    ASSERT_TRUE(handling.wait_begun(1));
     ASSERT_TRUE(becomes("queued", 49));
     ASSERT_EQ(HAIGHA_OK, haigha_cancel_wait(channel_.get(), str("a"), -1, nullptr, error_))
         << error_;
@@ -393,6 +394,7 @@ TEST_F(Workers, ClosedTheyGiveBackWhatWaits) {
     handling.shut();
     ASSERT_EQ(HAIGHA_OK, work(channel_.get(), handling.args(queue_))) << error_;
     publish_numbers(queue_, 1, 50);
+    ASSERT_TRUE(handling.wait_begun(1));
     ASSERT_TRUE(becomes("queued", 49));
     EventLog log;
     const haigha_then then = log.then(1);
@@ -430,6 +432,7 @@ TEST_F(Workers, ACloseThatWaitsEndsWithItsTime) {
     handling.shut();
     ASSERT_EQ(HAIGHA_OK, work(channel_.get(), handling.args(queue_))) << error_;
     publish_numbers(queue_, 1, 5);
+    ASSERT_TRUE(handling.wait_begun(1));
     ASSERT_TRUE(becomes("queued", 4));
     EXPECT_EQ(HAIGHA_ERR_TIMEOUT, haigha_workers_close_wait(workers_.get(), 1, error_)) << error_;
     EXPECT_TRUE(wait_messages(channel_.get(), queue_, 4));
