@@ -272,7 +272,8 @@ func (c *Consumer) Close() error {
 }
 
 // Deliveries gives what Next gives, as a channel that is closed when the consumer or the context ends;
-// Err tells why. One delivery may have been taken for it and not been received then.
+// Err tells why. One delivery may have been taken for it and not been received then. Who stops receiving
+// has to end the context.
 func (c *Consumer) Deliveries(ctx context.Context) <-chan Delivery {
 	out := make(chan Delivery)
 	go func() {
