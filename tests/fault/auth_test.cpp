@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "fault/stub_fixture.h"
+#include "support/stub_fixture.h"
 
 namespace haigha::test {
 namespace {

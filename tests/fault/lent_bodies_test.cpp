@@ -4,8 +4,8 @@
 
 #include <string>
 
-#include "fault/stub_fixture.h"
 #include "support/lent_bodies.h"
+#include "support/stub_fixture.h"
 
 namespace haigha::test {
 namespace {

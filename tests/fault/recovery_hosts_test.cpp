@@ -2,7 +2,7 @@
 #include <memory>
 #include <string>
 
-#include "fault/recovery_fixture.h"
+#include "support/recovery_fixture.h"
 
 namespace haigha::test {
 namespace {

@@ -5,8 +5,8 @@
 #include <thread>
 #include <vector>
 
-#include "fault/recovery_fixture.h"
 #include "support/lent_bodies.h"
+#include "support/recovery_fixture.h"
 
 namespace haigha::test {
 namespace {

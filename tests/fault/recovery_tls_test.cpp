@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "fault/recovery_fixture.h"
 #include "support/certificates.h"
 #include "support/fault_proxy.h"
+#include "support/recovery_fixture.h"
 #include "support/tls_front.h"
 
 namespace haigha::test {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "fault/stub_fixture.h"
 #include "support/loopback.h"
+#include "support/stub_fixture.h"
 #include "support/tcp_peer.h"
 
 namespace haigha::test {

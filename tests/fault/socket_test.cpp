@@ -12,8 +12,8 @@
 #include <future>
 #include <string>
 
-#include "fault/stub_fixture.h"
 #include "support/loopback.h"
+#include "support/stub_fixture.h"
 
 namespace haigha::test {
 namespace {

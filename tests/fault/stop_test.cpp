@@ -4,7 +4,7 @@
 #include <string>
 #include <thread>
 
-#include "fault/recovery_fixture.h"
+#include "support/recovery_fixture.h"
 
 namespace haigha::test {
 namespace {

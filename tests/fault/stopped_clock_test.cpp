@@ -8,7 +8,7 @@
 #include <string>
 #include <thread>
 
-#include "fault/recovery_fixture.h"
+#include "support/recovery_fixture.h"
 
 namespace haigha::test {
 namespace {

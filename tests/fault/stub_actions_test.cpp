@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "fault/recovery_fixture.h"
+#include "support/recovery_fixture.h"
 
 namespace haigha::test {
 namespace {

@@ -7,8 +7,8 @@
 #include <thread>
 #include <vector>
 
-#include "fault/stub_fixture.h"
 #include "support/octets.h"
+#include "support/stub_fixture.h"
 
 namespace haigha::test {
 namespace {

@@ -7,7 +7,7 @@
 #include <thread>
 #include <utility>
 
-#include "fault/stub_fixture.h"
+#include "support/stub_fixture.h"
 
 namespace haigha::test {
 namespace {

@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "fault/stub_fixture.h"
+#include "support/stub_fixture.h"
 #include "support/tcp_peer.h"
 #include "support/tls_front.h"
 

@@ -24,9 +24,8 @@ import pytest
 import haigha.asyncio
 import haigha.blocking
 
-TOOL = os.environ.get(
-    "HAIGHA_BROKER_TOOL", str(Path(__file__).resolve().parents[3] / "tools/broker")
-)
+ROOT = Path(__file__).resolve().parents[3]
+TOOL = os.environ.get("HAIGHA_BROKER_TOOL", str(ROOT / "tools/broker"))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,4 +1,4 @@
-"""What the two clients do beyond the conformance behaviours, on a real broker."""
+"""What the two clients do beyond the behaviours of every binding, on a real broker."""
 
 from __future__ import annotations
 
@@ -341,8 +341,8 @@ if child == 0:
         channel.publish(b"from the child", queue)
     except errors.ForkedError:
         del channel, connection  # dropping is harmless
-        os._exit(7)
-    os._exit(1)
+        sys.exit(7)
+    sys.exit(1)
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
 channel.publish(b"from the parent", queue)
 print(channel.get(queue).text())

@@ -104,10 +104,7 @@ class Publishes:
                 self.waiting.popleft()
             self._core.writable.pop(id(self), None)
 
-    def settle(
-        self, outcomes: list[int | _native.Outcome], why: Callable[[], BaseException | None]
-    ) -> None:
-        """`why` tells how the channel ended, of outcomes that do not."""
+    def settle(self, outcomes: list[int | _native.Outcome]) -> None:
         pending = self.pending
         for outcome in outcomes:
             if type(outcome) is int:
@@ -118,10 +115,8 @@ class Publishes:
             assert isinstance(outcome, _native.Outcome)
             completion = pending.pop(outcome.number, None)
             if completion is not None and not completion.done():
-                cause = outcome.error
-                if cause is None and outcome.outcome != _native.OUTCOME_NACKED:
-                    cause = why()
-                completion.set_exception(errors.outcome_error(outcome.outcome, cause))
+                why = errors.outcome_error(outcome.outcome, outcome.error)
+                completion.set_exception(why)
 
     def fail(self, why: BaseException) -> None:
         """What waited was not sent, and what was pending is not known."""
@@ -223,7 +218,7 @@ class ChannelCore:
     def _on_event(self, kind: int, payload: object) -> None:
         if kind == _native.EVENT_OUTCOME:
             assert isinstance(payload, list)
-            self.publishes.settle(payload, self.native.last_error)
+            self.publishes.settle(payload)
         elif isinstance(payload, BaseException):
             self._end(payload)
         elif isinstance(payload, _native.Event):

@@ -45,8 +45,8 @@ class ConsumerCore:
         elif kind == _native.EVENT_CONSUMER_CANCELLED:
             assert isinstance(payload, _native.Event)
             error = payload.error
-            # The library tells both by the same code: of a channel that goes on it was the broker.
-            if error is not None and self.channel.native.state() == _native.STATE_OPEN:
+            # By the broker, and not by its channel's end.
+            if isinstance(error, errors.HaighaError) and error.method == "basic.cancel":
                 error = errors.cancelled_error(error)
             self.end(error)
 

@@ -73,7 +73,7 @@ class PoolCore:
     def _on_event(self, kind: int, payload: object) -> None:
         if kind == _native.EVENT_OUTCOME:
             assert isinstance(payload, list)
-            self.publishes.settle(payload, self.core.native.last_error)
+            self.publishes.settle(payload)
         elif isinstance(payload, BaseException):
             self._end(payload)
         elif kind == _native.EVENT_WRITABLE:

@@ -1,4 +1,4 @@
-"""The behaviours that every binding has, by the names that they have in each, on a real broker."""
+"""What a real broker does and the stub broker does not: faults of a node, its limits, its words."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import asyncio
 import datetime
 import decimal
 import logging
-import subprocess
-import sys
 import threading
 from typing import Any
 
@@ -18,21 +16,6 @@ import haigha
 from haigha import Field, Properties, errors, events
 
 
-async def test_publish_confirmed(api: Api) -> None:
-    async with api.channel() as channel:
-        queue = await api.queue(channel)
-        assert await api.do(channel.publish(b"one", queue)) is None
-        assert (await api.do(channel.get(queue))).body == b"one"
-
-
-async def test_publish_returned(api: Api) -> None:
-    async with api.channel() as channel:
-        with pytest.raises(errors.ReturnedError) as raised:
-            await api.do(channel.publish(b"lost", "no-such-queue", mandatory=True))
-        assert (raised.value.reply_code, raised.value.reply_text) == (312, "NO_ROUTE")
-        await api.do(channel.publish(b"lost in silence", "no-such-queue"))
-
-
 async def test_publish_nacked(api: Api) -> None:
     async with api.channel() as channel:
         full = {"x-max-length": 1, "x-overflow": "reject-publish"}
@@ -40,21 +23,6 @@ async def test_publish_nacked(api: Api) -> None:
         with pytest.raises(errors.NackedError):
             await api.do(channel.publish(b"second", queue))
         assert (await api.do(channel.get(queue))).body == b"first"
-
-
-async def test_consume(api: Api) -> None:
-    async with api.channel() as channel:
-        bodies = [b"%d" % number for number in range(10)]
-        queue = await api.queue(channel, *bodies)
-        consumer = await api.do(channel.consume(queue))
-        received = [await api.do(consumer.get(10)) for _ in bodies]
-        assert [bytes(message) for message in received] == bodies
-        assert [message.delivery_tag for message in received] == list(range(1, 11))
-        first = received[0]
-        assert (first.exchange, first.routing_key, first.redelivered) == ("", queue, False)
-        assert first.consumer_tag == consumer.tag != ""
-        assert first.properties == Properties()
-        received[-1].ack(multiple=True)
 
 
 async def test_ack(api: Api) -> None:
@@ -74,18 +42,6 @@ async def test_ack(api: Api) -> None:
         assert await api.do(channel.get(queue)) is None
 
 
-async def test_cancel(api: Api) -> None:
-    async with api.channel() as channel:
-        queue = await api.queue(channel, b"before")
-        consumer = await api.do(channel.consume(queue))
-        await api.do(consumer.cancel())
-        message = await api.do(consumer.get(10))
-        if message is not None:  # it was on its way when the consumer was cancelled
-            message.nack()
-            assert await api.do(consumer.get(10)) is None
-        assert (await api.do(channel.get(queue))).body == b"before"
-
-
 async def test_broker_cancel(api: Api) -> None:
     async with api.channel() as channel:
         queue = await api.queue(channel)
@@ -95,20 +51,6 @@ async def test_broker_cancel(api: Api) -> None:
             await api.do(consumer.get(10))
         assert not channel.is_closed
         await api.queue(channel, b"the channel goes on")
-
-
-async def test_channel_404(api: Api) -> None:
-    async with api.connection() as connection:
-        channel = await api.do(connection.channel())
-        with pytest.raises(errors.NotFoundError, match="no queue 'no-such-queue'") as raised:
-            await api.do(channel.queue_declare("no-such-queue", passive=True))
-        error = raised.value
-        assert (error.reply_code, error.method) == (404, "queue.declare")
-        assert error.reply_text == "NOT_FOUND - no queue 'no-such-queue' in vhost '/'"
-        assert error.channel_id == channel.id
-        with pytest.raises(errors.HaighaError, match="no-such-queue"):
-            await api.do(channel.publish(b"too late"))
-        await api.queue(await api.do(connection.channel()), b"the connection goes on")
 
 
 async def test_broker_killed_while_waiting(both: Both, node: Node) -> None:
@@ -195,44 +137,6 @@ async def test_blocked(both: Both, node: Node) -> None:
         raise
 
 
-EXITING = {
-    "asyncio": """
-import asyncio, sys, haigha.asyncio
-kept = []
-async def main():
-    connection = await haigha.asyncio.connect(sys.argv[1])
-    channel = await connection.channel()
-    queue = (await channel.queue_declare(exclusive=True)).queue
-    consumer = await channel.consume(queue)
-    publishes = [channel.publish(b"x" * 20000, queue) for _ in range(1000)]
-    kept.extend((connection, consumer, await anext(consumer), publishes))
-asyncio.run(main())
-""",
-    "blocking": """
-import sys, haigha.blocking
-connection = haigha.blocking.connect(sys.argv[1])
-channel = connection.channel()
-queue = channel.queue_declare(exclusive=True).queue
-consumer = channel.consume(queue)
-publishes = [channel.start_publish(b"x" * 20000, queue) for _ in range(1000)]
-message = next(consumer)
-""",
-}
-
-
-def test_exit_with_live_connection(api: Api) -> None:
-    program = EXITING["asyncio" if api.is_async else "blocking"]
-    for end in ("", "\nraise SystemExit(0)\n"):
-        done = subprocess.run(
-            [sys.executable, "-c", program + end, api.uri],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert (done.returncode, done.stderr) == (0, "")
-
-
 async def test_handler_that_raises(api: Api, caplog: pytest.LogCaptureFixture) -> None:
     reported: list[BaseException | None] = []
     loop = asyncio.get_running_loop()
@@ -253,27 +157,6 @@ async def test_handler_that_raises(api: Api, caplog: pytest.LogCaptureFixture) -
     if not api.is_async:
         reported += [record.exc_info[1] for record in caplog.records if record.exc_info]
     assert any(isinstance(error, LookupError) for error in reported)
-
-
-async def test_hundred_thousand_intact(api: Api) -> None:
-    total, at_once = 100_000, 2_000
-    async with api.channel() as channel:
-        queue = await api.queue(channel)
-        consumer = await api.do(channel.consume(queue))
-        received = 0
-        for first in range(0, total, at_once):
-            bodies = [b"%d " % number * 5 for number in range(first, first + at_once)]
-            pending = [channel.start_publish(body, queue) for body in bodies]
-            for body in bodies:
-                message = await api.do(consumer.get(30))
-                assert message.body == body
-                assert not message.redelivered
-                message.ack()
-                received += 1
-            for publish in pending:
-                await api.settle(publish)
-        assert received == total
-        assert await api.do(channel.queue_purge(queue)) == 0
 
 
 EVERY_TYPE: dict[str, tuple[Any, Any]] = {
@@ -342,28 +225,6 @@ async def test_get_empty_and_nonempty(api: Api) -> None:
         assert (len(message), bytes(message), message.text()) == (0, b"", "")
         message.ack()
         assert await api.do(channel.get(queue)) is None
-
-
-async def test_nack_requeue(api: Api) -> None:
-    async with api.channel() as channel:
-        queue = await api.queue(channel, b"again")
-        (await api.do(channel.get(queue))).nack(requeue=True)
-        again = await api.do(channel.get(queue))
-        assert (again.body, again.redelivered) == (b"again", True)
-        again.nack(requeue=False)
-        assert await api.do(channel.get(queue)) is None
-
-
-async def test_prefetch_bounds(api: Api) -> None:
-    async with api.channel() as channel:
-        queue = await api.queue(channel, *[b"%d" % number for number in range(10)])
-        await api.do(channel.qos(3))
-        consumer = await api.do(channel.consume(queue))
-        messages = [await api.do(consumer.get(10)) for _ in range(3)]
-        left = await api.do(channel.queue_declare(queue, passive=True))
-        assert left.message_count == 7
-        messages[0].ack()
-        assert (await api.do(consumer.get(10))).body == b"3"
 
 
 async def test_close_while_busy(api: Api) -> None:

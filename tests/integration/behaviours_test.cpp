@@ -1,7 +1,9 @@
-// tests/conformance/behaviours.json, as this library's C API has them.
+// tests/conformance/behaviours.json, as this library's C API has them: on the stub broker, and on a
+// real one what takes no faults.
 #include <gtest/gtest.h>
 #include <haigha/haigha.h>
 #include <haigha/rpc.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -12,8 +14,8 @@
 #include <string>
 #include <vector>
 
-#include "fault/recovery_fixture.h"
 #include "stub_broker/stub_script.h"
+#include "support/recovery_fixture.h"
 
 namespace haigha::test {
 namespace {
@@ -35,7 +37,12 @@ const Json& behaviour(const std::string& name) {
     throw std::runtime_error("there is no behaviour " + name);
 }
 
-class Behaviours : public RecoveryTest, public testing::WithParamInterface<std::string> {
+struct Place {
+    std::string name;
+    bool real;
+};
+
+class Behaviours : public RecoveryTest, public testing::WithParamInterface<Place> {
   public:
     void publish_confirmed();
     void publish_nacked();
@@ -65,25 +72,56 @@ class Behaviours : public RecoveryTest, public testing::WithParamInterface<std::
     void SetUp() override {
         testing::GTEST_FLAG(death_test_style) = "threadsafe";
         RecoveryTest::SetUp();
-        for (const Json& line : behaviour(GetParam()).at("script"))
+        const Place& place = GetParam();
+        if (place.real) {
+            const char* const uri = std::getenv("HAIGHA_TEST_URI");
+            if (uri == nullptr || *uri == '\0') GTEST_SKIP() << "HAIGHA_TEST_URI names no broker";
+            real_ = uri;
+            queue_ = "behaviours." + place.name + "." + std::to_string(::getpid());
+            return;
+        }
+        for (const Json& line : behaviour(place.name).at("script"))
             script(line.get<std::string>());
     }
     void command(std::size_t nth) {
-        script(behaviour(GetParam()).at("commands").at(nth).get<std::string>());
+        script(behaviour(GetParam().name).at("commands").at(nth).get<std::string>());
+    }
+    ConnectionHandle connect(std::initializer_list<IntOption> numbers = {},
+                             const haigha_then* events = nullptr) {
+        if (real_.empty()) return RecoveryTest::connect(numbers, events);
+        ConnectionHandle connection =
+            new_connection(loop_.get(), options_from(real_, numbers).get(), events);
+        EXPECT_EQ(HAIGHA_OK, haigha_connection_open_wait(connection.get(), -1, error_)) << error_;
+        return connection;
     }
     // A connection with a channel and the queue q.
     void open(const haigha_channel_args& args) {
         connection_ = connect();
         channel_ = open_channel(connection_.get(), args);
-        ASSERT_EQ(HAIGHA_OK, declare(channel_.get(), "q")) << error_;
+        ASSERT_EQ(HAIGHA_OK, declare_q(channel_.get())) << error_;
     }
     void open() { open(HAIGHA_CHANNEL_ARGS_INIT); }
+    haigha_status declare_q(haigha_channel* channel) {
+        haigha_queue_declare_args args = declare_args(queue_);
+        args.exclusive = 1;
+        return haigha_queue_declare_wait(channel, &args, -1, nullptr, error_);
+    }
+    // How many messages wait in it.
+    std::uint32_t left() {
+        const ChannelHandle other = open_channel(connection_.get());
+        haigha_queue_declare_args args = declare_args(queue_);
+        args.passive = 1;
+        ReplyHandle reply;
+        EXPECT_EQ(HAIGHA_OK, haigha_queue_declare_wait(other.get(), &args, -1, out(reply), error_))
+            << error_;
+        return haigha_reply_message_count(reply.get());
+    }
     std::uint64_t deliver(std::size_t nth) {
         return deliveries_.wait_for(HAIGHA_EVENT_DELIVERY, nth).number;
     }
-    MessageHandle get(const char* queue) {
+    MessageHandle get() {
         haigha_get_args args = HAIGHA_GET_ARGS_INIT;
-        args.queue = haigha_text(queue);
+        args.queue = str(queue_);
         args.no_ack = 1;
         ReplyHandle reply;
         EXPECT_EQ(HAIGHA_OK, haigha_get_wait(channel_.get(), &args, -1, out(reply), error_))
@@ -91,6 +129,8 @@ class Behaviours : public RecoveryTest, public testing::WithParamInterface<std::
         return MessageHandle(haigha_message_ref(haigha_reply_message(reply.get())));
     }
 
+    std::string real_;  // its URI, where that is the broker
+    std::string queue_ = "q";
     EventLog outcomes_;
     EventLog deliveries_;
     ConnectionHandle connection_;
@@ -99,19 +139,19 @@ class Behaviours : public RecoveryTest, public testing::WithParamInterface<std::
 
 void Behaviours::publish_confirmed() {
     open(confirming(outcomes_));
-    EXPECT_EQ(HAIGHA_OK, publish(channel_.get(), "q", "one"));
+    EXPECT_EQ(HAIGHA_OK, publish(channel_.get(), queue_, "one"));
     EXPECT_EQ(outcomes_.wait_for(HAIGHA_EVENT_OUTCOME).outcome, HAIGHA_OUTCOME_CONFIRMED);
-    EXPECT_EQ(broker_->queue_size("q"), 1U);
+    EXPECT_EQ(left(), 1U);
 }
 
 void Behaviours::publish_nacked() {
     open(confirming(outcomes_));
-    EXPECT_EQ(HAIGHA_OK, publish(channel_.get(), "q", "one"));
+    EXPECT_EQ(HAIGHA_OK, publish(channel_.get(), queue_, "one"));
     EXPECT_EQ(outcomes_.wait_for(HAIGHA_EVENT_OUTCOME).outcome, HAIGHA_OUTCOME_NACKED);
-    EXPECT_EQ(HAIGHA_OK, publish(channel_.get(), "q", "two"));
+    EXPECT_EQ(HAIGHA_OK, publish(channel_.get(), queue_, "two"));
     EXPECT_EQ(outcomes_.wait_for(HAIGHA_EVENT_OUTCOME, 1).outcome, HAIGHA_OUTCOME_CONFIRMED);
-    EXPECT_EQ(view(haigha_message_body(get("q").get())), "two");
-    EXPECT_EQ(get("q"), nullptr);
+    EXPECT_EQ(view(haigha_message_body(get().get())), "two");
+    EXPECT_EQ(get(), nullptr);
 }
 
 void Behaviours::publish_returned() {
@@ -128,7 +168,7 @@ void Behaviours::publish_returned() {
 
 void Behaviours::publish_unknown() {
     open(confirming(outcomes_));
-    EXPECT_EQ(HAIGHA_OK, publish(channel_.get(), "q", "one"));
+    EXPECT_EQ(HAIGHA_OK, publish(channel_.get(), queue_, "one"));
     const Recorded outcome = outcomes_.wait_for(HAIGHA_EVENT_OUTCOME);
     EXPECT_EQ(outcome.outcome, HAIGHA_OUTCOME_UNKNOWN);
     EXPECT_EQ(outcome.status, HAIGHA_ERR_IO) << outcome.error;  // how the connection ended
@@ -136,10 +176,10 @@ void Behaviours::publish_unknown() {
 
 void Behaviours::consume_and_ack() {
     open();
-    consume(channel_.get(), "q", deliveries_.then());
+    consume(channel_.get(), queue_, deliveries_.then());
     const std::vector<std::string> bodies = {"one", "two", "three"};
     for (const std::string& body : bodies)
-        EXPECT_EQ(HAIGHA_OK, publish(channel_.get(), "q", body));
+        EXPECT_EQ(HAIGHA_OK, publish(channel_.get(), queue_, body));
     for (std::size_t at = 0; at < bodies.size(); ++at) {
         const Recorded delivery = deliveries_.wait_for(HAIGHA_EVENT_DELIVERY, at);
         EXPECT_EQ(delivery.body, bodies[at]);
@@ -147,7 +187,7 @@ void Behaviours::consume_and_ack() {
         EXPECT_EQ(HAIGHA_OK, haigha_ack(channel_.get(), delivery.number, 0, error_)) << error_;
     }
     EXPECT_EQ(HAIGHA_OK, haigha_channel_close_wait(channel_.get(), -1, error_)) << error_;
-    EXPECT_EQ(broker_->queue_size("q"), 0U);
+    EXPECT_EQ(left(), 0U);
 }
 
 void Behaviours::prefetch() {
@@ -157,12 +197,12 @@ void Behaviours::prefetch() {
     qos.prefetch_count = 2;
     ASSERT_EQ(HAIGHA_OK, haigha_qos_wait(channel_.get(), &qos, -1, nullptr, error_)) << error_;
     for (int i = 0; i < 4; ++i)
-        EXPECT_EQ(HAIGHA_OK, publish(channel_.get(), "q", "x"));
-    consume(channel_.get(), "q", deliveries_.then());
+        EXPECT_EQ(HAIGHA_OK, publish(channel_.get(), queue_, "x"));
+    consume(channel_.get(), queue_, deliveries_.then());
     const std::uint64_t first = deliver(0);
     (void)deliver(1);
     // What the broker had sent would have come before the answer to this.
-    ASSERT_EQ(HAIGHA_OK, declare(channel_.get(), "q")) << error_;
+    ASSERT_EQ(HAIGHA_OK, declare_q(channel_.get())) << error_;
     EXPECT_EQ(deliveries_.count(HAIGHA_EVENT_DELIVERY), 2U);
     EXPECT_EQ(HAIGHA_OK, haigha_ack(channel_.get(), first, 0, error_)) << error_;
     (void)deliver(2);
@@ -170,8 +210,8 @@ void Behaviours::prefetch() {
 
 void Behaviours::requeued() {
     open();
-    consume(channel_.get(), "q", deliveries_.then());
-    EXPECT_EQ(HAIGHA_OK, publish(channel_.get(), "q", "x"));
+    consume(channel_.get(), queue_, deliveries_.then());
+    EXPECT_EQ(HAIGHA_OK, publish(channel_.get(), queue_, "x"));
     EXPECT_EQ(deliveries_.wait_for(HAIGHA_EVENT_DELIVERY).flags & HAIGHA_FLAG_REDELIVERED, 0U);
     EXPECT_EQ(HAIGHA_OK, haigha_reject(channel_.get(), 1, HAIGHA_REQUEUE, error_)) << error_;
     const Recorded again = deliveries_.wait_for(HAIGHA_EVENT_DELIVERY, 1);
@@ -182,21 +222,21 @@ void Behaviours::requeued() {
 void Behaviours::cancel() {
     open();
     haigha_consume_args args = HAIGHA_CONSUME_ARGS_INIT;
-    args.queue = str("q");
+    args.queue = str(queue_);
     args.consumer_tag = str("c");
     args.deliveries = deliveries_.then();
     ASSERT_EQ(HAIGHA_OK, haigha_consume_wait(channel_.get(), &args, -1, nullptr, error_));
     ASSERT_EQ(HAIGHA_OK, haigha_cancel_wait(channel_.get(), str("c"), -1, nullptr, error_))
         << error_;
-    EXPECT_EQ(HAIGHA_OK, publish(channel_.get(), "q", "x"));
-    ASSERT_EQ(HAIGHA_OK, declare(channel_.get(), "q")) << error_;
+    EXPECT_EQ(HAIGHA_OK, publish(channel_.get(), queue_, "x"));
+    ASSERT_EQ(HAIGHA_OK, declare_q(channel_.get())) << error_;
     EXPECT_EQ(deliveries_.count(HAIGHA_EVENT_DELIVERY), 0U);
-    EXPECT_EQ(broker_->queue_size("q"), 1U);
+    EXPECT_EQ(left(), 1U);
 }
 
 void Behaviours::cancelled_by_broker() {
     open();
-    consume(channel_.get(), "q", deliveries_.then());
+    consume(channel_.get(), queue_, deliveries_.then());
     command(0);
     deliveries_.wait_for(HAIGHA_EVENT_CONSUMER_CANCELLED);
     EXPECT_EQ(haigha_channel_state(channel_.get()), HAIGHA_STATE_OPEN);
@@ -209,7 +249,7 @@ void Behaviours::not_found() {
     EXPECT_EQ(error_.code(), 404);
     EXPECT_NE(error_.text().find("NOT_FOUND"), std::string::npos);
     EXPECT_EQ(haigha_channel_state(first.get()), HAIGHA_STATE_CLOSED);
-    EXPECT_EQ(HAIGHA_OK, declare(channel_.get(), "q")) << error_;
+    EXPECT_EQ(HAIGHA_OK, declare_q(channel_.get())) << error_;
 }
 
 void Behaviours::connection_closed() {
@@ -287,12 +327,12 @@ void Behaviours::direct_reply() {
         EXPECT_EQ(HAIGHA_OK,
                   haigha_rpc_reply(event.channel, event.message, nullptr, event.body, nullptr));
     });
-    consume(channel_.get(), "q", requests.then(), true);
+    consume(channel_.get(), queue_, requests.then(), true);
     RpcClientHandle client;
     ASSERT_EQ(HAIGHA_OK, haigha_rpc_client_new(connection_.get(), nullptr, out(client), error_))
         << error_;
     haigha_publish_args args = HAIGHA_PUBLISH_ARGS_INIT;
-    args.routing_key = str("q");
+    args.routing_key = str(queue_);
     ReplyHandle reply;
     ASSERT_EQ(HAIGHA_OK,
               haigha_rpc_call_wait(client.get(), &args, str("ping"), -1, out(reply), error_))
@@ -304,7 +344,7 @@ void Behaviours::exit_with_live_connection() {
     EXPECT_EXIT(
         {
             open();
-            consume(channel_.get(), "q", deliveries_.then(), true);
+            consume(channel_.get(), queue_, deliveries_.then(), true);
             std::quick_exit(7);
         },
         testing::ExitedWithCode(7), "");
@@ -324,9 +364,9 @@ void Behaviours::hundred_thousand() {
         if (event.type != HAIGHA_EVENT_DELIVERY) return;
         if (view(event.body) != numbered(came++)) ++wrong;
     });
-    consume(channel_.get(), "q", told.then(), true);
+    consume(channel_.get(), queue_, told.then(), true);
     haigha_publish_args args = HAIGHA_PUBLISH_ARGS_INIT;
-    args.routing_key = str("q");
+    args.routing_key = str(queue_);
     for (std::size_t i = 0; i < count; ++i) {
         const std::string body = numbered(i);
         haigha_status status = HAIGHA_OK;
@@ -417,10 +457,10 @@ void Behaviours::every_header() {
     properties.present = HAIGHA_PROPERTY_HEADERS;
     properties.headers = table.get();
     haigha_publish_args args = HAIGHA_PUBLISH_ARGS_INIT;
-    args.routing_key = str("q");
+    args.routing_key = str(queue_);
     args.properties = &properties;
     ASSERT_EQ(HAIGHA_OK, haigha_publish(channel_.get(), &args, str("x"), nullptr, error_));
-    const MessageHandle message = get("q");
+    const MessageHandle message = get();
     haigha_cursor came;
     haigha_cursor went;
     ASSERT_EQ(HAIGHA_OK, haigha_message_headers(message.get(), &came, error_)) << error_;
@@ -433,8 +473,8 @@ void Behaviours::large_body() {
     std::string body;
     for (std::uint64_t i = 0; body.size() < 1024 * 1024; ++i)
         body += numbered(i);
-    EXPECT_EQ(HAIGHA_OK, publish(channel_.get(), "q", body));
-    EXPECT_TRUE(view(haigha_message_body(get("q").get())) == body);
+    EXPECT_EQ(HAIGHA_OK, publish(channel_.get(), queue_, body));
+    EXPECT_TRUE(view(haigha_message_body(get().get())) == body);
 }
 
 const std::map<std::string, void (Behaviours::*)()> functions = {
@@ -464,18 +504,23 @@ const std::map<std::string, void (Behaviours::*)()> functions = {
 };
 
 TEST_P(Behaviours, IsAsItIsWritten) {
-    (this->*functions.at(GetParam()))();
+    (this->*functions.at(GetParam().name))();
 }
 
-std::vector<std::string> names() {
-    std::vector<std::string> all;
-    for (const auto& [name, function] : functions)
-        all.push_back(name);
+std::vector<Place> places() {
+    std::vector<Place> all;
+    for (const auto& [name, function] : functions) {
+        all.push_back({name, false});
+        const Json& written = behaviour(name);
+        if (written.at("script").empty() && !written.contains("commands")) {
+            all.push_back({name, true});
+        }
+    }
     return all;
 }
 
-INSTANTIATE_TEST_SUITE_P(Each, Behaviours, testing::ValuesIn(names()), [](const auto& tested) {
-    std::string name = tested.param;
+INSTANTIATE_TEST_SUITE_P(Each, Behaviours, testing::ValuesIn(places()), [](const auto& tested) {
+    std::string name = tested.param.name + (tested.param.real ? "_on_a_real_broker" : "");
     std::replace(name.begin(), name.end(), '-', '_');
     return name;
 });
@@ -488,8 +533,10 @@ TEST(BehavioursFile, HasNoneThatIsNotTested) {
         EXPECT_FALSE(one.at("do").empty());
         EXPECT_FALSE(one.at("expect").empty());
     }
-    const std::vector<std::string> tested = names();
-    EXPECT_EQ(wanted, std::set<std::string>(tested.begin(), tested.end()));
+    std::set<std::string> tested;
+    for (const auto& [name, function] : functions)
+        tested.insert(name);
+    EXPECT_EQ(wanted, tested);
     EXPECT_GE(wanted.size(), 20U);
 }
 
