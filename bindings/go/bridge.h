@@ -90,8 +90,11 @@ static inline hg_error hg_error_read(const haigha_error* error) {
 /* In C's memory: cgo would look through an array of Go's for pointers with each call. */
 typedef struct hg_batch {
     haigha_event events[HG_BATCH];
-    uint32_t present[HG_BATCH]; /* of a message: which properties it has */
+    size_t shared; /* octets of the bodies that are no larger than HG_SHARED */
 } hg_batch;
+
+/* Bodies up to this share memory with their neighbours. */
+#define HG_SHARED 2048
 
 static inline hg_result hg_inbox_new(size_t capacity) {
     hg_result result = hg_result_of();
@@ -105,14 +108,10 @@ static inline size_t hg_poll(haigha_inbox* inbox, hg_batch* batch) {
     size_t count = 0;
     size_t i;
     haigha_inbox_poll(inbox, batch->events, sizeof(haigha_event), HG_BATCH, 0, &count, NULL);
+    batch->shared = 0;
     for (i = 0; i < count; ++i) {
-        const uint32_t type = batch->events[i].type;
-        batch->present[i] = 0;
-        if (type == HAIGHA_EVENT_DELIVERY || type == HAIGHA_EVENT_RETURN) {
-            haigha_properties properties = HAIGHA_PROPERTIES_INIT;
-            haigha_message_properties(batch->events[i].message, &properties, NULL);
-            batch->present[i] = properties.present;
-        }
+        const size_t size = batch->events[i].body.size;
+        if (size <= HG_SHARED) batch->shared += size;
     }
     return count;
 }

@@ -196,11 +196,29 @@ static inline hg_result hg_consume(haigha_channel* channel, _GoString_ queue,
     return result;
 }
 
-static inline hg_result hg_cancel(haigha_channel* channel, _GoString_ consumer_tag,
-                                  haigha_inbox* inbox, uint64_t tag) {
+/* Calls with nothing but a consumer's tag, and of HG_DRAIN a time. */
+enum { HG_CANCEL, HG_PAUSE, HG_RESUME, HG_DRAIN };
+
+static inline hg_result hg_consumer_call(haigha_channel* channel, int32_t call,
+                                         _GoString_ consumer_tag, int64_t timeout_ms,
+                                         haigha_inbox* inbox, uint64_t tag) {
     hg_result result = hg_result_of();
     const haigha_then then = hg_then(inbox, tag);
-    result.status = haigha_cancel(channel, hg_str(consumer_tag), &then, &result.error);
+    const haigha_str consumer = hg_str(consumer_tag);
+    switch (call) {
+        case HG_CANCEL:
+            result.status = haigha_cancel(channel, consumer, &then, &result.error);
+            break;
+        case HG_PAUSE:
+            result.status = haigha_consumer_pause(channel, consumer, &then, &result.error);
+            break;
+        case HG_RESUME:
+            result.status = haigha_consumer_resume(channel, consumer, &then, &result.error);
+            break;
+        default:
+            result.status =
+                haigha_consumer_drain(channel, consumer, timeout_ms, &then, &result.error);
+    }
     return result;
 }
 

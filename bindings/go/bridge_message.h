@@ -6,10 +6,16 @@
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
-static inline haigha_properties hg_message_properties(const haigha_message* message) {
-    haigha_properties properties = HAIGHA_PROPERTIES_INIT;
-    haigha_message_properties(message, &properties, NULL);
-    return properties;
+typedef struct hg_properties {
+    haigha_properties of;
+    int32_t status;
+    uint32_t reserved;
+} hg_properties;
+
+static inline hg_properties hg_message_properties(const haigha_message* message) {
+    hg_properties read = {HAIGHA_PROPERTIES_INIT, 0, 0};
+    read.status = haigha_message_properties(message, &read.of, NULL);
+    return read;
 }
 
 typedef struct hg_message {
@@ -17,8 +23,6 @@ typedef struct hg_message {
     haigha_str exchange;
     haigha_str routing_key;
     uint64_t delivery_tag;
-    int32_t redelivered;
-    uint32_t present;
 } hg_message;
 
 static inline hg_message hg_message_read(const haigha_message* message) {
@@ -28,8 +32,6 @@ static inline hg_message hg_message_read(const haigha_message* message) {
     read.exchange = haigha_message_exchange(message);
     read.routing_key = haigha_message_routing_key(message);
     read.delivery_tag = haigha_message_delivery_tag(message);
-    read.redelivered = haigha_message_redelivered(message);
-    read.present = hg_message_properties(message).present;
     return read;
 }
 

@@ -210,6 +210,13 @@ func (e *env) get(channel *haigha.Channel) *haigha.Delivery {
 	return delivery
 }
 
+func (e *env) headers(delivery *haigha.Delivery) haigha.Table {
+	e.Helper()
+	headers, err := delivery.Headers()
+	check(e, err)
+	return headers
+}
+
 // holds checks how many messages are ready in the test's queue.
 func (e *env) holds(channel *haigha.Channel, wanted int) {
 	e.Helper()

@@ -70,7 +70,7 @@ func (c *Connection) Channel(ctx context.Context, options ...ChannelOptions) (*C
 	if s.tag = c.core.addSink(s); s.tag == 0 {
 		return nil, closedError("the connection")
 	}
-	_, err := c.call(ctx, "opening a channel", func(handle *C.haigha_connection, box *C.haigha_inbox,
+	got, err := c.call(ctx, "opening a channel", func(handle *C.haigha_connection, box *C.haigha_inbox,
 		tag C.uint64_t) C.hg_result {
 		result := C.hg_channel_open(handle, given, box, C.uint64_t(s.tag), tag)
 		s.own((*C.haigha_channel)(result.object))
@@ -81,7 +81,7 @@ func (c *Connection) Channel(ctx context.Context, options ...ChannelOptions) (*C
 		s.guard.close()
 		return nil, err
 	}
-	s.number = int(C.haigha_channel_id(s.handle))
+	s.number = got.channel // the handle may be gone already, with its connection
 	return &Channel{c, s}, nil
 }
 
@@ -125,7 +125,7 @@ func (o *ChannelOptions) forC() C.hg_channel_options {
 }
 
 // told is given the channel's events, locked.
-func (s *channelState) told(event *C.haigha_event, present uint32) {
+func (s *channelState) told(event *C.haigha_event) {
 	switch event._type {
 	case C.HAIGHA_EVENT_OUTCOME:
 		s.settle(uint64(event.number), outcomeError(event.outcome, event.error))
@@ -136,7 +136,7 @@ func (s *channelState) told(event *C.haigha_event, present uint32) {
 		s.core.events.put(stateChanged(event))
 	case C.HAIGHA_EVENT_RETURN:
 		if event.number == 0 {
-			s.core.events.put(returned(event, present))
+			s.core.events.put(returned(event))
 		}
 	case C.HAIGHA_EVENT_FLOW:
 		s.core.events.put(FlowChanged{Channel: int(event.channel_id), Active: event.state != 0})
@@ -151,7 +151,7 @@ func (s *channelState) told(event *C.haigha_event, present uint32) {
 	}
 }
 
-func returned(event *C.haigha_event, present uint32) Returned {
+func returned(event *C.haigha_event) Returned {
 	r := Returned{
 		Channel:    int(event.channel_id),
 		Exchange:   goString(event.exchange),
@@ -159,7 +159,7 @@ func returned(event *C.haigha_event, present uint32) Returned {
 		Body:       goBytes(event.body),
 		Err:        readError(event.error),
 	}
-	if properties := readProperties(event.message, present); properties != nil {
+	if properties := readProperties(event.message, event.flags); properties != nil {
 		r.Properties = *properties
 	}
 	return r
@@ -237,9 +237,18 @@ func (s *Channel) Err() error {
 // Qos has at most `prefetch` deliveries be without acknowledgement, of each consumer that is started
 // afterwards; 0: any number. A channel without it has the option prefetch (300).
 func (s *Channel) Qos(ctx context.Context, prefetch uint16) error {
+	return s.qos(ctx, prefetch, 0)
+}
+
+// QosOfChannel is Qos of all consumers of the channel together, the present ones included.
+func (s *Channel) QosOfChannel(ctx context.Context, prefetch uint16) error {
+	return s.qos(ctx, prefetch, 1)
+}
+
+func (s *Channel) qos(ctx context.Context, prefetch uint16, ofChannel C.int32_t) error {
 	_, err := s.call(ctx, "basic.qos", func(handle *C.haigha_channel, box *C.haigha_inbox,
 		tag C.uint64_t) C.hg_result {
-		return C.hg_qos(handle, C.uint16_t(prefetch), 0, box, tag)
+		return C.hg_qos(handle, C.uint16_t(prefetch), ofChannel, box, tag)
 	}, nil)
 	return err
 }

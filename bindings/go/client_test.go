@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"reflect"
 	"testing"
@@ -199,14 +200,14 @@ func TestHeadersThatCannotBeSent(t *testing.T) {
 	for sent, read := range map[any]any{1: int64(1), uint(2): int64(2), uint64(3): int64(3)} {
 		check(t, channel.Publish(e.ctx, haigha.Message{RoutingKey: "q",
 			Properties: &haigha.Properties{Headers: haigha.Table{"h": sent}}}))
-		same(t, e.get(channel).Headers()["h"], read)
+		same(t, e.headers(e.get(channel))["h"], read)
 	}
 	large := haigha.Table{} // more fields than one crossing fetches
 	for i := 0; i < 100; i++ {
 		large[fmt.Sprint("field ", i)] = int32(i)
 	}
 	check(t, channel.Publish(e.ctx, haigha.Message{RoutingKey: "q", Properties: &haigha.Properties{Headers: large}}))
-	if got := e.get(channel).Headers(); !reflect.DeepEqual(got, large) {
+	if got := e.headers(e.get(channel)); !reflect.DeepEqual(got, large) {
 		t.Fatal(got)
 	}
 }
@@ -277,7 +278,7 @@ func TestAPreparedPublish(t *testing.T) {
 	one := e.get(channel)
 	equal(t, string(one.Body), "one")
 	equal(t, one.Properties().AppID, "test")
-	same(t, one.Headers()["h"], "v")
+	same(t, e.headers(one)["h"], "v")
 	equal(t, len(e.get(channel).Body), 0)
 	check(t, publisher.Close())
 	is(t, publisher.Publish(e.ctx, nil), haigha.ErrClosed)
@@ -351,4 +352,103 @@ func TestStaleDeliveries(t *testing.T) {
 	again := e.next(consumer)
 	equal(t, again.Redelivered, true)
 	check(t, again.Ack())
+}
+
+// content is a message in the octets that a stub broker sends: by a method of basic's with its arguments,
+// and with these properties.
+func content(method byte, arguments, properties string) string {
+	frame := func(kind byte, payload string) string {
+		return fmt.Sprintf("%02x0001%08x%xce", kind, len(payload), payload)
+	}
+	return frame(1, "\x00\x3c\x00"+string(method)+arguments) +
+		frame(2, "\x00\x3c\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01"+properties) + frame(3, "x")
+}
+
+func TestPropertiesThatCannotBeRead(t *testing.T) {
+	deliver := func(properties string) string {
+		return "inject " + content(60, "\x04mine\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x01q", properties)
+	}
+	const contentType, headers = "\xa0\x00\x03t/x", "\x00\x00\x00\x03\x01h"
+	e := stubEnv(t, "on basic.get raw "+
+		content(71, "\x00\x00\x00\x00\x00\x00\x00\x02\x00\x00\x01q\x00\x00\x00\x00", contentType+headers+"?"))
+	channel := e.declared()
+	consumer := e.consume(channel, haigha.ConsumeOptions{Tag: "mine", NoAck: true})
+	unreadable := func(delivery *haigha.Delivery, contentType string) {
+		t.Helper()
+		table, err := delivery.Headers()
+		is(t, err, haigha.ErrMalformed)
+		equal(t, len(table), 0)
+		properties := delivery.Properties()
+		is(t, properties.Err, haigha.ErrMalformed)
+		equal(t, properties.ContentType, contentType)
+		equal(t, string(delivery.Body), "x") // it is delivered all the same
+		// Nor can they be sent on, as if there were none.
+		is(t, channel.Publish(e.ctx, haigha.Message{RoutingKey: "q", Properties: &properties}), haigha.ErrMalformed)
+	}
+	e.stub.do(deliver(contentType + headers + "?")) // a type that nobody knows
+	delivery := e.next(consumer)
+	unreadable(&delivery, "t/x")
+	e.stub.do(deliver("\xa0\x00\x03t/")) // shorter than it says
+	delivery = e.next(consumer)
+	unreadable(&delivery, "")
+	unreadable(e.get(channel), "t/x")
+	e.stub.do(deliver(contentType + headers + "V"))
+	delivery = e.next(consumer)
+	table, err := delivery.Headers()
+	check(t, err)
+	equal(t, len(table), 1)
+}
+
+func TestPausingAConsumer(t *testing.T) {
+	e := stubEnv(t)
+	channel := e.declared()
+	consumer := e.consume(channel)
+	e.publish(channel, "one")
+	one := e.next(consumer)
+	check(t, consumer.Pause(e.ctx))
+	e.publish(channel, "two")
+	e.holds(channel, 1)
+	check(t, one.Ack())
+	check(t, consumer.Resume(e.ctx))
+	equal(t, string(e.next(consumer).Body), "two")
+	is(t, consumer.Resume(e.ctx), haigha.ErrArgument)
+}
+
+func TestDrainingAConsumer(t *testing.T) {
+	e := stubEnv(t)
+	channel := e.declared()
+	consumer := e.consume(channel)
+	e.publish(channel, "one")
+	one := e.next(consumer)
+	drained := make(chan error)
+	go func() {
+		left, err := consumer.Drain(e.ctx, patience)
+		if err == nil && left != 0 {
+			err = fmt.Errorf("%d are left", left)
+		}
+		drained <- err
+	}()
+	e.stub.do("wait basic.cancel 1 60000")
+	check(t, one.Ack())
+	check(t, <-drained)
+	_, err := consumer.Next(e.ctx)
+	is(t, err, io.EOF)
+}
+
+func TestSettlingAll(t *testing.T) {
+	e := stubEnv(t)
+	channel := e.declared()
+	check(t, channel.QosOfChannel(e.ctx, 2))
+	first, second := e.consume(channel), e.consume(channel)
+	e.publish(channel, "one", "two", "three")
+	one, _ := e.next(first), e.next(second)
+	e.holds(channel, 1)
+	check(t, channel.NackAll(true))
+	is(t, one.Ack(), haigha.ErrArgument)
+	e.next(first)
+	e.next(second)
+	check(t, channel.AckAll())
+	check(t, first.Close())
+	check(t, second.Close())
+	check(t, channel.AckAll())
 }

@@ -516,7 +516,7 @@ func everyHeader(e *env, _ *behaviour) {
 	channel := e.declared()
 	check(e, channel.Publish(e.ctx, haigha.Message{RoutingKey: e.queue,
 		Properties: &haigha.Properties{Headers: headers}}))
-	if got := e.get(channel).Headers(); !reflect.DeepEqual(got, headers) {
+	if got := e.headers(e.get(channel)); !reflect.DeepEqual(got, headers) {
 		e.Fatalf("%#v, and not %#v", got, headers)
 	}
 }

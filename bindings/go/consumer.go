@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
+	"time"
 )
 
 // ConsumeOptions of a consumer.
@@ -40,6 +41,7 @@ type consumerState struct {
 	at       int    // the next of the batch
 	count    int
 	names    names
+	bodies   bodies
 	fetching chan struct{} // closed when there is something to be had; nil: nobody waits
 	wanted   chan struct{} // the goroutine is to wait for events
 	err      error         // why it has ended
@@ -103,13 +105,19 @@ func (s *consumerState) watch(box *inbox) {
 	}
 }
 
+// poll fetches a batch, locked; 0: there is nothing.
+func (s *consumerState) poll() int {
+	s.at, s.count = 0, s.inbox.poll()
+	s.bodies.batch = int(s.inbox.batch.shared)
+	return s.count
+}
+
 // fetch tells those who wait when there is something to be had.
 func (s *consumerState) fetch() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.inbox != nil && s.at == s.count {
-		s.at, s.count = 0, s.inbox.poll()
-		if s.count == 0 {
+		if s.poll() == 0 {
 			return false
 		}
 	}
@@ -124,15 +132,18 @@ func (s *consumerState) fetch() bool {
 // everything was had; any other error is the context's, or why the consumer has ended:
 // ErrConsumerCancelled by the broker, or the channel's or the connection's end.
 func (c *Consumer) Next(ctx context.Context) (Delivery, error) {
+	if err := ctx.Err(); err != nil {
+		return Delivery{}, &waitError{"waiting for a delivery", err}
+	}
 	s := c.consumerState
 	s.mu.Lock()
 	for {
 		for s.at < s.count {
-			event, present := &s.inbox.batch.events[s.at], uint32(s.inbox.batch.present[s.at])
+			event := &s.inbox.batch.events[s.at]
 			s.at++
 			switch event._type {
 			case C.HAIGHA_EVENT_DELIVERY:
-				delivery := s.names.delivery(event, present, c.channel)
+				delivery := s.delivery(event, c.channel)
 				s.mu.Unlock()
 				return delivery, nil
 			case C.HAIGHA_EVENT_CONSUMER_CANCELLED:
@@ -147,7 +158,7 @@ func (c *Consumer) Next(ctx context.Context) (Delivery, error) {
 			return Delivery{}, s.err
 		}
 		if s.fetching == nil {
-			if s.at, s.count = 0, s.inbox.poll(); s.count > 0 {
+			if s.poll() > 0 {
 				continue
 			}
 			s.fetching = make(chan struct{})
@@ -204,11 +215,34 @@ func (s *consumerState) end(why error) {
 // Cancel has the broker deliver no more. What is on its way is still to be had from Next, and then
 // io.EOF.
 func (c *Consumer) Cancel(ctx context.Context) error {
-	_, err := c.channel.call(ctx, "basic.cancel", func(handle *C.haigha_channel, box *C.haigha_inbox,
-		tag C.uint64_t) C.hg_result {
-		return C.hg_cancel(handle, c.tag, box, tag)
-	}, nil)
+	_, err := c.call(ctx, "basic.cancel", C.HG_CANCEL, 0)
 	return err
+}
+
+func (c *Consumer) call(ctx context.Context, what string, call C.int32_t, timeout C.int64_t) (answer, error) {
+	return c.channel.call(ctx, what, func(handle *C.haigha_channel, box *C.haigha_inbox,
+		tag C.uint64_t) C.hg_result {
+		return C.hg_consumer_call(handle, call, c.tag, timeout, box, tag)
+	}, nil)
+}
+
+// Pause has the broker deliver no more until Resume. What is on its way is still to be had from Next.
+func (c *Consumer) Pause(ctx context.Context) error {
+	_, err := c.call(ctx, "pausing a consumer", C.HG_PAUSE, 0)
+	return err
+}
+
+// Resume undoes Pause, once that has ended.
+func (c *Consumer) Resume(ctx context.Context) error {
+	_, err := c.call(ctx, "resuming a consumer", C.HG_RESUME, 0)
+	return err
+}
+
+// Drain is Cancel, and ends when each delivery is settled, for which others have to go on taking and
+// settling them; or after the timeout, with the number of those that are not.
+func (c *Consumer) Drain(ctx context.Context, timeout time.Duration) (int, error) {
+	got, err := c.call(ctx, "draining a consumer", C.HG_DRAIN, C.int64_t(timeout.Milliseconds()))
+	return int(got.messages), err
 }
 
 // Close cancels the consumer, and has the broker give to others what was not taken from Next.
@@ -238,7 +272,8 @@ func (c *Consumer) Close() error {
 }
 
 // Deliveries gives what Next gives, as a channel that is closed when the consumer or the context ends;
-// Err tells why. One delivery may have been taken for it and not been received then.
+// Err tells why. One delivery may have been taken for it and not been received then. Who stops receiving
+// has to end the context.
 func (c *Consumer) Deliveries(ctx context.Context) <-chan Delivery {
 	out := make(chan Delivery)
 	go func() {
@@ -320,12 +355,15 @@ func (c *Consumer) Handle(ctx context.Context, handler func(context.Context, Del
 }
 
 func handled(ctx context.Context, delivery Delivery, handler func(context.Context, Delivery) error) (err error) {
+	returned := false
 	defer func() {
-		if value := recover(); value != nil {
-			err = &PanicError{Value: value, Stack: debug.Stack()}
+		if !returned { // of a panic(nil), before Go 1.21, recover gives nil too
+			err = &PanicError{Value: recover(), Stack: debug.Stack()}
 		}
 	}()
-	return handler(ctx, delivery)
+	err = handler(ctx, delivery)
+	returned = true
+	return err
 }
 
 // Get is one message of a queue; nil when it is empty.

@@ -31,8 +31,8 @@ type core struct {
 type sink interface {
 	lock()
 	unlock()
-	told(event *C.haigha_event, present uint32) // locked
-	abandoned()                                 // the connection was given up; not locked
+	told(event *C.haigha_event) // locked
+	abandoned()                 // the connection was given up; not locked
 }
 
 // An operation that was started and has no answer yet.
@@ -49,6 +49,7 @@ type answer struct {
 	err         error
 	queue       string
 	consumerTag string
+	channel     int // its number
 	messages    uint32
 	consumers   uint32
 	unwritten   uint64
@@ -154,7 +155,7 @@ func (c *core) tell(count int) {
 			}
 			to.lock()
 		}
-		to.told(event, uint32(c.inbox.batch.present[i]))
+		to.told(event)
 	}
 	if to != nil {
 		to.unlock()
@@ -186,7 +187,7 @@ func (c *core) dropSink(tag uint64) {
 }
 
 func (c *core) complete(event *C.haigha_event) {
-	got := answer{}
+	got := answer{channel: int(event.channel_id)}
 	if event.error != nil {
 		got.err = readError(event.error)
 	}
@@ -198,7 +199,7 @@ func (c *core) complete(event *C.haigha_event) {
 		got.unwritten, got.unconfirmed = uint64(read.unwritten_bytes), uint64(read.unconfirmed)
 		got.unsettled = uint64(read.unsettled)
 		if read.message != nil {
-			got.delivery = deliveryOf(read.message)
+			got.delivery = deliveryOf(read.message, event.flags)
 		}
 	}
 	c.mu.Lock()

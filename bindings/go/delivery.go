@@ -6,8 +6,9 @@ import "C"
 
 import "unsafe"
 
-// Delivery is a message that was received. All of it is Go's, and may be kept; a body of at most 2 KiB
-// keeps its block of 16 KiB, which neighbours share.
+// Delivery is a message that was received. All of it is Go's, and may be kept. A body of at most 2 KiB may
+// share memory with those that came together with it, 16 KiB at most, which is kept with any of them:
+// of what is kept for long keep a copy.
 type Delivery struct {
 	Body        []byte
 	Exchange    string
@@ -18,6 +19,7 @@ type Delivery struct {
 	// Of Get: how many are left in the queue.
 	MessagesLeft int
 	properties   *Properties
+	block        *block // of its body, if that can be used again
 	channel      *Channel
 }
 
@@ -29,21 +31,32 @@ func (d *Delivery) Properties() Properties {
 	return *d.properties
 }
 
-// Headers of the message; nil when it has none.
-func (d *Delivery) Headers() Table {
+// Headers of the message; nil when it has none. ErrMalformed: they cannot be decoded.
+func (d *Delivery) Headers() (Table, error) {
 	if d.properties == nil {
-		return nil
+		return nil, nil
 	}
-	return d.properties.Headers
+	return d.properties.Headers, d.properties.Err
 }
 
 func (d *Delivery) settle(how C.int32_t, flags C.uint32_t) error {
-	s := d.channel
+	return d.channel.settle(d.Tag, how, flags)
+}
+
+func (s *Channel) settle(tag uint64, how C.int32_t, flags C.uint32_t) error {
 	if s == nil || !s.guard.enter() {
 		return closedError("the channel")
 	}
 	defer s.guard.leave()
-	return failure(C.hg_settle(s.handle, how, C.uint64_t(d.Tag), flags))
+	return failure(C.hg_settle(s.handle, how, C.uint64_t(tag), flags))
+}
+
+// AckAll is Ack of all that was delivered on the channel and is not settled.
+func (s *Channel) AckAll() error { return s.settle(0, C.HG_ACK, C.HAIGHA_MULTIPLE) }
+
+// NackAll is Nack of all that was delivered on the channel and is not settled.
+func (s *Channel) NackAll(requeue bool) error {
+	return s.settle(0, C.HG_NACK, C.HAIGHA_MULTIPLE|requeueFlag(requeue))
 }
 
 // Ack tells the broker that the message is done with. It never waits, as the broker does not answer.
@@ -81,43 +94,21 @@ func goBytes(view C.haigha_str) []byte {
 }
 
 // A message without an event: of get.
-func deliveryOf(message *C.haigha_message) *Delivery {
+func deliveryOf(message *C.haigha_message, flags C.uint32_t) *Delivery {
 	read := C.hg_message_read(message)
 	return &Delivery{
 		Body:        goBytes(read.body),
 		Exchange:    goString(read.exchange),
 		RoutingKey:  goString(read.routing_key),
 		Tag:         uint64(read.delivery_tag),
-		Redelivered: read.redelivered != 0,
-		properties:  readProperties(message, uint32(read.present)),
+		Redelivered: flags&C.HAIGHA_FLAG_REDELIVERED != 0,
+		properties:  readProperties(message, flags),
 	}
 }
 
-// A block that small bodies are copied into, one after the other: the garbage collector has one object
-// for a dozen messages. A body that is kept keeps its block.
-const (
-	blockBytes  = 16 << 10
-	blockShared = blockBytes / 8 // larger ones have memory of their own
-)
-
-// names gives strings that come again and again, and copies each but once.
+// What names that come again and again are, each copied but once.
 type names struct {
 	exchange, routingKey, consumerTag string
-	block                             []byte // what is left of it
-}
-
-func (n *names) body(view C.haigha_str) []byte {
-	size := int(view.size)
-	if size == 0 || size > blockShared {
-		return goBytes(view)
-	}
-	if size > len(n.block) {
-		n.block = make([]byte, blockBytes)
-	}
-	body := n.block[:size:size]
-	n.block = n.block[size:]
-	copy(body, unsafe.Slice((*byte)(unsafe.Pointer(view.data)), size))
-	return body
 }
 
 func (n *names) of(view C.haigha_str, last *string) string {
@@ -131,15 +122,17 @@ func (n *names) of(view C.haigha_str, last *string) string {
 	return *last
 }
 
-func (n *names) delivery(event *C.haigha_event, present uint32, channel *Channel) Delivery {
+func (s *consumerState) delivery(event *C.haigha_event, channel *Channel) Delivery {
+	body, block := s.bodies.of(event.body)
 	return Delivery{
-		Body:        n.body(event.body),
-		Exchange:    n.of(event.exchange, &n.exchange),
-		RoutingKey:  n.of(event.routing_key, &n.routingKey),
-		ConsumerTag: n.of(event.consumer_tag, &n.consumerTag),
+		Body:        body,
+		Exchange:    s.names.of(event.exchange, &s.names.exchange),
+		RoutingKey:  s.names.of(event.routing_key, &s.names.routingKey),
+		ConsumerTag: s.names.of(event.consumer_tag, &s.names.consumerTag),
 		Tag:         uint64(event.number),
 		Redelivered: event.flags&C.HAIGHA_FLAG_REDELIVERED != 0,
-		properties:  readProperties(event.message, present),
+		properties:  readProperties(event.message, event.flags),
+		block:       block,
 		channel:     channel,
 	}
 }

@@ -2,9 +2,11 @@ package haigha_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -335,4 +337,121 @@ func TestWaitingKeepsTheConnection(t *testing.T) {
 	equal(t, open, true)
 	runtime.GC()
 	check(t, delivery.Ack())
+}
+
+// What was not taken goes back, also when the consumer was cancelled before.
+func TestClosingACancelledConsumer(t *testing.T) {
+	e := stubEnv(t)
+	channel := e.declared()
+	consumer := e.consume(channel)
+	e.publish(channel, "one", "two", "three")
+	one := e.next(consumer)
+	check(t, consumer.Cancel(e.ctx))
+	check(t, consumer.Close())
+	check(t, consumer.Err())
+	check(t, one.Ack())
+	e.holds(channel, 2)
+}
+
+// What was delivered may be kept for longer than its connection.
+func TestDeliveriesOutliveTheirConnection(t *testing.T) {
+	e := stubEnv(t)
+	connection := e.connect()
+	channel := e.channelOf(connection)
+	e.declare(channel)
+	consumer := e.consume(channel)
+	bodies := []string{"", "one", strings.Repeat("2 KiB ", 400), strings.Repeat("a megabyte ", 100_000)}
+	for _, body := range bodies {
+		check(t, channel.Publish(e.ctx, haigha.Message{RoutingKey: "q", Body: []byte(body),
+			Properties: &haigha.Properties{MessageID: "m", Headers: haigha.Table{"h": "v"}}}))
+	}
+	var kept []haigha.Delivery
+	for range bodies {
+		kept = append(kept, e.next(consumer))
+	}
+	check(t, connection.Close())
+	runtime.GC()
+	for i := range kept {
+		equal(t, string(kept[i].Body), bodies[i])
+		equal(t, kept[i].RoutingKey, "q")
+		equal(t, kept[i].Properties().MessageID, "m")
+		same(t, e.headers(&kept[i])["h"], "v")
+		is(t, kept[i].Ack(), haigha.ErrClosed)
+	}
+}
+
+// A body may be appended to: it does not run into another's.
+func TestBodiesAreTheirOwn(t *testing.T) {
+	e := stubEnv(t)
+	channel := e.declared()
+	consumer := e.consume(channel)
+	e.publish(channel, "one", "two", "three")
+	one, two, three := e.next(consumer), e.next(consumer), e.next(consumer)
+	two.Body = append(two.Body, "; and more than was there"...)
+	equal(t, string(one.Body)+string(two.Body)+string(three.Body), "onetwo; and more than was therethree")
+}
+
+// Panics of every kind are told, and what was not handled is not acknowledged.
+func TestPanicsOfHandlers(t *testing.T) {
+	e := stubEnv(t)
+	channel := e.declared()
+	consumer := e.consume(channel)
+	e.publish(channel, "one")
+	for _, value := range []any{"text", io.ErrUnexpectedEOF, nil} {
+		value := value
+		var panicked *haigha.PanicError
+		err := consumer.Handle(e.ctx, func(context.Context, haigha.Delivery) error { panic(value) })
+		if !errors.As(err, &panicked) {
+			t.Fatal(err)
+		}
+		if cause, is := value.(error); is && !errors.Is(err, cause) {
+			t.Fatal(err)
+		}
+	}
+	// One that ends its goroutine.
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		consumer.Handle(e.ctx, func(context.Context, haigha.Delivery) error { runtime.Goexit(); return nil })
+	}()
+	<-over
+	equal(t, e.stub.do("count basic.ack"), "0")
+	check(t, consumer.Close())
+}
+
+// Bodies that are released are written over, and no others.
+func TestReleasedBodies(t *testing.T) {
+	e := stubEnv(t)
+	channel := e.declared()
+	const count, size = 10_000, 1000
+	filler := strings.Repeat("x", size)
+	body := func(number int) string { return (numbered(number) + filler)[:size] }
+	for i := 0; i < count; i++ {
+		_, err := channel.PublishAsync(e.ctx, haigha.Message{RoutingKey: "q", Body: []byte(body(i))})
+		check(t, err)
+	}
+	consumer := e.consume(channel, haigha.ConsumeOptions{NoAck: true})
+	kept := map[int]haigha.Delivery{}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for i := 0; i < count; i++ {
+		delivery := e.next(consumer)
+		if i%1000 == 7 {
+			kept[i] = delivery
+			continue
+		}
+		if string(delivery.Body) != body(i) {
+			t.Fatalf("%d: %q", i, delivery.Body)
+		}
+		delivery.Release()
+		delivery.Release()
+		equal(t, len(delivery.Body), 0)
+	}
+	runtime.ReadMemStats(&after)
+	for i, delivery := range kept {
+		equal(t, string(delivery.Body), body(i))
+	}
+	if made := after.TotalAlloc - before.TotalAlloc; made > count*size*3/2 {
+		t.Fatalf("%d octets were allocated", made)
+	}
 }

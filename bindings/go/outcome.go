@@ -130,10 +130,12 @@ func (c *Confirmation) Wait(ctx context.Context) error {
 	}
 	select {
 	case <-c.Done():
-		return c.err
 	case <-ctx.Done():
-		return &waitError{"waiting for a confirm", ctx.Err()}
 	}
+	if atomic.LoadUint32(&c.settled) != 0 {
+		return c.err
+	}
+	return &waitError{"waiting for a confirm", ctx.Err()}
 }
 
 // outcomes are the publishes of a channel or a pool: those without an outcome, by their numbers, which
@@ -231,6 +233,9 @@ func (o *outcomes) end(why error) {
 
 // publish takes one message by `send`, waiting while there is no room for it.
 func (o *outcomes) publish(ctx context.Context, keeps *Connection, send func() C.hg_result) (*Confirmation, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, &waitError{"publishing", err}
+	}
 	for {
 		o.mu.Lock()
 		if o.over != nil {

@@ -77,7 +77,7 @@ func (c *Connection) ChannelPool(options ...PoolOptions) (*ChannelPool, error) {
 	return &ChannelPool{c, s}, nil
 }
 
-func (s *poolState) told(event *C.haigha_event, _ uint32) {
+func (s *poolState) told(event *C.haigha_event) {
 	switch event._type {
 	case C.HAIGHA_EVENT_OUTCOME:
 		s.settle(uint64(event.number), outcomeError(event.outcome, event.error))

@@ -47,6 +47,9 @@ type Properties struct {
 	ClusterID       string
 	// Has...: of what was received, which there were; to send, those to be sent with a zero value too.
 	Present uint32
+	// Of what was received: that they, or Headers alone, cannot be decoded, ErrMalformed. The message is
+	// delivered all the same, without them; and a publish with these properties is refused.
+	Err error
 }
 
 func (p *Properties) present() uint32 {
@@ -81,13 +84,21 @@ func (p *Properties) seconds() uint64 {
 	return uint64(p.Timestamp.Unix())
 }
 
-// Those of a message of which `present` is known; nil when there are none. Headers that cannot be
-// decoded are left out: such a message is delivered all the same.
-func readProperties(message *C.haigha_message, present uint32) *Properties {
-	if present == 0 {
+func malformed(what string) error {
+	return &Error{Status: ErrMalformed, Message: "the message's " + what + " cannot be decoded"}
+}
+
+// Those of a message, of whose event the flags are; nil when there are none.
+func readProperties(message *C.haigha_message, flags C.uint32_t) *Properties {
+	if flags&C.HAIGHA_FLAG_PROPERTIES == 0 {
 		return nil
 	}
-	read := C.hg_message_properties(message)
+	all := C.hg_message_properties(message)
+	if all.status != C.HAIGHA_OK {
+		return &Properties{Err: malformed("properties")}
+	}
+	read := &all.of
+	present := uint32(read.present)
 	properties := &Properties{
 		ContentType:     goString(read.content_type),
 		ContentEncoding: goString(read.content_encoding),
@@ -107,8 +118,11 @@ func readProperties(message *C.haigha_message, present uint32) *Properties {
 		properties.Timestamp = time.Unix(int64(read.timestamp), 0).UTC()
 	}
 	if present&HasHeaders != 0 {
-		if headers, err := readTable(C.hg_level_of_message(message)); err == nil {
+		headers, err := readTable(C.hg_level_of_message(message))
+		if err == nil {
 			properties.Headers = headers
+		} else {
+			properties.Err = malformed("headers")
 		}
 	}
 	return properties

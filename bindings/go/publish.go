@@ -41,7 +41,13 @@ func (m *Message) send(target uintptr, kind C.int32_t, headers *C.haigha_table) 
 
 // The message's headers, to be freed.
 func (m *Message) headers() (*C.haigha_table, error) {
-	if m.Properties == nil || (m.Properties.Headers == nil && m.Properties.Present&HasHeaders == 0) {
+	if m.Properties == nil {
+		return nil, nil
+	}
+	if m.Properties.Err != nil {
+		return nil, m.Properties.Err
+	}
+	if m.Properties.Headers == nil && m.Properties.Present&HasHeaders == 0 {
 		return nil, nil
 	}
 	headers := m.Properties.Headers

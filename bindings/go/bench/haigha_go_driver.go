@@ -88,7 +88,9 @@ func publish(ctx context.Context, channel *haigha.Channel, queue string, size in
 	}
 }
 
+// With HAIGHA_GO_RELEASE in the environment bodies are released.
 func consume(ctx context.Context, channel *haigha.Channel, queue string, size int, m *meter, ack bool) {
+	release := os.Getenv("HAIGHA_GO_RELEASE") != ""
 	consumer, err := channel.Consume(ctx, queue, haigha.ConsumeOptions{NoAck: !ack})
 	check(err)
 	for number := uint64(1); number <= m.count; number++ {
@@ -102,6 +104,9 @@ func consume(ctx context.Context, channel *haigha.Channel, queue string, size in
 		}
 		if ack {
 			check(delivery.Ack())
+		}
+		if release {
+			delivery.Release()
 		}
 	}
 }
