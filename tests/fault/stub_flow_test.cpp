@@ -262,5 +262,22 @@ TEST_F(StubFlow, EverythingByteByByte) {
     EXPECT_EQ(HAIGHA_OK, haigha_connection_close_wait(connection.get(), -1, error_)) << error_;
 }
 
+// The broker holds deliveries back while 16 MiB wait for a client, and goes on however the socket
+// takes what is there.
+TEST_F(StubFlow, MoreThanItHoldsBackIsDelivered) {
+    constexpr std::size_t messages = 1200;
+    const ConnectionHandle connection = connect();
+    const ChannelHandle channel = open_channel(connection.get());
+    ASSERT_EQ(HAIGHA_OK, declare(channel.get(), "q")) << error_;
+    const std::string body(16 * 1024, 'x');
+    for (std::size_t i = 0; i < messages; ++i) {
+        while (publish(channel.get(), "q", body) == HAIGHA_ERR_WOULD_BLOCK)
+            ASSERT_EQ(HAIGHA_OK, haigha_connection_flush_wait(connection.get(), -1, error_));
+    }
+    EventLog log;
+    consume(channel.get(), "q", log.then(), true);
+    log.wait_count(HAIGHA_EVENT_DELIVERY, messages);
+}
+
 }  // namespace
 }  // namespace haigha::test

@@ -158,7 +158,7 @@ void StubConnection::write_some() {
     while (wants_write()) {
         const std::size_t size = one_byte_ ? 1 : out_.size() - sent_;
         const ssize_t written = ::send(fd_, out_.data() + sent_, size, MSG_NOSIGNAL);
-        if (written < 0 && (errno == EAGAIN || errno == EINTR)) return;
+        if (written < 0 && (errno == EAGAIN || errno == EINTR)) break;
         if (written < 0) {
             // What the client said before it went is still read; then there is its end.
             out_.clear();
