@@ -148,8 +148,10 @@ class Connection(Context):
         try:
             self._run(operation)
         finally:
-            self._drain_all()
-            self._end()
+            try:
+                self._drain_all()
+            finally:
+                self._end()
 
     def _drain_all(self) -> None:
         with self._turn:
