@@ -33,7 +33,7 @@ class Stub:
         except queue.Empty:
             raise AssertionError("the stub broker says nothing") from None
 
-    def _say(self, line: str) -> str:
+    def say_now(self, line: str) -> str:
         assert self._process.stdin is not None
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
@@ -46,7 +46,7 @@ class Stub:
 
     async def say(self, line: str) -> str:
         """Says a command and gives the answer's value. What was fired before is passed over."""
-        return await asyncio.to_thread(self._say, line)
+        return await asyncio.to_thread(self.say_now, line)
 
     async def fired(self) -> None:
         """Waits until a rule of the script is followed."""

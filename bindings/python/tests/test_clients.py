@@ -335,14 +335,25 @@ from haigha import errors
 connection = haigha.blocking.connect(sys.argv[1])
 channel = connection.channel()
 queue = channel.queue_declare(exclusive=True).queue
+consumer = channel.consume(channel.queue_declare(exclusive=True).queue)
+pending = channel.start_publish(b"confirmed to the parent", consumer.queue)
 child = os.fork()
 if child == 0:
-    try:
-        channel.publish(b"from the child", queue)
-    except errors.ForkedError:
-        del channel, connection  # dropping is harmless
-        sys.exit(7)
-    sys.exit(1)
+    refused = 0
+    for call in (
+        lambda: channel.publish(b"from the child", queue),
+        lambda: consumer.get(),
+        pending.wait,
+        connection.process_events,
+        connection.channel,
+        connection.close,
+    ):
+        try:
+            call()
+        except errors.ForkedError:
+            refused += 1
+    del call, pending, consumer, channel, connection  # dropping is harmless
+    sys.exit(refused + 1)
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
 channel.publish(b"from the parent", queue)
 print(channel.get(queue).text())

@@ -10,6 +10,7 @@
 #include <haigha/pool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/types.h>
 
 /* How many events cross at a time. */
 enum { NATIVE_BATCH = 256 };
@@ -53,6 +54,7 @@ typedef struct native_connection {
     haigha_event* events; /* NATIVE_BATCH */
     PyObject* channels;   /* {address of a haigha_channel: address of its native_channel} */
     int polling;
+    pid_t made_by; /* the process */
 } native_connection;
 
 typedef struct native_channel {

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "native.h"
 
@@ -85,6 +86,7 @@ static PyObject* connection_new(PyTypeObject* type, PyObject* args, PyObject* Py
     self->inbox = NULL;
     self->connection = NULL;
     self->polling = 0;
+    self->made_by = getpid();
     self->channels = PyDict_New();
     self->events = calloc(NATIVE_BATCH, sizeof *self->events);
     status = haigha_options_new(&options, &error);
@@ -155,6 +157,12 @@ static PyObject* connection_poll(PyObject* object, PyObject* argument) {
     if (self->polling) {
         PyErr_SetString(PyExc_RuntimeError, "another thread is fetching the events");
         return NULL;
+    }
+    if (getpid() != self->made_by) {
+        /* A child has the parent's inbox, into which nothing comes for it. A call that does nothing
+         * there has the words. */
+        haigha_connection_flush(self->connection, NULL, &error);
+        return native_raise(self->state, HAIGHA_ERR_FORKED, error);
     }
     self->polling = 1;
     native_done_release_buffers(self->state->done);

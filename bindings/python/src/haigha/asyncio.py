@@ -106,7 +106,13 @@ class Connection(Context):
     async def _run(self, operation: Operation[T]) -> T:
         future: asyncio.Future[T] = self._loop.create_future()
         self._core.start(operation, future)
-        return await future
+        try:
+            return await future
+        except asyncio.CancelledError:
+            # Answered already: the task was cancelled before it went on.
+            if future.done() and not future.cancelled() and future.exception() is None:
+                operation.drop(future.result())
+            raise
 
     def _end(self) -> None:
         self._finalizer.detach()

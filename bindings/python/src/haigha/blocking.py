@@ -63,9 +63,22 @@ class Connection(Context):
     def _run(self, operation: Operation[T]) -> T:
         waiter: Waiter[T] = Waiter()
         self._core.start(operation, waiter)
-        return self._wait(waiter)
+        try:
+            self._wait_until_done(waiter)
+        except BaseException as error:
+            # A signal's handler raised. Nobody waits any more.
+            if waiter.has_result():
+                operation.drop(waiter.result())
+            elif not waiter.done():
+                waiter.set_exception(error)
+            raise
+        return waiter.result()
 
     def _wait(self, waiter: Waiter[T], timeout: float | None = None) -> T:
+        self._wait_until_done(waiter, timeout)
+        return waiter.result()
+
+    def _wait_until_done(self, waiter: Waiter[T], timeout: float | None = None) -> None:
         deadline = None if timeout is None else time.monotonic() + timeout
         while not waiter.done():
             left = None if deadline is None else deadline - time.monotonic()
@@ -75,7 +88,6 @@ class Connection(Context):
                     raise errors.TimeoutError(f"it took longer than {timeout} s")
                 break
             self._fetch(waiter, left)
-        return waiter.result()
 
     def _fetch(self, waiter: Waiter[Any] | None, timeout: float | None) -> None:
         """Fetches one batch, unless another thread does or the waiter is done meanwhile."""
@@ -136,8 +148,10 @@ class Connection(Context):
         try:
             self._run(operation)
         finally:
-            self._drain_all()
-            self._end()
+            try:
+                self._drain_all()
+            finally:
+                self._end()
 
     def _drain_all(self) -> None:
         with self._turn:

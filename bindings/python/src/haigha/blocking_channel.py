@@ -41,6 +41,9 @@ class Waiter(Generic[T]):
         self._exception = exception
         self._done = True
 
+    def has_result(self) -> bool:
+        return self._done and self._exception is None
+
     def result(self) -> T:
         if self._exception is not None:
             raise self._exception

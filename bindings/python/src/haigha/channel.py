@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 
 from haigha import _native, errors
 from haigha.connection import Completion, Core, Operation, nothing
-from haigha.consumer import ConsumerCore
+from haigha.consumer import ConsumerCore, Then
 from haigha.properties import Arguments
 
 T = TypeVar("T")
@@ -173,7 +173,16 @@ class ChannelCore:
                 self.core.forget(self._sink)
                 raise
 
-        return Operation(start, nothing, failed=lambda: self.core.forget(self._sink))
+        return Operation(
+            start, nothing, lambda _: self.abandon(), lambda: self.core.forget(self._sink)
+        )
+
+    def abandon(self) -> None:
+        """Of a channel that nobody waits for any more: the broker has a limit of them."""
+        try:
+            self.core.start(self.call("close", convert=nothing), Then(None))
+        except errors.HaighaError:
+            return  # it has ended
 
     def call(
         self, name: str, *args: object, convert: Callable[[_native.Reply | None], T]

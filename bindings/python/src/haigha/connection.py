@@ -43,6 +43,11 @@ class Operation(Generic[T]):
     failed: Callable[[], None] | None = None
     """What is done when it is answered with an error."""
 
+    def drop(self, result: T) -> None:
+        """Of an answer that nobody takes."""
+        if self.unclaimed is not None:
+            self.unclaimed(result)
+
 
 class Core:
     """A connection without a way to wait."""
@@ -92,8 +97,8 @@ class Core:
             result = operation.convert(event.reply)
             if not completion.done():
                 completion.set_result(result)
-            elif operation.unclaimed is not None:
-                operation.unclaimed(result)
+            else:
+                operation.drop(result)
 
         tag = self.sink(on_reply)
         try:

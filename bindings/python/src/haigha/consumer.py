@@ -101,7 +101,7 @@ class ConsumerCore:
 
     def _start(self, call: str, then: object) -> None:
         try:
-            self.channel.core.start(self.channel.call(call, self.tag, convert=nothing), _Then(then))
+            self.channel.core.start(self.channel.call(call, self.tag, convert=nothing), Then(then))
         except errors.HaighaError:
             self._pause_state = "running"  # it is ending, which is told otherwise
 
@@ -112,10 +112,10 @@ class ConsumerCore:
     def abandon(self) -> None:
         """Of a consumer that nobody waits for any more."""
         try:
-            self.channel.core.start(self.cancelled(), _Then(None))
+            # Deliveries may come until it is cancelled.
+            self.channel.core.start(self.cancelled(), Then(self.give_back))
         except errors.HaighaError:
             return
-        self.give_back()
 
     def give_back(self) -> None:
         """What has come and was not taken goes to the broker, to be delivered to others."""
@@ -124,7 +124,7 @@ class ConsumerCore:
         self.buffer.clear()
 
 
-class _Then:
+class Then:
     """A completion that goes on with something, or with nothing."""
 
     def __init__(self, then: object) -> None:
