@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <memory>
+#include <utility>
 
 #include "base/record_copy.h"
 #include "boundary.h"
@@ -15,6 +17,7 @@ using haigha::capi::core;
 using haigha::capi::guard;
 using haigha::client::Event;
 using haigha::client::Inbox;
+using haigha::client::ReadyHook;
 
 using Clock = std::chrono::steady_clock;
 
@@ -48,6 +51,20 @@ haigha_status haigha_inbox_set_capacity_bytes(haigha_inbox* inbox, uint64_t capa
     });
 }
 
+haigha_status haigha_inbox_set_ready(haigha_inbox* inbox, haigha_ready_fn ready, void* user_data,
+                                     haigha_release_fn release, haigha_error** error) {
+    return guard(error, [&]() -> haigha_status {
+        Arguments arguments;
+        arguments.required(inbox, "inbox");
+        if (inbox != nullptr && core(inbox)->forked()) arguments.forked("inbox");
+        if (arguments.bad()) return arguments.refuse(error);
+        std::shared_ptr<const ReadyHook> hook;
+        if (ready != nullptr) hook = std::make_shared<const ReadyHook>(ready, user_data, release);
+        core(inbox)->set_ready(std::move(hook));
+        return HAIGHA_OK;
+    });
+}
+
 int haigha_inbox_fd(const haigha_inbox* inbox) {
     return inbox != nullptr ? core(inbox)->fd() : -1;
 }
@@ -69,10 +86,17 @@ haigha_status haigha_inbox_poll(haigha_inbox* inbox, haigha_event* events, size_
         }
         if (capacity == 0) arguments.fault(Status::argument, "capacity is 0");
         if (timeout_ms < -1) arguments.fault(Status::argument, "timeout_ms is below -1");
+        if (inbox != nullptr && core(inbox)->forked()) arguments.forked("inbox");
         if (arguments.bad()) return arguments.refuse(error);
         if (timeout_ms != 0 && core(inbox)->on_a_filling_thread()) {
             return haigha::capi::refuse(Status::wrong_thread,
                                         "a poll that waits, on the thread of a loop", error);
+        }
+        if (timeout_ms != 0 && core(inbox)->has_ready_hook()) {
+            return haigha::capi::refuse(Status::argument,
+                                        "timeout_ms is not 0: an inbox with a ready function is "
+                                        "not waited for",
+                                        error);
         }
         if (event_bytes == sizeof(Event)) {
             *count = core(inbox)->poll({reinterpret_cast<Event*>(events), capacity}, timeout_ms);

@@ -425,11 +425,24 @@ HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_inbox_set_capacity_bytes(
  * it, never read or close it; a poller that wants one of its own may dup() it. -1 for NULL.
  * Since: 0.1. */
 HAIGHA_API HAIGHA_NONBLOCKING int haigha_inbox_fd(const haigha_inbox* inbox);
+/* Has `ready` called when an event comes to an inbox in which none waited, in place of making its
+ * descriptor readable: for runtimes that wake a task themselves. At once, by this call, when some
+ * wait. It is called on the thread of whoever fills the inbox, mostly a loop's, holds that up while
+ * it runs, and may call what a callback may. `release` (may be NULL) runs once, when it has been
+ * replaced, or the inbox has gone, and no call of it is under way. NULL: the descriptor again; then
+ * user_data and release are not looked at. Errors: ARGUMENT, FORKED. Threads: any. Since: 0.1. */
+typedef void (*haigha_ready_fn)(void* user_data);
+HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_inbox_set_ready(haigha_inbox* inbox,
+                                                                   haigha_ready_fn ready,
+                                                                   void* user_data,
+                                                                   haigha_release_fn release,
+                                                                   haigha_error** error);
 /* Fills at most `capacity` events and sets *count, which is 0 when the time is up. `event_bytes` is
  * sizeof(haigha_event) as the caller was compiled: the array keeps its stride when a later library
  * knows more members. What the previous poll on this inbox gave is released. timeout_ms: 0 returns
  * at once, -1 waits for ever. Blocks: up to timeout_ms; on a loop's own thread only 0 is allowed
- * (WRONG_THREAD). Threads: one poller at a time. Since: 0.1. */
+ * (WRONG_THREAD), and so it is with haigha_inbox_set_ready (ARGUMENT). Errors: FORKED besides, in a
+ * child of the process that made it. Threads: one poller at a time. Since: 0.1. */
 HAIGHA_API HAIGHA_BLOCKING haigha_status haigha_inbox_poll(haigha_inbox* inbox,
                                                            haigha_event* events,
                                                            size_t event_bytes, size_t capacity,

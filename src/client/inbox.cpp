@@ -34,14 +34,18 @@ Inbox::~Inbox() {
 }
 
 Inbox::Fill Inbox::push(const Event& event) {
-    const std::lock_guard lock(mutex_);
-    if (dropped_) return Fill::room;
-    insist([&] { filled_.emplace_back(event, KeptEvent::place_after(filled_, event)); });
-    if (event.type == EventType::delivery) {
-        ++waiting_deliveries_;
-        waiting_bytes_ += weight(event);
+    std::shared_ptr<const ReadyHook> ready;
+    {
+        const std::lock_guard lock(mutex_);
+        if (dropped_) return Fill::room;
+        insist([&] { filled_.emplace_back(event, KeptEvent::place_after(filled_, event)); });
+        if (event.type == EventType::delivery) {
+            ++waiting_deliveries_;
+            waiting_bytes_ += weight(event);
+        }
+        ready = wake_for(1);
     }
-    wake_for(1);
+    if (ready) ready->call();
     return fill_with(0, 0);
 }
 
@@ -49,27 +53,60 @@ void Inbox::push(std::vector<KeptEvent>& deliveries) {
     std::size_t bytes = 0;
     for (const KeptEvent& one : deliveries)
         bytes += weight(one.event());
-    const std::lock_guard lock(mutex_);
-    if (dropped_) return;
-    waiting_deliveries_ += deliveries.size();
-    waiting_bytes_ += bytes;
-    const std::size_t count = deliveries.size();
-    if (filled_.empty()) {
-        filled_.swap(deliveries);
-    } else {
-        insist([&] { filled_.reserve(filled_.size() + count); });
-        std::move(deliveries.begin(), deliveries.end(), std::back_inserter(filled_));
+    std::shared_ptr<const ReadyHook> ready;
+    {
+        const std::lock_guard lock(mutex_);
+        if (dropped_) return;
+        const std::size_t count = deliveries.size();
+        waiting_deliveries_ += count;
+        waiting_bytes_ += bytes;
+        if (filled_.empty()) {
+            filled_.swap(deliveries);
+        } else {
+            insist([&] { filled_.reserve(filled_.size() + count); });
+            std::move(deliveries.begin(), deliveries.end(), std::back_inserter(filled_));
+        }
+        ready = wake_for(count);
     }
-    wake_for(count);
+    if (ready) ready->call();
 }
 
-void Inbox::wake_for(std::size_t events) {
+std::shared_ptr<const ReadyHook> Inbox::wake_for(std::size_t events) {
     filler_ = std::this_thread::get_id();
-    if (waiting_ == 0) {
-        const std::uint64_t one = 1;
-        (void)!::write(fd_, &one, sizeof one);
-    }
+    const bool first = waiting_ == 0;
     waiting_ += events;
+    if (!first) return nullptr;
+    if (!ready_) make_readable();
+    return ready_;
+}
+
+void Inbox::make_readable() const {
+    const std::uint64_t one = 1;
+    (void)!::write(fd_, &one, sizeof one);
+}
+
+void Inbox::make_unreadable() const {
+    std::uint64_t drained = 0;
+    (void)!::read(fd_, &drained, sizeof drained);
+}
+
+void Inbox::set_ready(std::shared_ptr<const ReadyHook> hook) {
+    std::shared_ptr<const ReadyHook> call;
+    std::shared_ptr<const ReadyHook> before;
+    {
+        const std::lock_guard lock(mutex_);
+        before = std::exchange(ready_, std::move(hook));
+        if (waiting_ == 0) return;
+        call = ready_;
+        if (call && !before) make_unreadable();
+        if (!call && before) make_readable();
+    }
+    if (call) call->call();
+}
+
+bool Inbox::has_ready_hook() const {
+    const std::lock_guard lock(mutex_);
+    return ready_ != nullptr;
 }
 
 Inbox::Fill Inbox::fill_with(std::size_t deliveries, std::size_t bytes) const {
@@ -103,11 +140,13 @@ void Inbox::drop_handle() {
     if (!handles_.drop()) return;
     std::vector<KeptEvent> dropped;
     std::vector<std::function<void()>> resume;
+    std::shared_ptr<const ReadyHook> ready;
     {
         const std::lock_guard lock(mutex_);
         dropped_ = true;
         dropped.swap(filled_);
         waiting_ = waiting_deliveries_ = waiting_bytes_ = 0;
+        ready.swap(ready_);
         resume.swap(resume_);
     }
     fetched_.clear();
@@ -160,10 +199,7 @@ std::size_t Inbox::take(std::span<Event> events) {
         waiting_deliveries_ -= deliveries;
         waiting_bytes_ -= bytes;
         waiting_ -= count;
-        if (waiting_ == 0) {
-            std::uint64_t drained = 0;
-            (void)!::read(fd_, &drained, sizeof drained);
-        }
+        if (waiting_ == 0 && !ready_) make_unreadable();
         if (half_empty()) resume.swap(resume_);
     }
     for (const auto& call : resume)

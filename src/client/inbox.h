@@ -1,10 +1,14 @@
 // A queue of events that a program fetches in batches, with a descriptor to wait for.
 #pragma once
 
+#include <sys/types.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <span>
 #include <thread>
@@ -15,6 +19,7 @@
 #include "client/event.h"
 #include "client/handle_count.h"
 #include "client/kept_event.h"
+#include "client/ready_hook.h"
 
 namespace haigha::client {
 
@@ -30,6 +35,12 @@ class Inbox : public Counted<Inbox> {
     static Ref<Inbox> create(std::size_t capacity, ErrorRef* error);
 
     int fd() const { return fd_; }
+    // Has it called when events come to where none were, and at once when some are there. The
+    // descriptor is not made readable then. Null: it is again.
+    void set_ready(std::shared_ptr<const ReadyHook> hook);
+    bool has_ready_hook() const;
+    // Whether this is another process than that of who fills it.
+    bool forked() const { return ::getpid() != process_; }
     void set_capacity_bytes(std::size_t bytes);
 
     // The user's references. With the last one the events that wait are dropped, and later ones
@@ -60,20 +71,24 @@ class Inbox : public Counted<Inbox> {
 
   private:
     friend class Counted<Inbox>;
-    explicit Inbox(std::size_t capacity, int fd) : capacity_(capacity), fd_(fd) {}
+    explicit Inbox(std::size_t capacity, int fd)
+        : capacity_(capacity), fd_(fd), process_(::getpid()) {}
     ~Inbox();
 
     bool half_empty() const {
         return waiting_deliveries_ <= capacity_ / 2 && waiting_bytes_ <= capacity_bytes_ / 2;
     }
-    // With the mutex held.
-    void wake_for(std::size_t events);
+    // With the mutex held. What it returns is to be called without it.
+    std::shared_ptr<const ReadyHook> wake_for(std::size_t events);
+    void make_readable() const;
+    void make_unreadable() const;
     void let_go_of_last();
     std::size_t take(std::span<Event> events);
     void wait(std::int64_t timeout_ms) const;
 
     const std::size_t capacity_;
     const int fd_;
+    const pid_t process_;
     HandleCount handles_;
     mutable std::mutex mutex_;
     bool dropped_ = false;
@@ -85,6 +100,7 @@ class Inbox : public Counted<Inbox> {
     std::atomic<std::size_t> waiting_bytes_ = 0;  // of deliveries
     std::atomic<std::size_t> capacity_bytes_ = default_capacity_bytes;
     std::vector<std::function<void()>> resume_;
+    std::shared_ptr<const ReadyHook> ready_;
 
     // Of the poller, who takes all that is there and hands it out in as many polls as that takes.
     std::vector<KeptEvent> fetched_;

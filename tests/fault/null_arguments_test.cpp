@@ -117,6 +117,7 @@ TEST(NullArguments, FallibleFunctionsNameTheArgument) {
     EXPECT_ARGUMENT(haigha_get_wait);
     EXPECT_ARGUMENT(haigha_inbox_new);
     EXPECT_ARGUMENT(haigha_inbox_set_capacity_bytes);
+    EXPECT_ARGUMENT(haigha_inbox_set_ready);
     EXPECT_ARGUMENT(haigha_inbox_next_message);
     EXPECT_ARGUMENT(haigha_inbox_poll);
     EXPECT_ARGUMENT(haigha_loop_advance);

@@ -2,8 +2,10 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
+#include <condition_variable>
 #include <cstddef>
 #include <cstring>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -337,6 +339,60 @@ TEST_F(Inbox, CallsAreAnsweredWhileItIsFull) {
 }
 
 // rule 125
+// For runtimes that wake a task: what fills the inbox calls, and nobody waits for a descriptor.
+TEST_F(Inbox, CallsWhenItIsReady) {
+    struct Task {
+        std::mutex mutex;
+        std::condition_variable woken;
+        bool ready = false;
+        int releases = 0;
+    } task;
+    const auto wake = [](void* data) {
+        auto* const self = static_cast<Task*>(data);
+        const std::lock_guard lock(self->mutex);
+        self->ready = true;
+        self->woken.notify_one();
+    };
+    const auto release = [](void* data) {
+        auto* const self = static_cast<Task*>(data);
+        const std::lock_guard lock(self->mutex);
+        ++self->releases;
+    };
+    ASSERT_EQ(HAIGHA_OK, haigha_inbox_set_ready(inbox_.get(), wake, &task, release, error_));
+    haigha_event event;
+    std::size_t got = 0;
+    EXPECT_EQ(HAIGHA_ERR_ARGUMENT,
+              haigha_inbox_poll(inbox_.get(), &event, sizeof event, 1, 10, &got, error_));
+    EXPECT_NE(error_.message().find("timeout_ms"), std::string::npos) << error_;
+    const ConnectionHandle connection = connect();
+    const ChannelHandle channel = open_channel(connection.get());
+    const std::string queue = declare_queue(channel.get());
+    ASSERT_EQ(HAIGHA_OK, consume(channel.get(), queue, into(1), true)) << error_;
+    constexpr int count = 500;
+    for (int i = 0; i < count; ++i)
+        ASSERT_EQ(HAIGHA_OK, publish(channel.get(), queue, std::to_string(i))) << error_;
+    int seen = 0;
+    while (seen < count) {
+        {
+            std::unique_lock lock(task.mutex);
+            ASSERT_TRUE(task.woken.wait_for(lock, patience, [&] { return task.ready; })) << seen;
+            task.ready = false;
+        }
+        do {
+            ASSERT_EQ(HAIGHA_OK,
+                      haigha_inbox_poll(inbox_.get(), &event, sizeof event, 1, 0, &got, error_))
+                << error_;
+            if (got == 1) {
+                EXPECT_EQ(view(event.body), std::to_string(seen++));
+            }
+        } while (got > 0);
+    }
+    ASSERT_EQ(HAIGHA_OK, haigha_connection_close_wait(connection.get(), -1, error_)) << error_;
+    inbox_.reset();
+    const std::lock_guard lock(task.mutex);
+    EXPECT_EQ(task.releases, 1);
+}
+
 TEST_F(Inbox, DroppedWithEventsInIt) {
     const ConnectionHandle connection = connect();
     const ChannelHandle channel = open_channel(connection.get());

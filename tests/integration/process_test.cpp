@@ -59,6 +59,10 @@ TEST_F(Process, AForkedChildIsToldSo) {
         forked(haigha_connection_new(loop_.get(), nullptr, nullptr, &other, nullptr));
         forked(haigha_loop_set_log(loop_.get(), 0, nullptr, nullptr, nullptr, nullptr));
         forked(haigha_loop_close(loop_.get(), nullptr, nullptr));
+        haigha_event event;
+        std::size_t count = 0;
+        forked(haigha_inbox_poll(inbox.get(), &event, sizeof event, 1, -1, &count, nullptr));
+        forked(haigha_inbox_set_ready(inbox.get(), nullptr, nullptr, nullptr, nullptr));
         // Asking is harmless, and so is dropping.
         (void)haigha_connection_state(connection.get());
         (void)haigha_channel_id(channel.get());

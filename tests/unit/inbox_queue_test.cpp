@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <csignal>
+#include <memory>
 #include <string>
 #include <thread>
 
@@ -188,6 +189,83 @@ TEST_F(InboxTest, DropsWhatWaitsWithItsLastHandle) {
     inbox_.leak()->drop_handle();
     EXPECT_EQ(resumed, 1);
     EXPECT_EQ(of_the_library->push(event), Inbox::Fill::room);
+}
+
+class ReadyInbox : public InboxTest {
+  protected:
+    std::shared_ptr<const ReadyHook> hook() {
+        return std::make_shared<const ReadyHook>(
+            [](void* self) { ++static_cast<ReadyInbox*>(self)->calls_; }, this,
+            [](void* self) { ++static_cast<ReadyInbox*>(self)->releases_; });
+    }
+
+    std::atomic<int> calls_{0};
+    int releases_ = 0;
+};
+
+TEST_F(ReadyInbox, IsCalledInPlaceOfTheDescriptor) {
+    inbox_->set_ready(hook());
+    EXPECT_EQ(calls_, 0);
+    (void)push(1);
+    (void)push(2);
+    EXPECT_EQ(calls_, 1);
+    EXPECT_FALSE(readable());
+    EXPECT_EQ(poll(1), 1U);
+    (void)push(3);
+    EXPECT_EQ(calls_, 1);  // one was there still
+    EXPECT_EQ(poll(8), 1U);
+    EXPECT_EQ(poll(8), 1U);
+    (void)push(4);
+    EXPECT_EQ(calls_, 2);
+    EXPECT_EQ(poll(8), 1U);
+    EXPECT_FALSE(readable());
+}
+
+TEST_F(ReadyInbox, CanBeChangedWhileSomethingWaits) {
+    (void)push(1);
+    inbox_->set_ready(hook());
+    EXPECT_EQ(calls_, 1);
+    EXPECT_FALSE(readable());
+    inbox_->set_ready(hook());
+    EXPECT_EQ(calls_, 2);
+    EXPECT_EQ(releases_, 1);
+    inbox_->set_ready(nullptr);
+    EXPECT_EQ(releases_, 2);
+    EXPECT_TRUE(readable());
+    EXPECT_EQ(poll(8), 1U);
+    EXPECT_FALSE(readable());
+    (void)push(2);
+    EXPECT_EQ(calls_, 2);
+    EXPECT_TRUE(readable());
+}
+
+TEST_F(ReadyInbox, IsReleasedWithTheInbox) {
+    inbox_->set_ready(hook());
+    inbox_.leak()->drop_handle();
+    EXPECT_EQ(releases_, 1);
+    EXPECT_EQ(calls_, 0);
+}
+
+// Each time that a poll has left nothing, the next event is told: nobody sleeps over one.
+TEST_F(ReadyInbox, WakesAPollerOnAnotherThread) {
+    constexpr std::uint64_t count = 20'000;
+    inbox_->set_ready(hook());
+    std::thread filler([&] {
+        for (std::uint64_t i = 0; i < count; ++i)
+            (void)push(i);
+    });
+    std::uint64_t next = 0;
+    while (next < count) {
+        const int before = calls_;
+        const std::size_t got = inbox_->poll(events_, 0);
+        for (std::size_t i = 0; i < got; ++i)
+            ASSERT_EQ(events_[i].number, next++);
+        if (got > 0 || next == count) continue;
+        while (calls_ == before)
+            std::this_thread::yield();
+    }
+    filler.join();
+    EXPECT_GT(calls_, 0);
 }
 
 TEST_F(InboxTest, PassesEventsBetweenTwoThreads) {
