@@ -81,6 +81,13 @@ extern "C" {
         capacity_bytes: u64,
         error: *mut *mut haigha_error,
     ) -> haigha_status;
+    pub fn haigha_inbox_set_ready(
+        inbox: *mut haigha_inbox,
+        ready: Option<haigha_ready_fn>,
+        user_data: *mut c_void,
+        release: Option<haigha_release_fn>,
+        error: *mut *mut haigha_error,
+    ) -> haigha_status;
     pub fn haigha_inbox_fd(inbox: *const haigha_inbox) -> c_int;
     pub fn haigha_inbox_poll(
         inbox: *mut haigha_inbox,

@@ -4,6 +4,7 @@ use crate::*;
 use std::os::raw::{c_char, c_void};
 
 pub type haigha_release_fn = unsafe extern "C" fn(user_data: *mut c_void);
+pub type haigha_ready_fn = unsafe extern "C" fn(user_data: *mut c_void);
 pub type haigha_event_fn = unsafe extern "C" fn(event: *const haigha_event, user_data: *mut c_void);
 pub type haigha_log_fn = unsafe extern "C" fn(record: *const haigha_log_record, user_data: *mut c_void);
 pub type haigha_key_password_fn =

@@ -6,7 +6,8 @@ use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result};
 use crate::native::{text, Handle};
 use crate::operation::{Operation, Reply};
-use crate::reactor::{new_inbox, poll, Sleeper, BATCH};
+use crate::reactor::{new_inbox, poll, BATCH};
+use crate::sleeper::Sleeper;
 use crate::value::Table;
 use futures_core::Stream;
 use haigha_sys as sys;
@@ -45,7 +46,6 @@ pub struct Consumer {
     inbox: Handle<sys::haigha_inbox>,
     tag: String,
     no_ack: bool,
-    key: u64,
     sleeper: Arc<Sleeper>,
     /// Fetched: from `at` to `count` not yet given away. They borrow the inbox until it is polled again.
     batch: Vec<sys::haigha_event>,
@@ -107,7 +107,7 @@ impl Consumer {
         let table = options.arguments.native()?;
         let inbox = new_inbox()?;
         let endpoint = Arc::clone(&channel.0);
-        let (key, sleeper) = endpoint.core.reactor().add(&inbox)?;
+        let sleeper = Sleeper::of(&inbox)?;
         let tag = match options.consumer_tag.as_str() {
             "" => format!("rust-{}", NEXT_TAG.fetch_add(1, Ordering::Relaxed)),
             tag => tag.to_owned(),
@@ -115,7 +115,7 @@ impl Consumer {
         let no_ack = options.no_ack;
         let batch = vec![sys::haigha_event::default(); BATCH];
         let consumer =
-            Consumer { endpoint, inbox, tag, no_ack, key, sleeper, batch, at: 0, count: 0, ended: false };
+            Consumer { endpoint, inbox, tag, no_ack, sleeper, batch, at: 0, count: 0, ended: false };
         Ok((consumer, table))
     }
 
@@ -203,14 +203,18 @@ impl Stream for Consumer {
             }
             this.at = 0;
             this.count = poll(&this.inbox, &mut this.batch);
+            if this.count > 0 {
+                continue;
+            }
+            this.sleeper.sleep(context.waker());
+            // What came before that was not told.
+            this.count = poll(&this.inbox, &mut this.batch);
             if this.count == 0 {
-                this.sleeper.sleep(context.waker());
-                // What has come since has it told at once.
-                return match this.endpoint.core.reactor().arm(&this.inbox, this.key) {
+                // A forked child has nothing to wait for.
+                return match this.endpoint.core.reactor().process().check() {
                     Ok(()) => Poll::Pending,
                     Err(error) => {
-                        // A forked child has nothing to wait for.
-                        this.ended = error.kind() == ErrorKind::Forked;
+                        this.ended = true;
                         Poll::Ready(Some(Err(error)))
                     }
                 };
@@ -221,16 +225,14 @@ impl Stream for Consumer {
 
 impl Drop for Consumer {
     fn drop(&mut self) {
-        let reactor = self.endpoint.core.reactor();
+        self.sleeper.leave(&self.inbox);
         if self.ended {
-            reactor.remove(&self.inbox, self.key);
             return;
         }
         let channel = self.endpoint.channel();
         // SAFETY: the channel lives. An error says that it has ended, and with it the consumer.
         unsafe { sys::haigha_cancel(channel, text(&self.tag), null(), null_mut()) };
         if self.no_ack {
-            reactor.remove(&self.inbox, self.key);
             return;
         }
         for event in &self.batch[self.at..self.count] {
@@ -247,7 +249,8 @@ impl Drop for Consumer {
             )
         };
         if let (Some(channel), Some(inbox)) = kept {
-            reactor.abandon(self.key, self.endpoint.core.number(), channel, inbox);
+            let core = &self.endpoint.core;
+            core.reactor().abandon(core.number(), channel, inbox);
         }
     }
 }

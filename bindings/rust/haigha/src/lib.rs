@@ -32,6 +32,7 @@ mod pool;
 mod properties;
 mod reactor;
 mod readiness;
+mod sleeper;
 mod topology;
 mod value;
 

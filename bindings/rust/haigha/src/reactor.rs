@@ -12,7 +12,6 @@ use std::ptr::null_mut;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
-use std::time::{Duration, Instant};
 
 const STOP: u64 = 0;
 const INBOX: u64 = 1;
@@ -21,11 +20,6 @@ const FIRST: u64 = 2;
 /// Events that are fetched at once.
 pub(crate) const BATCH: usize = 128;
 
-/// Who is woken for a message or two spends more on being woken than on them. Where the last ones were told
-/// so short a time ago, more are coming, and they are waited for.
-const BUSY: Duration = Duration::from_micros(30);
-const PAUSE: Duration = Duration::from_micros(50);
-
 /// Who is told about events with a tag.
 #[derive(Clone)]
 pub(crate) enum Listener {
@@ -33,25 +27,6 @@ pub(crate) enum Listener {
     Answer(Arc<Answer>),
     /// Of a connection.
     Hub(Arc<Hub>),
-}
-
-/// Who waits for an inbox of its own.
-#[derive(Default)]
-pub(crate) struct Sleeper(Mutex<Option<Waker>>);
-
-impl Sleeper {
-    pub(crate) fn sleep(&self, waker: &Waker) {
-        let mut place = lock(&self.0);
-        match &*place {
-            Some(before) if before.will_wake(waker) => {}
-            _ => {
-                // Its drop may be that of another task.
-                let before = place.replace(waker.clone());
-                drop(place);
-                drop(before);
-            }
-        }
-    }
 }
 
 /// The inbox of a consumer that was dropped, until the broker has answered its cancel: what comes meanwhile
@@ -76,7 +51,6 @@ pub(crate) struct Reactor {
     next: AtomicU64,
     /// By tag, each with the number of its connection.
     listeners: Mutex<HashMap<u64, (u64, Listener)>>,
-    sleepers: Mutex<HashMap<u64, Arc<Sleeper>>>,
     abandoned: Mutex<HashMap<u64, Abandoned>>,
     /// Those whose publishes wait for room.
     waiting: Mutex<Vec<Arc<Outcomes>>>,
@@ -105,7 +79,6 @@ impl Reactor {
             readiness: Readiness::new(STOP)?,
             next: AtomicU64::new(FIRST),
             listeners: Mutex::default(),
-            sleepers: Mutex::default(),
             abandoned: Mutex::default(),
             waiting: Mutex::default(),
         });
@@ -173,45 +146,26 @@ impl Reactor {
         lock(&self.listeners).get(&tag).map(|(_, listener)| listener.clone())
     }
 
-    // ---- inboxes that their owners fetch from
+    // ---- inboxes whose owners are gone
 
-    pub(crate) fn add(&self, inbox: &Handle<sys::haigha_inbox>) -> Result<(u64, Arc<Sleeper>)> {
-        let key = self.next();
-        let sleeper = Arc::new(Sleeper::default());
-        lock(&self.sleepers).insert(key, Arc::clone(&sleeper));
-        // SAFETY: the inbox lives.
-        let added = self.readiness.add(unsafe { sys::haigha_inbox_fd(inbox.get()) }, key);
-        if added.is_err() {
-            lock(&self.sleepers).remove(&key);
-        }
-        added.map(|()| (key, sleeper))
-    }
-
-    pub(crate) fn arm(&self, inbox: &Handle<sys::haigha_inbox>, key: u64) -> Result<()> {
+    fn arm(&self, inbox: &Handle<sys::haigha_inbox>, key: u64) -> Result<()> {
         // SAFETY: the inbox lives.
         self.readiness.arm(unsafe { sys::haigha_inbox_fd(inbox.get()) }, key)
     }
 
-    pub(crate) fn remove(&self, inbox: &Handle<sys::haigha_inbox>, key: u64) {
-        // SAFETY: the inbox lives.
-        self.readiness.remove(unsafe { sys::haigha_inbox_fd(inbox.get()) });
-        let removed = lock(&self.sleepers).remove(&key);
-        drop(removed);
-    }
-
-    /// Its owner is gone: what is in it, and still comes, goes back to the queue.
+    /// What is in it, and still comes, goes back to the queue.
     pub(crate) fn abandon(
         &self,
-        key: u64,
         connection: u64,
         channel: Handle<sys::haigha_channel>,
         inbox: Handle<sys::haigha_inbox>,
     ) {
-        let removed = lock(&self.sleepers).remove(&key);
-        drop(removed);
+        let key = self.next();
+        // SAFETY: the inbox lives.
+        let added = self.readiness.add(unsafe { sys::haigha_inbox_fd(inbox.get()) }, key);
         {
             let mut abandoned = lock(&self.abandoned);
-            if self.arm(&inbox, key).is_ok() {
+            if added.and_then(|()| self.arm(&inbox, key)).is_ok() {
                 abandoned.insert(key, Abandoned { connection, channel, inbox });
             }
         }
@@ -279,35 +233,19 @@ impl Reactor {
     fn run(&self) {
         let mut events = vec![sys::haigha_event::default(); BATCH];
         let mut stopped = false;
-        let mut told = Instant::now();
         while !stopped {
-            let mut first = true;
             self.readiness.wait(|key| {
-                if std::mem::take(&mut first) && told.elapsed() < BUSY {
-                    std::thread::sleep(PAUSE);
-                }
                 // Wakers are users' in their drops too: the thread outlives their panics.
                 contain(|| match key {
                     STOP => stopped = true,
                     INBOX => self.fetch(&mut events),
-                    key => self.tell_owner(key, &mut events),
+                    key => self.give_back(key, &mut events),
                 });
             });
-            told = Instant::now();
         }
         // They may refer to each other.
         let waiting = std::mem::take(&mut *lock(&self.waiting));
         drop(waiting);
-    }
-
-    /// An inbox that somebody waits for, or that was abandoned, is readable.
-    fn tell_owner(&self, key: u64, events: &mut [sys::haigha_event]) {
-        let sleeper = lock(&self.sleepers).get(&key).cloned();
-        match sleeper.map(|sleeper| lock(&sleeper.0).take()) {
-            Some(Some(waker)) => wake(waker),
-            Some(None) => {}
-            None => self.give_back(key, events),
-        }
     }
 
     fn fetch(&self, events: &mut [sys::haigha_event]) {
