@@ -1349,9 +1349,9 @@ HAIGHA_API HAIGHA_BLOCKING haigha_status haigha_cancel_wait(haigha_channel* chan
 /* Ends a consumer so that nothing is lost: cancels it, has it told what was still on its way, then
  * CONSUMER_CANCELLED, and completes when each of its deliveries is settled and that was handed to
  * the operating system; or, unfinished, after timeout_ms: haigha_reply_message_count says how many
- * are still open, which stay the caller's to settle. timeout_ms: 0 for that number at once. Errors:
- * ARGUMENT (there is no such consumer), UNSUPPORTED (a channel with tx); in the completion TIMEOUT:
- * the broker did not answer the cancel. Since: 0.1. */
+ * are still open, which stay the caller's to settle. Errors: ARGUMENT (there is no such consumer),
+ * UNSUPPORTED (a channel with tx); in the completion TIMEOUT: the broker had not answered the
+ * cancel by then, which with a timeout_ms of 0 is to be expected. Since: 0.1. */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_consumer_drain(haigha_channel* channel,
                                                                   haigha_str consumer_tag,
                                                                   int64_t timeout_ms,

@@ -13,6 +13,7 @@
 #include <haigha/task.hpp>
 #include <memory>
 #include <optional>
+#include <semaphore>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -257,6 +258,20 @@ TEST_F(Cpp, AnInboxIsFetchedFrom) {
             tags.push_back(event.tag);
     }
     EXPECT_EQ(tags, (std::vector<std::uint64_t>{7, 8}));
+}
+
+TEST_F(Cpp, AnInboxCallsWhenItIsReady) {
+    std::binary_semaphore ready(0);
+    auto share = std::make_shared<int>(1);
+    Inbox inbox = Inbox::create().value();
+    ASSERT_TRUE(inbox.on_ready([&ready, share] { ready.release(); }));
+    const Consumer consumer = channel_.consume({.queue = queue_}, Into{inbox, 7}).wait().value();
+    publish("one");
+    ASSERT_TRUE(ready.try_acquire_for(60s));
+    EXPECT_EQ(inbox.next_message(0ms).value().text(), "one");
+    EXPECT_EQ(inbox.next_message(1ms).status(), Status::argument);
+    ASSERT_TRUE(inbox.on_ready([] {}));
+    EXPECT_EQ(share.use_count(), 1);
 }
 
 Task<int> echo(Connection connection, std::string queue) {

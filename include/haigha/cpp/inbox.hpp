@@ -1,10 +1,13 @@
 // haigha::Inbox and haigha::Reply. Part of haigha/haigha.hpp.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "message.hpp"
 
@@ -40,6 +43,21 @@ class Inbox : public detail::Handle<haigha_inbox, &haigha_inbox_ref, &haigha_inb
         return detail::checked([&](haigha_error** error) {
             return haigha_inbox_set_capacity_bytes(get(), bytes, error);
         });
+    }
+    // Has `ready()` called when an event comes to where none waited, in place of making fd()
+    // readable: for runtimes that wake a task themselves. On the thread of whoever fills the inbox,
+    // which it must not hold up; one that throws ends the program.
+    template <std::invocable F>
+    Result<void> on_ready(F ready) noexcept {
+        auto* const kept = new (std::nothrow) F(std::move(ready));
+        if (kept == nullptr) return Error(HAIGHA_ERR_NO_MEMORY, detail::no_memory);
+        Result<void> set = detail::checked([&](haigha_error** error) {
+            return haigha_inbox_set_ready(
+                get(), [](void* f) noexcept { (*static_cast<F*>(f))(); }, kept,
+                [](void* f) noexcept { delete static_cast<F*>(f); }, error);
+        });
+        if (!set) delete kept;
+        return set;
     }
     // Readable while events wait. Never to be read or closed.
     int fd() const noexcept { return haigha_inbox_fd(get()); }
