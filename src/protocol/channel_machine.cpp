@@ -278,7 +278,7 @@ std::optional<Violation> ChannelMachine::on_close(std::span<const std::byte> arg
         } else {
             end(cause, purged.messages, events);
         }
-        if (cut) context_.broken = cause;
+        if (cut) note_broken(cause);
     }
     if (!context_.closing && !cut) {
         const wire::channel::CloseOk ok{};
@@ -391,6 +391,11 @@ void ChannelMachine::write_close(std::uint16_t reply_code, std::string_view text
     wire::write_method_frame(context_.outbox.append(wire::method_frame_size(method)), id_, method);
 }
 
+// A connection that is closing already ends by that.
+void ChannelMachine::note_broken(const ErrorRef& error) {
+    if (!context_.closing) context_.broken = error;
+}
+
 void ChannelMachine::fail(std::uint16_t reply_code, const ErrorRef& error, EventList& events) {
     ++context_.counters.channels_lost;
     if (state_ == ChannelState::opening) {
@@ -406,7 +411,7 @@ void ChannelMachine::fail(std::uint16_t reply_code, const ErrorRef& error, Event
     const Outbox::Purged purged = context_.outbox.purge(id_, !cut);
     end(error, purged.messages, events);
     if (cut) {
-        context_.broken = error;
+        note_broken(error);
         return;
     }
     if (!asked || purged.channel_close) write_close(reply_code, error->message);

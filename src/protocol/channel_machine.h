@@ -247,6 +247,7 @@ class ChannelMachine {
     bool write_kept(const KeptPublish& publish, bool marked);
     void note_kept(std::uint64_t sequence);
     std::uint64_t count_waiting_publishes() const;
+    void note_broken(const ErrorRef& error);
     // One event for each range of publishes that has ended without the broker.
     void add_outcomes(std::size_t ranges, const ErrorRef& why, EventList& events);
     template <class Head>

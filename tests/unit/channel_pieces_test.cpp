@@ -249,6 +249,27 @@ TEST_F(ChannelPiecesTest, DoesNotHoldUpTheCloseOfAConnection) {
               (Lines{"1 body #5: HAIGHA_ERR_CLOSED", "1 closed: HAIGHA_ERR_CLOSED", "closed"}));
 }
 
+// Found by fuzzing: it said connection.close a second time.
+TEST_F(ChannelPiecesTest, ClosesAConnectionOnceWhateverEndsTheChannelMeanwhile) {
+    for (const bool by_the_broker : {true, false}) {
+        SCOPED_TRACE(by_the_broker);
+        peer_.emplace();
+        SetUp();
+        ASSERT_EQ(begin(5, 10), Status::ok);
+        ASSERT_EQ(peer_->close_channel(1, 9, peer_->now + seconds(1)), Status::ok);
+        peer_->machine.close(200, "bye");
+        (void)peer_->output();
+        if (by_the_broker) {
+            peer_->send(1, channel_close(404, "NOT_FOUND"));
+        } else {
+            peer_->expire_at(peer_->now + seconds(1));
+        }
+        EXPECT_EQ(peer_->output(), Lines());
+        peer_->send(0, wire::connection::CloseOk{});
+        EXPECT_EQ(peer_->told().back(), "closed");
+    }
+}
+
 TEST_F(ChannelPiecesTest, RefusesAMandatoryBodyWhoseReturnCouldNotBeMatched) {
     EXPECT_EQ(begin(5, 10, true), Status::ok);
     ASSERT_EQ(write(5, 10), Status::ok);
