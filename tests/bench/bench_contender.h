@@ -22,8 +22,8 @@ struct Contender {
     std::uint64_t least_warm = 0;
     bool only_publishes = false;  // it has no way of its own to consume
     bool only_consumes = false;
-    std::size_t least_size = 0;   // of what it publishes
-    bool is_peer = false;         // what is wrong with it is no failure of the benchmark
+    std::size_t least_size = 0;  // of what it publishes
+    bool is_peer = false;        // what is wrong with it is no failure of the benchmark
     // Nothing when it failed, which it has said.
     std::function<std::optional<Figures>(const Task&)> run;
 

@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "stub_broker/stub_script.h"
@@ -383,21 +384,28 @@ void Behaviours::hundred_thousand() {
     EXPECT_EQ(wrong, 0U);
 }
 
-// As text, with everything that a field has.
+// As text, with everything that a field has, in the order of the names: RabbitMQ 4 has one of its
+// own. Those of an array have none, and keep theirs.
 std::string spelled(haigha_cursor cursor) {
-    std::string text;
+    std::vector<std::pair<std::string, std::string>> fields;
     haigha_field field;
     while (haigha_cursor_next(&cursor, &field) == 1) {
-        text += std::string(view(field.name)) + " " + static_cast<char>(field.type) + " ";
+        std::string value = " " + std::string(1, static_cast<char>(field.type)) + " ";
         if (field.type == HAIGHA_FIELD_TABLE || field.type == HAIGHA_FIELD_ARRAY) {
             haigha_cursor nested;
             EXPECT_EQ(HAIGHA_OK, haigha_cursor_enter(&cursor, &field, &nested));
-            text += "(" + spelled(nested) + ")";
-            continue;
+            value += "(" + spelled(nested) + ")";
+        } else {
+            value += std::string(view(field.bytes)) + " " + std::to_string(field.integer) + " " +
+                     std::to_string(field.real) + " " + std::to_string(field.scale) + "; ";
         }
-        text += std::string(view(field.bytes)) + " " + std::to_string(field.integer) + " " +
-                std::to_string(field.real) + " " + std::to_string(field.scale) + "; ";
+        fields.emplace_back(view(field.name), std::move(value));
     }
+    std::stable_sort(fields.begin(), fields.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
+    std::string text;
+    for (const auto& [name, value] : fields)
+        text += name + value;
     return text;
 }
 
