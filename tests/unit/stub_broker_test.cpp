@@ -407,6 +407,25 @@ TEST(StubBroker, ClosesByScript) {
     EXPECT_EQ(broker.violations(), std::vector<std::string>());
 }
 
+// Who has seen that a rule was followed may say `go`, although the message is not whole.
+TEST(StubBroker, LetsAMessageGoThatIsStillComing) {
+    StubBroker broker;
+    broker.command("on basic.publish#1 hold");
+    RawClient client(broker);
+    client.open_channel();
+    client.send(1, wire::confirm::Select{});
+    ASSERT_EQ(client.next(), "confirm.select-ok");
+    wire::basic::Publish method{};
+    method.routing_key = {"nowhere"};
+    client.send(1, method);
+    ASSERT_TRUE(broker.wait_for_method("fired", 1, patience));
+    broker.command("go");
+    client.send_header(1, 4);
+    client.send_body(1, "body");
+    EXPECT_EQ(client.next(), "basic.ack");
+    EXPECT_EQ(broker.violations(), std::vector<std::string>());
+}
+
 TEST(StubBroker, SendsWhatIsInjected) {
     StubBroker broker;
     RawClient client(broker);

@@ -107,6 +107,14 @@ void StubConnection::release(std::size_t count) {
         std::make_move_iterator(held_.begin() +
                                 static_cast<std::ptrdiff_t>(std::min(count, held_.size()))));
     held_.erase(held_.begin(), held_.begin() + static_cast<std::ptrdiff_t>(going.size()));
+    // Messages of which only a part has come would be held once they are whole.
+    std::size_t left = count - going.size();
+    for (auto& [number, channel] : channels_) {
+        const bool waits = channel.content_action && channel.content_action->verb == StubVerb::hold;
+        if (!waits || left == 0) continue;
+        channel.content_action = std::nullopt;
+        --left;
+    }
     for (const StubCommand& command : going) {
         if (dead_) return;
         if (command.channel != 0) {

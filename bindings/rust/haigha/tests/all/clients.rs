@@ -488,7 +488,7 @@ fn a_waker_may_be_the_last_to_hold_another_future() {
         let events = connection.events();
         poll_with(&mut declaring, Arc::new(Keeps(std::sync::Mutex::new(events))));
         poll_with(&mut declaring, Arc::new(Keeps(())));
-        site.stub.as_ref().unwrap().wait("fired", 1);
+        site.stub.as_ref().unwrap().wait("fired", 2);
         site.say("go");
         first.await.unwrap();
         channel.qos(1).await.unwrap();
