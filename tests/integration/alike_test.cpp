@@ -15,6 +15,7 @@ namespace haigha::test {
 namespace {
 
 // One broker, with a connection and a channel for one case. Each call is noted with its result.
+// Queues and exchanges are its own: other tests use the broker at the same time.
 class Side {
   public:
     Side(std::string uri, haigha_loop* loop, std::string prefix)
@@ -112,7 +113,8 @@ class Side {
         args.properties = properties;
         note("publish", haigha_publish(channel_.get(), &args, str(body), nullptr, error_));
     }
-    // What is confirmed is in its queues.
+    // What is confirmed is in its queues, and what is refused has ended its channel: what is asked
+    // next meets neither halfway.
     void confirm() {
         note("confirm", haigha_confirm_select_wait(channel_.get(), -1, nullptr, error_));
     }
@@ -300,14 +302,16 @@ const std::vector<Case> cases = {
          s.reopen();
          for (const char* name : {"direct", "fanout", "topic", "headers", "never was"})
              s.delete_exchange(name);
-         s.publish("fanout", "", "nowhere");
+         s.confirm();
+         s.publish_confirmed("fanout", "", "nowhere");
          s.declare("later");
          s.state();
      }},
     {"internal and auto-delete exchanges",
      [](Side& s) {
          s.exchange("inner", "fanout", [](haigha_exchange_declare_args& a) { a.internal = 1; });
-         s.publish("inner", "", "x");
+         s.confirm();
+         s.publish_confirmed("inner", "", "x");
          s.declare("later");
          s.reopen();
          s.delete_exchange("inner");
@@ -326,46 +330,52 @@ const std::vector<Case> cases = {
          s.reopen();
          s.bind("q", "", "k");
          s.reopen();
-         s.bind("q", "amq.direct", "k");
-         s.bind("q", "amq.direct", "k");
+         s.exchange("direct", "direct");
+         s.bind("q", "direct", "k");
+         s.bind("q", "direct", "k");
          s.confirm();
-         s.publish_confirmed("amq.direct", "k", "once");
-         s.publish_confirmed("amq.direct", "other", "lost");
+         s.publish_confirmed("direct", "k", "once");
+         s.publish_confirmed("direct", "other", "lost");
          s.get_all("q");
+         s.delete_exchange("direct");
      }},
     {"topics",
      [](Side& s) {
          s.confirm();
+         s.exchange("topic", "topic");
          for (const char* pattern :
               {"#", "*", "a.*", "a.#", "#.b", "*.*", "a.*.b", "a.#.b", "#.a.#", "a.b.c"}) {
              s.declare("q", exclusive);
-             s.bind("q", "amq.topic", pattern);
+             s.bind("q", "topic", pattern);
              for (const char* key : {"", "a", "b", "a.b", "a.b.c", "a.x.b", "a.x.y.b", "b.a", "a."})
-                 s.publish_confirmed("amq.topic", key, key);
+                 s.publish_confirmed("topic", key, key);
              s.note(pattern);
              s.get_all("q");
              s.remove("q", false, false);
          }
+         s.delete_exchange("topic");
      }},
     {"headers",
      [](Side& s) {
          s.confirm();
+         s.exchange("headers", "headers");
          for (const char* match : {"all", "any", ""}) {
              s.declare("q", exclusive);
              const TableHandle wanted = header(match, "colour", "red");
-             s.bind("q", "amq.headers", "", wanted.get());
+             s.bind("q", "headers", "", wanted.get());
              for (const char* colour : {"red", "blue"}) {
                  const TableHandle given = header("", "colour", colour);
                  haigha_properties properties = HAIGHA_PROPERTIES_INIT;
                  properties.present = HAIGHA_PROPERTY_HEADERS;
                  properties.headers = given.get();
-                 s.publish_confirmed("amq.headers", "", colour, &properties);
+                 s.publish_confirmed("headers", "", colour, &properties);
              }
-             s.publish_confirmed("amq.headers", "", "none");
+             s.publish_confirmed("headers", "", "none");
              s.note(match);
              s.get_all("q");
              s.remove("q", false, false);
          }
+         s.delete_exchange("headers");
      }},
     {"mandatory",
      [](Side& s) {
