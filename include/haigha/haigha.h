@@ -425,13 +425,14 @@ HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_inbox_set_capacity_bytes(
  * it, never read or close it; a poller that wants one of its own may dup() it. -1 for NULL.
  * Since: 0.1. */
 HAIGHA_API HAIGHA_NONBLOCKING int haigha_inbox_fd(const haigha_inbox* inbox);
+/* Called on the thread of whoever fills an inbox, mostly a loop's, and holds that up while it runs.
+ * May call what a callback may. */
+typedef void (*haigha_ready_fn)(void* user_data);
 /* Has `ready` called when an event comes to an inbox in which none waited, in place of making its
  * descriptor readable: for runtimes that wake a task themselves. At once, by this call, when some
- * wait. It is called on the thread of whoever fills the inbox, mostly a loop's, holds that up while
- * it runs, and may call what a callback may. `release` (may be NULL) runs once, when it has been
- * replaced, or the inbox has gone, and no call of it is under way. NULL: the descriptor again; then
- * user_data and release are not looked at. Errors: ARGUMENT, FORKED. Threads: any. Since: 0.1. */
-typedef void (*haigha_ready_fn)(void* user_data);
+ * wait. `release` (may be NULL) runs once, when it has been replaced, or the inbox has gone, and no
+ * call of it is under way. NULL: the descriptor again; then user_data and release are not looked
+ * at. Errors: ARGUMENT, FORKED, NO_MEMORY (release does not run). Threads: any. Since: 0.1. */
 HAIGHA_API HAIGHA_NONBLOCKING haigha_status haigha_inbox_set_ready(haigha_inbox* inbox,
                                                                    haigha_ready_fn ready,
                                                                    void* user_data,

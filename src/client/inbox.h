@@ -1,9 +1,6 @@
 // A queue of events that a program fetches in batches, with a descriptor to wait for.
 #pragma once
 
-#include <sys/types.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -20,6 +17,7 @@
 #include "client/handle_count.h"
 #include "client/kept_event.h"
 #include "client/ready_hook.h"
+#include "transport/fork_guard.h"
 
 namespace haigha::client {
 
@@ -40,7 +38,7 @@ class Inbox : public Counted<Inbox> {
     void set_ready(std::shared_ptr<const ReadyHook> hook);
     bool has_ready_hook() const;
     // Whether this is another process than that of who fills it.
-    bool forked() const { return ::getpid() != process_; }
+    bool forked() const { return fork_guard_.forked(); }
     void set_capacity_bytes(std::size_t bytes);
 
     // The user's references. With the last one the events that wait are dropped, and later ones
@@ -71,8 +69,7 @@ class Inbox : public Counted<Inbox> {
 
   private:
     friend class Counted<Inbox>;
-    explicit Inbox(std::size_t capacity, int fd)
-        : capacity_(capacity), fd_(fd), process_(::getpid()) {}
+    explicit Inbox(std::size_t capacity, int fd) : capacity_(capacity), fd_(fd) {}
     ~Inbox();
 
     bool half_empty() const {
@@ -88,7 +85,7 @@ class Inbox : public Counted<Inbox> {
 
     const std::size_t capacity_;
     const int fd_;
-    const pid_t process_;
+    const transport::ForkGuard fork_guard_;
     HandleCount handles_;
     mutable std::mutex mutex_;
     bool dropped_ = false;

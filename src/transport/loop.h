@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "base/ref.h"
 #include "base/slab.h"
+#include "transport/fork_guard.h"
 
 namespace haigha::transport {
 
@@ -32,19 +33,6 @@ class Flushable {
 
   protected:
     ~Flushable() = default;
-};
-
-// Tells a forked child: a page that the kernel wipes in it.
-class ForkGuard {
-  public:
-    ForkGuard();
-    ~ForkGuard();
-    ForkGuard(const ForkGuard&) = delete;
-    ForkGuard& operator=(const ForkGuard&) = delete;
-    bool forked() const { return page_ != nullptr && *page_ == 0; }
-
-  private:
-    volatile std::uint8_t* page_ = nullptr;
 };
 
 class Timer;

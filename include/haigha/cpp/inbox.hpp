@@ -46,7 +46,8 @@ class Inbox : public detail::Handle<haigha_inbox, &haigha_inbox_ref, &haigha_inb
     }
     // Has `ready()` called when an event comes to where none waited, in place of making fd()
     // readable: for runtimes that wake a task themselves. On the thread of whoever fills the inbox,
-    // which it must not hold up; one that throws ends the program.
+    // which it must not hold up; one that throws ends the program. Errors: those of
+    // haigha_inbox_set_ready(); `ready` is gone then.
     template <std::invocable F>
     Result<void> on_ready(F ready) noexcept {
         auto* const kept = new (std::nothrow) F(std::move(ready));
