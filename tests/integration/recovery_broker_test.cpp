@@ -50,21 +50,7 @@ class RecoveryBroker : public ApiTest {
         return connection;
     }
     static Recorded recovered(EventLog& log, std::size_t nth = 0) {
-        Recorded found;
-        log.wait(
-            [&](const std::vector<Recorded>& events) {
-                std::size_t seen = 0;
-                for (const Recorded& event : events) {
-                    const bool is = event.type == HAIGHA_EVENT_RECOVERY &&
-                                    event.state == HAIGHA_RECOVERY_RECOVERED;
-                    if (!is || seen++ < nth) continue;
-                    found = event;
-                    return true;
-                }
-                return false;
-            },
-            "the connection to be recovered");
-        return found;
+        return log.recovery(HAIGHA_RECOVERY_RECOVERED, nth);
     }
     void bind(haigha_channel* channel, std::string_view exchange, std::string_view queue,
               std::string_view key) {

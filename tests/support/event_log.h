@@ -128,51 +128,54 @@ class EventLog {
         return wait([&](const auto&) { return count_of(type) >= count; },
                     "a number of events of a type");
     }
-    // The nth event of a type, from 0; an empty one when it does not come.
-    Recorded wait_for(std::uint32_t type, std::size_t nth = 0) {
+    // The nth event that is one of those, from 0; an empty one when it does not come.
+    template <class Which>
+    Recorded nth(std::size_t number, const Which& which, const std::string& what) {
         Recorded found;
         wait(
             [&](const std::vector<Recorded>& events) {
                 std::size_t seen = 0;
                 for (const Recorded& event : events) {
-                    if (event.type != type || seen++ < nth) continue;
+                    if (!which(event) || seen++ < number) continue;
                     found = event;
                     return true;
                 }
                 return false;
             },
-            ("an event of type " + std::to_string(type)).c_str());
+            what.c_str());
         return found;
+    }
+    Recorded wait_for(std::uint32_t type, std::size_t nth = 0) {
+        return this->nth(
+            nth, [&](const Recorded& event) { return event.type == type; },
+            "an event of type " + std::to_string(type));
     }
     Recorded reply(std::uint64_t tag = 0) {
-        Recorded found;
-        wait(
-            [&](const std::vector<Recorded>& events) {
-                for (const Recorded& event : events) {
-                    if (event.type != HAIGHA_EVENT_REPLY || event.tag != tag) continue;
-                    found = event;
-                    return true;
-                }
-                return false;
+        return nth(
+            0,
+            [&](const Recorded& event) {
+                return event.type == HAIGHA_EVENT_REPLY && event.tag == tag;
             },
-            ("the reply with tag " + std::to_string(tag)).c_str());
-        return found;
+            "the reply with tag " + std::to_string(tag));
     }
     Recorded state(int wanted) {
-        Recorded found;
-        wait(
-            [&](const std::vector<Recorded>& events) {
-                for (const Recorded& event : events) {
-                    const bool is_state = event.type == HAIGHA_EVENT_CONNECTION_STATE ||
-                                          event.type == HAIGHA_EVENT_CHANNEL_STATE;
-                    if (!is_state || event.state != wanted) continue;
-                    found = event;
-                    return true;
-                }
-                return false;
+        return nth(
+            0,
+            [&](const Recorded& event) {
+                return (event.type == HAIGHA_EVENT_CONNECTION_STATE ||
+                        event.type == HAIGHA_EVENT_CHANNEL_STATE) &&
+                       event.state == wanted;
             },
-            ("the state " + std::to_string(wanted)).c_str());
-        return found;
+            "the state " + std::to_string(wanted));
+    }
+    // A step of a recovery, HAIGHA_RECOVERY_*.
+    Recorded recovery(int step, std::size_t nth = 0) {
+        return this->nth(
+            nth,
+            [&](const Recorded& event) {
+                return event.type == HAIGHA_EVENT_RECOVERY && event.state == step;
+            },
+            "a recovery event of kind " + std::to_string(step));
     }
 
     std::size_t count(std::uint32_t type) const {

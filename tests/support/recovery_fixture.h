@@ -33,20 +33,7 @@ class RecoveryTest : public StubTest {
     }
     // The nth RECOVERY event of a kind, from 0.
     static Recorded step(EventLog& log, int kind, std::size_t nth = 0) {
-        Recorded found;
-        log.wait(
-            [&](const std::vector<Recorded>& events) {
-                std::size_t seen = 0;
-                for (const Recorded& event : events) {
-                    if (event.type != HAIGHA_EVENT_RECOVERY || event.state != kind) continue;
-                    if (seen++ < nth) continue;
-                    found = event;
-                    return true;
-                }
-                return false;
-            },
-            ("a recovery event of kind " + std::to_string(kind)).c_str());
-        return found;
+        return log.recovery(kind, nth);
     }
     static std::size_t steps(const EventLog& log, int kind) {
         std::size_t count = 0;
