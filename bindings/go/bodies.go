@@ -67,7 +67,8 @@ func (b *bodies) of(view C.haigha_str) ([]byte, *block) {
 
 // Release says that nobody uses the body any more, which a later delivery may be written over. There is
 // no need to; but a consumer that releases each of its small bodies, once, leaves next to nothing to the
-// garbage collector.
+// garbage collector. Copies of a Delivery share its body: one of them all is to be released, or other bodies
+// are written over.
 func (d *Delivery) Release() {
 	released := d.block
 	d.Body, d.block = nil, nil

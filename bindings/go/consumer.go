@@ -90,7 +90,11 @@ func (s *consumerState) startedLate(got answer) {
 		return
 	}
 	s.tag = got.consumerTag
-	go (&Consumer{&Channel{nil, s.channel}, s}).Close()
+	go func() {
+		if (&Consumer{&Channel{nil, s.channel}, s}).Close() != nil {
+			s.end(io.EOF) // its messages are given to others when its channel ends
+		}
+	}()
 }
 
 // Tag is the consumer's name at the broker.
@@ -182,8 +186,8 @@ func (c *Consumer) endOf(from *C.haigha_error) error {
 		return io.EOF
 	}
 	why := readError(from)
-	switch state := c.channel.State(); {
-	case state == StateOpen || state == StateRecovering:
+	switch {
+	case why.Method == "basic.cancel":
 		return &cancelledError{why}
 	case why.Status == ErrClosed:
 		return io.EOF // the program has closed the channel or the connection
@@ -213,7 +217,7 @@ func (s *consumerState) end(why error) {
 }
 
 // Cancel has the broker deliver no more. What is on its way is still to be had from Next, and then
-// io.EOF.
+// io.EOF. ErrRecovering, ErrWouldBlock: it was not asked, and the consumer goes on.
 func (c *Consumer) Cancel(ctx context.Context) error {
 	_, err := c.call(ctx, "basic.cancel", C.HG_CANCEL, 0)
 	return err
@@ -227,25 +231,28 @@ func (c *Consumer) call(ctx context.Context, what string, call C.int32_t, timeou
 }
 
 // Pause has the broker deliver no more until Resume. What is on its way is still to be had from Next.
+// ErrArgument: it is not running. ErrRecovering: its channel is being brought back.
 func (c *Consumer) Pause(ctx context.Context) error {
 	_, err := c.call(ctx, "pausing a consumer", C.HG_PAUSE, 0)
 	return err
 }
 
-// Resume undoes Pause, once that has ended.
+// Resume undoes Pause, once that has ended. ErrArgument: it is not paused.
 func (c *Consumer) Resume(ctx context.Context) error {
 	_, err := c.call(ctx, "resuming a consumer", C.HG_RESUME, 0)
 	return err
 }
 
 // Drain is Cancel, and ends when each delivery is settled, for which others have to go on taking and
-// settling them; or after the timeout, with the number of those that are not.
+// settling them; or after the timeout, in whole milliseconds, with the number of those that are not.
+// ErrTimeout: the broker has not answered the cancel by then. ErrUnsupported: in a transaction.
 func (c *Consumer) Drain(ctx context.Context, timeout time.Duration) (int, error) {
 	got, err := c.call(ctx, "draining a consumer", C.HG_DRAIN, C.int64_t(timeout.Milliseconds()))
 	return int(got.messages), err
 }
 
-// Close cancels the consumer, and has the broker give to others what was not taken from Next.
+// Close cancels the consumer, and has the broker give to others what was not taken from Next. ErrRecovering
+// and ErrWouldBlock: the broker cannot be asked now, and the consumer goes on until it is closed again.
 func (c *Consumer) Close() error {
 	c.mu.Lock()
 	ended := c.inbox == nil
@@ -254,6 +261,9 @@ func (c *Consumer) Close() error {
 		return nil
 	}
 	err := c.Cancel(context.Background())
+	if isStatus(err, ErrRecovering) || isStatus(err, ErrWouldBlock) {
+		return err // it goes on
+	}
 	if err != nil {
 		c.end(io.EOF)
 		if isStatus(err, ErrClosed) {

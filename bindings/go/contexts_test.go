@@ -187,7 +187,8 @@ func TestContextsOfEveryCall(t *testing.T) {
 }
 
 func TestContextsOfConnecting(t *testing.T) {
-	for _, step := range []string{"accept", "start", "tune", "open"} {
+	for step, reached := range map[string]string{"accept": "", "start": "protocol-header",
+		"tune": "connection.start-ok", "open": "connection.open"} {
 		e := stubEnv(t)
 		goroutines := runtime.NumGoroutine()
 		_, err := haigha.Connect(cancelled(), e.uri)
@@ -199,8 +200,8 @@ func TestContextsOfConnecting(t *testing.T) {
 			_, err := haigha.Connect(ctx, e.uri)
 			left <- err
 		}()
-		if step != "accept" {
-			e.stub.do("wait protocol-header 1 60000")
+		if reached != "" {
+			e.stub.do("wait " + reached + " 1 60000")
 		}
 		cancel()
 		is(t, <-left, context.Canceled)
@@ -213,6 +214,25 @@ func TestContextsOfConnecting(t *testing.T) {
 		e.declare(e.channelOf(connection))
 		check(t, connection.Close())
 	}
+}
+
+// The broker cannot be asked for a consumer's end while the connection is away: it is closed later.
+func TestCloseWhileRecovering(t *testing.T) {
+	e := stubEnv(t)
+	connection := e.connect(haigha.Options{"recovery": true, "recovery_delay_ms": 1})
+	channel := e.channelOf(connection)
+	_, err := channel.QueueDeclare(e.ctx, "q", haigha.QueueOptions{Durable: true})
+	check(t, err)
+	consumer := e.consume(channel)
+	e.stub.do("stall accept")
+	e.stub.do("reset")
+	event[haigha.RecoveryAttempt](e, connection)
+	is(t, consumer.Close(), haigha.ErrRecovering)
+	e.stub.do("stall none")
+	event[haigha.Recovered](e, connection)
+	e.publish(channel, "one")
+	equal(t, string(e.next(consumer).Body), "one")
+	check(t, consumer.Close())
 }
 
 // A context that has ended takes no message, also where there are some.

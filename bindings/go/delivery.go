@@ -54,7 +54,8 @@ func (s *Channel) settle(tag uint64, how C.int32_t, flags C.uint32_t) error {
 // AckAll is Ack of all that was delivered on the channel and is not settled.
 func (s *Channel) AckAll() error { return s.settle(0, C.HG_ACK, C.HAIGHA_MULTIPLE) }
 
-// NackAll is Nack of all that was delivered on the channel and is not settled.
+// NackAll is Nack of all that was delivered on the channel and is not settled: to be given to a consumer
+// again, or else dropped or dead-lettered.
 func (s *Channel) NackAll(requeue bool) error {
 	return s.settle(0, C.HG_NACK, C.HAIGHA_MULTIPLE|requeueFlag(requeue))
 }

@@ -425,12 +425,20 @@ func TestReleasedBodies(t *testing.T) {
 	channel := e.declared()
 	const count, size = 10_000, 1000
 	filler := strings.Repeat("x", size)
-	body := func(number int) string { return (numbered(number) + filler)[:size] }
-	for i := 0; i < count; i++ {
-		_, err := channel.PublishAsync(e.ctx, haigha.Message{RoutingKey: "q", Body: []byte(body(i))})
+	var bodies [count]string
+	for i := range bodies {
+		bodies[i] = (numbered(i) + filler)[:size]
+		_, err := channel.PublishAsync(e.ctx, haigha.Message{RoutingKey: "q", Body: []byte(bodies[i])})
 		check(t, err)
 	}
-	consumer := e.consume(channel, haigha.ConsumeOptions{NoAck: true})
+	body := func(number int) string { return bodies[number] }
+	// They come together: an answer comes behind what was delivered before.
+	consumer := e.consume(channel, haigha.ConsumeOptions{NoAck: true, Capacity: count})
+	for left := 1; left > 0; {
+		queue, err := channel.QueueDeclare(e.ctx, "q", haigha.QueueOptions{Passive: true})
+		check(t, err)
+		left = queue.Messages
+	}
 	kept := map[int]haigha.Delivery{}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

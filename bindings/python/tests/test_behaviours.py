@@ -202,7 +202,7 @@ async def broker_killed_while_waiting(b: Behaviour) -> None:
 
 
 async def answer_in_time(b: Behaviour) -> None:
-    async with b.connection(rpc_timeout_ms=100) as connection:
+    async with b.connection(rpc_timeout_ms=1000) as connection:
         channel = await b.do(connection.channel())
         with pytest.raises(errors.TimeoutError, match=r"queue\.declare"):
             await b.declare(channel)

@@ -14,6 +14,7 @@ import stub
 
 import haigha.asyncio
 import haigha.blocking
+from haigha import events
 
 CALLS: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
     "get": ("on basic.get#1 hold", lambda _connection, channel: channel.get("q")),
@@ -71,6 +72,29 @@ async def test_a_task_that_is_cancelled(call: str, answered: bool, broker: stub.
     assert told == []
 
 
+async def test_a_consumer_that_cannot_be_cancelled_yet(broker: stub.Stub) -> None:
+    """While its channel is being brought back; it is when that is back."""
+    async with haigha.asyncio.connect(broker.uri, recovery=1, recovery_delay_ms=1) as connection:
+        channel = await connection.channel()
+        await channel.queue_declare("q", durable=True)
+        consumer = await channel.consume("q")
+        await broker.say("stall accept")
+        lost = asyncio.ensure_future(connection.wait_for(events.RecoveryAttempt))
+        await asyncio.sleep(0)
+        await broker.say("reset")
+        await lost
+        with pytest.raises(haigha.errors.RecoveringError):
+            await consumer.close()
+        consumer._core.abandon()
+        back = asyncio.ensure_future(connection.wait_for(events.Recovered))
+        await asyncio.sleep(0)
+        await broker.say("stall none")
+        await back
+        declared = await channel.queue_declare("q", passive=True)
+        assert declared.consumer_count == 0
+    assert await broker.say("violations") == "0"
+
+
 async def test_a_task_that_connects_is_cancelled(broker: stub.Stub) -> None:
     await broker.say("stall open")
     task = asyncio.ensure_future(haigha.asyncio.Connection.open(broker.uri, {}))
@@ -92,21 +116,31 @@ def test_a_call_that_a_signal_ends(call: str, broker: stub.Stub) -> None:
         channel.queue_declare("q")
         broker.say_now("put q one")
 
+        left = threading.Event()
+
         def interrupt() -> None:
             asyncio.run(broker.fired())
             while connection._fetching is None:
                 pass  # it has been sent, and will be waited for
             main = threading.main_thread().ident
             assert main is not None
-            signal.pthread_kill(main, signal.SIGINT)
+            # One that comes before the wait does not end it.
+            while not left.wait(0.05):
+                signal.pthread_kill(main, signal.SIGINT)
 
-        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        def once(number: int, _frame: object) -> None:
+            signal.signal(number, signal.SIG_IGN)
+            left.set()
+            raise KeyboardInterrupt
+
+        before = signal.signal(signal.SIGINT, once)
         interrupting = threading.Thread(target=interrupt)
         interrupting.start()
         try:
             with pytest.raises(KeyboardInterrupt):
                 start(connection, channel)
         finally:
+            left.set()
             interrupting.join()
             signal.signal(signal.SIGINT, before)
         broker.say_now("go")

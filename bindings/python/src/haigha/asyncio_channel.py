@@ -327,18 +327,22 @@ class Consumer(Context, AsyncIterator[_native.Message]):
             await self.channel._run(self._core.cancelled())
 
     async def drain(self, timeout: float = 20) -> int:
-        """Cancels it and waits until each delivery is settled; how many were not, in time."""
+        """Cancels it and waits until each delivery is settled, `timeout` seconds at most; how many
+        were not."""
         given = (self._core.tag, int(timeout * 1000))
         return await self.channel._run(self.channel._core.call("drain", *given, convert=count))
 
     async def pause(self) -> None:
+        """Has the broker deliver no more until `resume`. ArgumentError: it is not running."""
         await self.channel._run(self.channel._core.call("pause", self._core.tag, convert=nothing))
 
     async def resume(self) -> None:
+        """Undoes `pause`. ArgumentError: it is not paused."""
         await self.channel._run(self.channel._core.call("resume", self._core.tag, convert=nothing))
 
     async def close(self) -> None:
-        """Cancels it; gives back what was not taken."""
+        """Cancels it; gives back what was not taken. RecoveringError: its channel is being brought
+        back, and it goes on."""
         if not self._core.ended and not self._core.channel.is_closed:
             await self.cancel()
         self._core.give_back()

@@ -380,18 +380,22 @@ class Consumer(Context, Iterator[_native.Message]):
             self.channel._run(self._core.cancelled())
 
     def drain(self, timeout: float = 20) -> int:
-        """Cancels it and waits until each delivery is settled; how many were not, in time."""
+        """Cancels it and waits until each delivery is settled, `timeout` seconds at most; how many
+        were not."""
         given = (self._core.tag, int(timeout * 1000))
         return self.channel._run(self.channel._core.call("drain", *given, convert=count))
 
     def pause(self) -> None:
+        """Has the broker deliver no more until `resume`. ArgumentError: it is not running."""
         self.channel._run(self.channel._core.call("pause", self._core.tag, convert=nothing))
 
     def resume(self) -> None:
+        """Undoes `pause`. ArgumentError: it is not paused."""
         self.channel._run(self.channel._core.call("resume", self._core.tag, convert=nothing))
 
     def close(self) -> None:
-        """Cancels it; gives back what was not taken."""
+        """Cancels it; gives back what was not taken. RecoveringError: its channel is being brought
+        back, and it goes on."""
         if not self._core.ended and not self._core.channel.is_closed:
             self.cancel()
         self._core.give_back()

@@ -141,6 +141,8 @@ class ChannelCore:
         self.native: _native.Channel
         self.publishes = Publishes(core)
         self.consumers: dict[int, ConsumerCore] = {}
+        self.abandoned: list[ConsumerCore] = []
+        """Consumers that nobody wants, and that could not be cancelled yet."""
         self.is_closed = False
         self._sink = core.sink(self._on_event)
 
@@ -182,7 +184,8 @@ class ChannelCore:
         try:
             self.core.start(self.call("close", convert=nothing), Then(None))
         except errors.HaighaError:
-            return  # it has ended
+            # It has ended; or it goes with its last reference, and does not come back.
+            self.core.forget(self._sink)
 
     def call(
         self, name: str, *args: object, convert: Callable[[_native.Reply | None], T]
@@ -235,6 +238,9 @@ class ChannelCore:
                 self.publishes.try_again()
             elif kind == _native.EVENT_CHANNEL_STATE:
                 self._on_state(payload)
+            abandoned, self.abandoned = self.abandoned, []
+            for consumer in abandoned:
+                consumer.abandon()
             self.core.tell(payload)
 
     def _on_state(self, event: _native.Event) -> None:

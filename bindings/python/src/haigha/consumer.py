@@ -114,8 +114,10 @@ class ConsumerCore:
         try:
             # Deliveries may come until it is cancelled.
             self.channel.core.start(self.cancelled(), Then(self.give_back))
+        except (errors.RecoveringError, errors.WouldBlockError):
+            self.channel.abandoned.append(self)  # it goes on, or comes back
         except errors.HaighaError:
-            return
+            return  # it has ended
 
     def give_back(self) -> None:
         """What has come and was not taken goes to the broker, to be delivered to others."""

@@ -6,7 +6,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result};
 use crate::native::{text, Handle};
 use crate::operation::{Operation, Reply};
-use crate::reactor::{new_inbox, poll, BATCH};
+use crate::reactor::{cancel, new_inbox, poll, Abandoned, BATCH};
 use crate::sleeper::Sleeper;
 use crate::value::Table;
 use futures_core::Stream;
@@ -129,17 +129,19 @@ impl Consumer {
         crate::block::NextOf(self).await
     }
 
-    /// Asks for its end. What was on its way still comes, and then the stream ends.
+    /// Asks for its end. What was on its way still comes, and then the stream ends. Errors: `Recovering`,
+    /// `WouldBlock`: it goes on.
     pub fn cancel(&self) -> Operation<()> {
         self.call(sys::haigha_cancel, |_| Ok(()))
     }
 
-    /// Stops it for a while: the broker knows nothing of it until it is resumed.
+    /// Stops it for a while: the broker knows nothing of it until it is resumed. Errors: `Argument`: it is not
+    /// running; `Recovering`.
     pub fn pause(&self) -> Operation<()> {
         self.call(sys::haigha_consumer_pause, |_| Ok(()))
     }
 
-    /// Has it go on.
+    /// Has it go on. Errors: `Argument`: it is not paused; `Recovering`.
     pub fn resume(&self) -> Operation<()> {
         self.call(sys::haigha_consumer_resume, |_| Ok(()))
     }
@@ -168,10 +170,9 @@ impl Consumer {
                     self.ended = true;
                     // SAFETY: as above.
                     let error = unsafe { Error::copied(event.error) }?;
-                    let channel = Channel(Arc::clone(&self.endpoint));
                     // The broker cancelled it alone, or its channel has ended.
-                    return Some(Err(match channel.state() {
-                        crate::State::Open => Error::of_kind(ErrorKind::ConsumerCancelled, Some(error)),
+                    return Some(Err(match error.method() {
+                        "basic.cancel" => Error::of_kind(ErrorKind::ConsumerCancelled, Some(error)),
                         _ => error,
                     }));
                 }
@@ -230,15 +231,16 @@ impl Drop for Consumer {
             return;
         }
         let channel = self.endpoint.channel();
-        // SAFETY: the channel lives. An error says that it has ended, and with it the consumer.
-        unsafe { sys::haigha_cancel(channel, text(&self.tag), null(), null_mut()) };
-        if self.no_ack {
+        let is_asked = cancel(channel, &self.tag);
+        if self.no_ack && is_asked {
             return;
         }
-        for event in &self.batch[self.at..self.count] {
-            if event.type_ == sys::HAIGHA_EVENT_DELIVERY {
-                // SAFETY: as above.
-                unsafe { sys::haigha_nack(channel, event.number, sys::HAIGHA_REQUEUE, null_mut()) };
+        if !self.no_ack {
+            for event in &self.batch[self.at..self.count] {
+                if event.type_ == sys::HAIGHA_EVENT_DELIVERY {
+                    // SAFETY: the channel lives. An error says that it has ended, which gives back as well.
+                    unsafe { sys::haigha_nack(channel, event.number, sys::HAIGHA_REQUEUE, null_mut()) };
+                }
             }
         }
         // SAFETY: both live, so there can be another reference.
@@ -250,7 +252,9 @@ impl Drop for Consumer {
         };
         if let (Some(channel), Some(inbox)) = kept {
             let core = &self.endpoint.core;
-            core.reactor().abandon(core.number(), channel, inbox);
+            let tag = if is_asked { None } else { Some(std::mem::take(&mut self.tag)) };
+            let connection = core.number();
+            core.reactor().abandon(Abandoned { connection, channel, inbox, no_ack: self.no_ack, tag });
         }
     }
 }

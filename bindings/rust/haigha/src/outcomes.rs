@@ -314,17 +314,8 @@ unsafe fn outcome_error(event: &sys::haigha_event) -> Error {
         sys::HAIGHA_OUTCOME_REFUSED => ErrorKind::Refused,
         _ => ErrorKind::OutcomeUnknown,
     };
-    // SAFETY: as above; the last error of a channel is its caller's.
-    let cause = unsafe {
-        Error::copied(event.error).or_else(|| {
-            if event.channel.is_null() || kind == ErrorKind::Nacked {
-                return None;
-            }
-            let last = Handle::adopt(sys::haigha_channel_last_error(event.channel))?;
-            Error::copied(last.get())
-        })
-    };
-    Error::of_kind(kind, cause)
+    // SAFETY: as above.
+    Error::of_kind(kind, unsafe { Error::copied(event.error) })
 }
 
 unsafe extern "C" fn release_lent(owner: *mut c_void) {

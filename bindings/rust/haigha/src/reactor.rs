@@ -2,13 +2,13 @@
 
 use crate::error::Result;
 use crate::events::Hub;
-use crate::native::{check, contain, Handle};
+use crate::native::{check, contain, text, Handle};
 use crate::operation::Answer;
 use crate::outcomes::Outcomes;
 use crate::readiness::{Process, Readiness};
 use haigha_sys as sys;
 use std::collections::HashMap;
-use std::ptr::null_mut;
+use std::ptr::{null, null_mut};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -31,13 +31,28 @@ pub(crate) enum Listener {
 
 /// The inbox of a consumer that was dropped, until the broker has answered its cancel: what comes meanwhile
 /// goes back.
-struct Abandoned {
-    connection: u64,
-    channel: Handle<sys::haigha_channel>,
-    inbox: Handle<sys::haigha_inbox>,
+pub(crate) struct Abandoned {
+    pub(crate) connection: u64,
+    pub(crate) channel: Handle<sys::haigha_channel>,
+    pub(crate) inbox: Handle<sys::haigha_inbox>,
+    pub(crate) no_ack: bool,
+    /// Its name, while the broker could not yet be asked for its end.
+    pub(crate) tag: Option<String>,
+}
+
+/// Asks for a consumer's end. False: not now, while it goes on, or comes back.
+pub(crate) fn cancel(channel: *mut sys::haigha_channel, tag: &str) -> bool {
+    // SAFETY: the channel lives, and the tag is copied.
+    let status = unsafe { sys::haigha_cancel(channel, text(tag), null(), null_mut()) };
+    // Any other error says that the channel has ended, and with it the consumer.
+    !matches!(status, sys::HAIGHA_ERR_RECOVERING | sys::HAIGHA_ERR_WOULD_BLOCK)
 }
 
 impl Abandoned {
+    fn cancel(&mut self) {
+        self.tag = self.tag.take().filter(|tag| !cancel(self.channel.get(), tag));
+    }
+
     /// Nothing comes any more, and what was there has gone back. One that was refused hears nothing else.
     fn has_ended(&self) -> bool {
         // SAFETY: the channel lives.
@@ -154,23 +169,23 @@ impl Reactor {
     }
 
     /// What is in it, and still comes, goes back to the queue.
-    pub(crate) fn abandon(
-        &self,
-        connection: u64,
-        channel: Handle<sys::haigha_channel>,
-        inbox: Handle<sys::haigha_inbox>,
-    ) {
+    pub(crate) fn abandon(&self, one: Abandoned) {
         let key = self.next();
         // SAFETY: the inbox lives.
-        let added = self.readiness.add(unsafe { sys::haigha_inbox_fd(inbox.get()) }, key);
+        let added = self.readiness.add(unsafe { sys::haigha_inbox_fd(one.inbox.get()) }, key);
         {
             let mut abandoned = lock(&self.abandoned);
-            if added.and_then(|()| self.arm(&inbox, key)).is_ok() {
-                abandoned.insert(key, Abandoned { connection, channel, inbox });
+            if added.and_then(|()| self.arm(&one.inbox, key)).is_ok() {
+                abandoned.insert(key, one);
             }
         }
-        // Its channel's end may have been told before.
+        // What it waits for may have been told before, and its channel's end.
+        self.cancel_abandoned();
         self.forget_abandoned(Abandoned::has_ended);
+    }
+
+    fn cancel_abandoned(&self) {
+        lock(&self.abandoned).values_mut().for_each(Abandoned::cancel);
     }
 
     fn forget_abandoned(&self, which: impl Fn(&Abandoned) -> bool) {
@@ -183,7 +198,7 @@ impl Reactor {
     }
 
     fn give_back(&self, key: u64, events: &mut [sys::haigha_event]) {
-        let abandoned = match lock(&self.abandoned).remove(&key) {
+        let mut abandoned = match lock(&self.abandoned).remove(&key) {
             Some(abandoned) => abandoned,
             None => return,
         };
@@ -195,7 +210,7 @@ impl Reactor {
             }
             for event in &events[..count] {
                 ended |= event.type_ == sys::HAIGHA_EVENT_CONSUMER_CANCELLED;
-                if event.type_ == sys::HAIGHA_EVENT_DELIVERY {
+                if event.type_ == sys::HAIGHA_EVENT_DELIVERY && !abandoned.no_ack {
                     let channel = abandoned.channel.get();
                     // SAFETY: the channel lives. An error says that it has ended, which gives back as well.
                     unsafe { sys::haigha_nack(channel, event.number, sys::HAIGHA_REQUEUE, null_mut()) };
@@ -206,6 +221,8 @@ impl Reactor {
             // SAFETY: the inbox lives.
             self.readiness.remove(unsafe { sys::haigha_inbox_fd(abandoned.inbox.get()) });
         } else {
+            // What it waits for may have been told while it was not among the others.
+            abandoned.cancel();
             // This thread is the one that would be told.
             let _ = self.arm(&abandoned.inbox, key);
             lock(&self.abandoned).insert(key, abandoned);
@@ -279,6 +296,7 @@ impl Reactor {
             [sys::HAIGHA_EVENT_WRITABLE, sys::HAIGHA_EVENT_CHANNEL_STATE, sys::HAIGHA_EVENT_POOL_STATE];
         if told.contains(&event_type) {
             self.retry();
+            self.cancel_abandoned();
         }
         if event_type == sys::HAIGHA_EVENT_CHANNEL_STATE {
             self.forget_abandoned(Abandoned::has_ended);

@@ -382,6 +382,42 @@ fn deliveries_of_before_a_recovery_are_stale() {
     });
 }
 
+/// Also when the broker cannot be asked for its end.
+#[test]
+fn a_consumer_that_is_dropped_while_it_recovers_is_cancelled() {
+    for no_ack in [false, true] {
+        let site = Site::stub(&[]);
+        block_on(async {
+            let options =
+                site.options().with("recovery", true).unwrap().with("recovery_delay_ms", 1).unwrap();
+            let connection = Connection::open(&options).await.unwrap();
+            let channel = connection.channel().await.unwrap();
+            let durable = QueueOptions { durable: true, ..QueueOptions::default() };
+            channel.queue_declare("q", &durable).await.unwrap();
+            let wanted = ConsumeOptions { no_ack, ..ConsumeOptions::default() };
+            let consumer = channel.consume("q", &wanted).await.unwrap();
+            let mut events = connection.events();
+            site.say("stall accept");
+            site.say("reset");
+            while connection.state() != State::Recovering {
+                events.next().await.unwrap();
+            }
+            drop(consumer);
+            site.say("stall none");
+            while !matches!(events.next().await, Some(Event::Recovered)) {}
+            channel.publish("", "q", b"x").await.unwrap();
+            let passive = QueueOptions { passive: true, ..QueueOptions::default() };
+            let left = channel.queue_declare("q", &passive).await.unwrap();
+            assert_eq!(left.consumer_count, 0);
+            if !no_ack {
+                // What came before the cancel goes back.
+                while site.size(&channel).await != 1 {}
+            }
+            assert_eq!(site.stub.as_ref().unwrap().say("violations"), "0");
+        });
+    }
+}
+
 #[test]
 fn connections_share_an_event_loop() {
     let site = Site::broker();

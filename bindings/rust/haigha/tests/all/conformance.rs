@@ -247,7 +247,7 @@ async fn broker_killed_while_waiting(at: &Behaviour) {
 }
 
 async fn answer_in_time(at: &Behaviour) {
-    let connection = Connection::open(&at.options().with("rpc_timeout_ms", 100).unwrap()).await.unwrap();
+    let connection = Connection::open(&at.options().with("rpc_timeout_ms", 1000).unwrap()).await.unwrap();
     let channel = connection.channel().await.unwrap();
     let error = channel.queue_declare("q", &QueueOptions::default()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
