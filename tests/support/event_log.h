@@ -145,9 +145,9 @@ class EventLog {
             what.c_str());
         return found;
     }
-    Recorded wait_for(std::uint32_t type, std::size_t nth = 0) {
-        return this->nth(
-            nth, [&](const Recorded& event) { return event.type == type; },
+    Recorded wait_for(std::uint32_t type, std::size_t number = 0) {
+        return nth(
+            number, [&](const Recorded& event) { return event.type == type; },
             "an event of type " + std::to_string(type));
     }
     Recorded reply(std::uint64_t tag = 0) {
@@ -169,9 +169,9 @@ class EventLog {
             "the state " + std::to_string(wanted));
     }
     // A step of a recovery, HAIGHA_RECOVERY_*.
-    Recorded recovery(int step, std::size_t nth = 0) {
-        return this->nth(
-            nth,
+    Recorded recovery(int step, std::size_t number = 0) {
+        return nth(
+            number,
             [&](const Recorded& event) {
                 return event.type == HAIGHA_EVENT_RECOVERY && event.state == step;
             },

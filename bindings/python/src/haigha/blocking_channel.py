@@ -375,13 +375,15 @@ class Consumer(Context, Iterator[_native.Message]):
         return self._next(timeout)
 
     def cancel(self) -> None:
-        """Has the broker deliver no more. What has come can still be taken."""
+        """Has the broker deliver no more. What has come can still be taken. RecoveringError,
+        WouldBlockError: the broker was not asked, and it goes on."""
         if not self._core.ended:
             self.channel._run(self._core.cancelled())
 
     def drain(self, timeout: float = 20) -> int:
         """Cancels it and waits until each delivery is settled, `timeout` seconds at most; how many
-        were not."""
+        were not. TimeoutError: the broker has not answered the cancel by then. UnsupportedError: in
+        a transaction."""
         given = (self._core.tag, int(timeout * 1000))
         return self.channel._run(self.channel._core.call("drain", *given, convert=count))
 
@@ -394,8 +396,8 @@ class Consumer(Context, Iterator[_native.Message]):
         self.channel._run(self.channel._core.call("resume", self._core.tag, convert=nothing))
 
     def close(self) -> None:
-        """Cancels it; gives back what was not taken. RecoveringError: its channel is being brought
-        back, and it goes on."""
+        """Cancels it; gives back what was not taken. RecoveringError, WouldBlockError: the broker
+        cannot be asked now, and it goes on until it is closed again."""
         if not self._core.ended and not self._core.channel.is_closed:
             self.cancel()
         self._core.give_back()

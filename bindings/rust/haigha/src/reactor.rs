@@ -173,13 +173,19 @@ impl Reactor {
         let key = self.next();
         // SAFETY: the inbox lives.
         let added = self.readiness.add(unsafe { sys::haigha_inbox_fd(one.inbox.get()) }, key);
+        if added.is_ok() {
+            self.keep_abandoned(key, one);
+        }
+    }
+
+    fn keep_abandoned(&self, key: u64, one: Abandoned) {
         {
             let mut abandoned = lock(&self.abandoned);
-            if added.and_then(|()| self.arm(&one.inbox, key)).is_ok() {
+            if self.arm(&one.inbox, key).is_ok() {
                 abandoned.insert(key, one);
             }
         }
-        // What it waits for may have been told before, and its channel's end.
+        // What it waits for may have been told while it was not among them, and its channel's end.
         self.cancel_abandoned();
         self.forget_abandoned(Abandoned::has_ended);
     }
@@ -198,7 +204,7 @@ impl Reactor {
     }
 
     fn give_back(&self, key: u64, events: &mut [sys::haigha_event]) {
-        let mut abandoned = match lock(&self.abandoned).remove(&key) {
+        let abandoned = match lock(&self.abandoned).remove(&key) {
             Some(abandoned) => abandoned,
             None => return,
         };
@@ -221,12 +227,7 @@ impl Reactor {
             // SAFETY: the inbox lives.
             self.readiness.remove(unsafe { sys::haigha_inbox_fd(abandoned.inbox.get()) });
         } else {
-            // What it waits for may have been told while it was not among the others.
-            abandoned.cancel();
-            // This thread is the one that would be told.
-            let _ = self.arm(&abandoned.inbox, key);
-            lock(&self.abandoned).insert(key, abandoned);
-            self.forget_abandoned(Abandoned::has_ended);
+            self.keep_abandoned(key, abandoned);
         }
     }
 
